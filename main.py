@@ -1,0 +1,8 @@
+"""The front door; see `rl/__main__.py`."""
+
+import sys
+
+from rl.__main__ import main
+
+if __name__ == "__main__":
+    sys.exit(main())

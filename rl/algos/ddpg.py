@@ -1,0 +1,128 @@
+"""Deep Deterministic Policy Gradient (DDPG).
+
+Lillicrap et al., 2015: https://arxiv.org/abs/1509.02971
+Reference implementation: https://github.com/openai/spinningup (spinup/algos/pytorch/ddpg)
+Differs from the paper, with the reference:
+1. exploration noise is Gaussian by default (Ornstein-Uhlenbeck by flag) after uniform random steps;
+2. no batch normalisation, no weight decay, actions enter the critic at its first layer;
+3. updates come in bursts of as many as there were steps; both learning rates are 1e-3.
+Differs from the reference:
+4. Keras' initialiser (Glorot) and Adam epsilon (1e-7) in place of PyTorch's;
+5. only a terminated step stops bootstrapping, never the time limit;
+6. noise and actions follow each action's own bounds, which need not be symmetric.
+"""
+
+import dataclasses
+from typing import Any, Callable
+
+import numpy as np
+import tensorflow as tf
+
+from rl.algos.common import Burst, Info, assign, minimise, polyak_average, read
+from rl.algos.noise import NOISES
+from rl.config import flag
+from rl.networks import Critic, DeterministicActor
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """DDPG's flags."""
+
+    gamma: float = flag(0.99, "discount", low=0, high=1)
+    polyak: float = flag(0.995, "weight of the old target in target averaging", low=0, high=1)
+    pi_lr: float = flag(1e-3, "actor learning rate", above=0)
+    q_lr: float = flag(1e-3, "critic learning rate", above=0)
+    noise: str = flag("gaussian", "exploration noise", choices=tuple(NOISES))
+    act_noise: float = flag(0.1, "std of exploration noise, as a fraction of the action's half range", low=0)
+    ou_theta: float = flag(0.15, "pull of Ornstein-Uhlenbeck noise towards 0, per step", low=0, high=1)
+
+
+class DDPG:
+    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,).
+
+    Args:
+      spec: an EnvSpec. make_torso: a function `(out_dim, members=None)` to a network. config: Config.
+    """
+
+    flags = Config
+    loop = "off_policy"
+    columns = {"QVals": "all", "LossPi": "mean", "LossQ": "mean"}
+
+    def __init__(self, spec: Any, make_torso: Callable[..., Any], config: Config = Config()) -> None:
+        self.spec, self.config = spec, config
+        self.actor, self.actor_targ = self._make_actor(make_torso), self._make_actor(make_torso)
+        self.q, self.q_targ = self._make_critic(make_torso), self._make_critic(make_torso)
+        self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
+        for net, targ in self.targets:
+            targ.set_weights(net.get_weights())
+        self.pi_opt, self.q_opt = tf.keras.optimizers.Adam(config.pi_lr), tf.keras.optimizers.Adam(config.q_lr)
+        self.pi_opt.build(self.actor.trainable_variables)
+        self.q_opt.build(self.q.trainable_variables)
+        self.noise = NOISES[config.noise](config.act_noise, config.ou_theta)
+        self.burst = Burst(self.train_step)
+        self.act = self.actor.to_numpy()
+
+    def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
+        actor = DeterministicActor(make_torso(self.spec.act_dim), self.spec.act_center, self.spec.act_limit)
+        actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
+        return actor
+
+    def _make_critic(self, make_torso: Callable[..., Any]) -> Any:
+        critic = Critic(make_torso(1))
+        critic.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
+        return critic
+
+    # Acting ---------------------------------------------------------------
+
+    def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Noisy actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of episodes."""
+        act = self.act(obs)
+        noise = self.noise((len(start), self.spec.act_dim), start, rng).reshape(act.shape)
+        return np.clip(act + self.spec.act_limit * noise, self.spec.act_low, self.spec.act_high)
+
+    # Losses: (...), one per task ------------------------------------------
+
+    def q_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+        """Mean squared Bellman error, eq. 4 and 5 of the paper."""
+        q_targ = self.q_targ(batch["obs2"], self.actor_targ(batch["obs2"]))
+        backup = batch["rew"] + self.config.gamma * (1 - batch["done"]) * q_targ
+        q = self.q(batch["obs"], batch["act"])
+        loss = tf.reduce_mean((q - tf.stop_gradient(backup)) ** 2, axis=-1)
+        return loss, {"LossQ": loss, "QVals": q}
+
+    def pi_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+        """Deterministic policy gradient, eq. 6: climb the critic."""
+        loss = -tf.reduce_mean(self.q(batch["obs"], self.actor(batch["obs"])), axis=-1)
+        return loss, {"LossPi": loss}
+
+    # Updating -------------------------------------------------------------
+
+    def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+        """`count` train steps on the first `count` of `batches`; each info gets a leading axis `count`."""
+        info = self.burst(batches, count)
+        self.act = self.actor.to_numpy()
+        return info
+
+    @tf.function
+    def train_step(self, batch: Info) -> Info:
+        """One step on the critic, one on the actor against the new critic, one on the targets."""
+        info = minimise(self.q_loss, batch, self.q_opt, self.q.trainable_variables)
+        info |= minimise(self.pi_loss, batch, self.pi_opt, self.actor.trainable_variables)
+        polyak_average(self.targets, self.config.polyak)
+        return info
+
+    # Saving ---------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Everything that updates and acting change."""
+        return {"variables": read(self._variables()), "noise": self.noise.value}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes back to `state`."""
+        assign(self._variables(), state["variables"])
+        self.noise.value = state["noise"]
+        self.act = self.actor.to_numpy()
+
+    def _variables(self) -> dict[str, Any]:
+        nets = {"actor": self.actor, "actor_targ": self.actor_targ, "q": self.q, "q_targ": self.q_targ}
+        return {k: v.variables for k, v in (nets | {"pi_opt": self.pi_opt, "q_opt": self.q_opt}).items()}

@@ -1,0 +1,33 @@
+"""Names of envs: an id without a version is its newest registered version."""
+
+import importlib
+
+import gymnasium as gym
+from gymnasium.envs.registration import find_highest_version, parse_env_id
+
+from rl.config import UserError, closest
+
+
+def resolve(env_id: str) -> str:
+    """The full id of a registered env: "HalfCheetah" -> "HalfCheetah-v5".
+
+    `module:Name-v0` imports `module` first, as in Gymnasium, so that one's own envs work too.
+
+    Raises:
+      UserError: nothing of that name is registered; the message has the closest names.
+    """
+    module, colon, name = env_id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise UserError(f"--env {env_id}: cannot import {module} ({error})") from None
+    try:
+        namespace, short, version = parse_env_id(name)
+    except gym.error.Error:
+        namespace, short, version = None, name, None
+    if version is None and (newest := find_highest_version(namespace, short)) is not None:
+        name = f"{name}-v{newest}"
+    if name not in gym.registry:
+        raise UserError(f"unknown env {env_id!r}; the closest known are {closest(name, gym.registry)}")
+    return module + colon + name

@@ -1,0 +1,51 @@
+"""The exact state of any deterministic env: how its episode began, and the actions since.
+
+Simulators keep state that no attribute shows (solver warm starts, contact caches), so a saved copy
+of the visible state steps on slightly differently. Replaying the episode rebuilds all of it, for
+every env whose steps depend only on its own generator and its actions, at no cost while training
+and at most one episode's steps on restore.
+"""
+
+from typing import Any, Optional
+
+import gymnasium as gym
+import numpy as np
+
+
+class Replayable(gym.Wrapper):
+    """Records the current episode so that it can be rebuilt. `index` is the env's place in a vector."""
+
+    def __init__(self, env: gym.Env, index: int = 0) -> None:
+        super().__init__(env)
+        self.index = index
+        self._start: dict[str, Any] = {}
+        self._actions: list[np.ndarray] = []
+
+    def reset(self, *, seed: Optional[int] = None, options: Optional[dict[str, Any]] = None) -> Any:
+        self._start = {"seed": seed} if seed is not None else {"rng": self._generator.state}
+        self._actions = []
+        return self.env.reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> Any:
+        self._actions.append(np.array(action))
+        return self.env.step(action)
+
+    def episode_state(self) -> dict[str, Any]:
+        """How the episode began (a seed or a generator state) and its actions, `(steps, ...)`."""
+        shape = (0, *self.action_space.shape) if self.action_space.shape else (0,)
+        actions = np.stack(self._actions) if self._actions else np.zeros(shape, self.action_space.dtype)
+        return {**self._start, "actions": actions}
+
+    def replay_episode(self, states: list[dict[str, Any]]) -> np.ndarray:
+        """Rebuilds the episode in `states[index]`; returns the observation it ends with."""
+        state = states[self.index]
+        if "rng" in state:
+            self._generator.state = state["rng"]
+        obs, _ = self.reset(seed=state.get("seed"))
+        for action in state["actions"]:
+            obs, *_ = self.step(action)
+        return obs
+
+    @property
+    def _generator(self) -> Any:
+        return self.env.unwrapped.np_random.bit_generator

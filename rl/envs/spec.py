@@ -1,0 +1,73 @@
+"""What an algorithm may know of an env: sizes and bounds, never the env itself."""
+
+import dataclasses
+
+import gymnasium as gym
+import numpy as np
+
+from rl.config import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class EnvSpec:
+    """Sizes and bounds of an env whose observations and actions are flattened.
+
+    Attributes:
+      env_id: the full id.
+      obs_dim, act_dim: sizes of a flat observation and a flat action.
+      act_shape: shape of the env's own action.
+      act_low, act_high: float32 `(act_dim,)` bounds of an action, finite.
+      num_tasks: None for a single task, whose batches have no task axis.
+      max_episode_steps: the time limit, or None.
+      reward_threshold: the return at which Gymnasium calls the env solved, or None.
+    """
+
+    env_id: str
+    obs_dim: int
+    act_dim: int
+    act_shape: tuple[int, ...]
+    act_low: np.ndarray
+    act_high: np.ndarray
+    num_tasks: int | None = None
+    max_episode_steps: int | None = None
+    reward_threshold: float | None = None
+
+    @property
+    def batch_dims(self) -> tuple[int, ...]:
+        """Leading axes of every batch: `()` or `(num_tasks,)`."""
+        return () if self.num_tasks is None else (self.num_tasks,)
+
+    @property
+    def act_center(self) -> np.ndarray:
+        """Middle of the action range, `(act_dim,)`."""
+        return (self.act_high + self.act_low) / 2
+
+    @property
+    def act_limit(self) -> np.ndarray:
+        """Half the width of the action range, `(act_dim,)`."""
+        return (self.act_high - self.act_low) / 2
+
+
+def spec_of(env_id: str, obs_space: gym.Space, act_space: gym.Space) -> EnvSpec:
+    """The spec of an env with these spaces.
+
+    Raises:
+      UserError: the observation is no Box, or the action no Box with finite bounds.
+    """
+    if not isinstance(obs_space, gym.spaces.Box):
+        raise UserError(f"{env_id}: observation space {obs_space} is not supported, only Box is")
+    if not isinstance(act_space, gym.spaces.Box):
+        raise UserError(f"{env_id}: action space {act_space} is not supported, only Box is")
+    if not act_space.is_bounded():
+        raise UserError(f"{env_id}: action space {act_space} is unbounded; actions need finite bounds")
+    registered = gym.spec(env_id)
+    return EnvSpec(
+        env_id=env_id,
+        obs_dim=int(np.prod(obs_space.shape)),
+        act_dim=int(np.prod(act_space.shape)),
+        act_shape=act_space.shape,
+        act_low=act_space.low.astype(np.float32).reshape(-1),
+        act_high=act_space.high.astype(np.float32).reshape(-1),
+        max_episode_steps=registered.max_episode_steps,
+        reward_threshold=registered.reward_threshold,
+    )

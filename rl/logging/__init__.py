@@ -1,0 +1,7 @@
+"""Statistics of each epoch, and the places they go: text, TensorBoard, terminal."""
+
+from rl.logging.epoch_logger import EpochLogger
+from rl.logging.terminal import Terminal
+from rl.logging.timer import Timer
+
+__all__ = ["EpochLogger", "Terminal", "Timer"]

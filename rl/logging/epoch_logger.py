@@ -1,0 +1,143 @@
+"""The epoch logger: values in, one row of statistics per epoch out, as Spinning Up's `progress.txt`."""
+
+import collections
+import os
+from pathlib import Path
+from typing import Any, Optional, Sequence
+
+import numpy as np
+from tensorboardX import SummaryWriter
+
+# kind of a column -> the prefixes of its statistics, in Spinning Up's order
+KINDS = {
+    "value": ("",),
+    "mean": ("",),
+    "all": ("Average", "Std", "Max", "Min"),
+    "episode": ("Average", "Std", "Max", "Min", "Moving"),
+}
+STATISTICS = {"": np.mean, "Average": np.mean, "Std": np.std, "Max": np.max, "Min": np.min}
+
+
+class Values:
+    """A growing float64 array: doubles when full, reused every epoch."""
+
+    def __init__(self, capacity: int) -> None:
+        self.array, self.size = np.empty(capacity), 0
+
+    def add(self, values: Any) -> None:
+        """Appends all elements of an array of any shape, or one number."""
+        values = np.asarray(values).reshape(-1)
+        end = self.size + len(values)
+        while end > len(self.array):
+            self.array = np.concatenate([self.array, np.empty_like(self.array)])
+        self.array[self.size : end] = values
+        self.size = end
+
+    def filled(self) -> np.ndarray:
+        """The values added since the last reset."""
+        return self.array[: self.size]
+
+
+class EpochLogger:
+    """Stores values during an epoch and writes their statistics at its end.
+
+    Columns may be stored any number of times an epoch, as numbers or arrays; statistics are over all
+    elements, and nan where nothing was stored. `Moving<name>` is the mean over all values of the
+    last `window` epochs: the same stretch of training for every column, however often it is stored.
+
+    Args:
+      directory: gets `progress.txt` (tab-separated, one row per epoch) and `tb/`.
+      columns: name -> kind in KINDS; the order is the header's. "value" columns are given to `dump`.
+      window: epochs in a moving average.
+      capacity: values a column has room for before it first grows.
+      tensorboard: write event files too.
+    """
+
+    def __init__(
+        self, directory: Path, columns: dict[str, str], window: int = 10, capacity: int = 1024, tensorboard: bool = True
+    ) -> None:
+        self.path, self.columns, self.tensorboard = Path(directory) / "progress.txt", columns, tensorboard
+        self.header = [prefix + name for name, kind in columns.items() for prefix in KINDS[kind]]
+        self.values = {name: Values(capacity) for name, kind in columns.items() if kind != "value"}
+        self.past: dict[str, Any] = {  # (sum, count) of each of the last `window` epochs
+            name: collections.deque(maxlen=window) for name, kind in columns.items() if kind == "episode"
+        }
+        self.epoch, self.end = 0, 0  # complete rows, and the byte at which the last one ends
+        self._board: Optional[SummaryWriter] = None
+
+    def store(self, **values: Any) -> None:
+        """Adds one value or array of values to each of the named columns."""
+        for name, value in values.items():
+            self.values[name].add(value)
+
+    def row(self, **values: float) -> dict[str, float]:
+        """The statistics of the epoch so far and the "value" columns, in the header's order."""
+        row = {}
+        for name, kind in self.columns.items():
+            filled = np.array([values[name]]) if kind == "value" else self.values[name].filled()
+            for prefix in KINDS[kind]:
+                if prefix == "Moving":
+                    sums, counts = np.sum([*self.past[name], (filled.sum(), len(filled))][-self.past[name].maxlen :], 0)
+                    row[prefix + name] = float(sums / counts) if counts else float("nan")
+                else:
+                    row[prefix + name] = float(STATISTICS[prefix](filled)) if len(filled) else float("nan")
+        return row
+
+    def dump(self, step: int, complete: bool = True, **values: float) -> dict[str, float]:
+        """Writes a row to the sinks and, if the epoch is complete, starts the next.
+
+        Args:
+          step: env steps so far, TensorBoard's x axis.
+          complete: False for the row of an epoch cut short, which a resumed run writes again.
+          values: the "value" columns.
+        """
+        row = self.row(**values)
+        if self.end == 0:
+            self._write(self.header)
+        self._write([_text(row[name]) for name in self.header])
+        if self.tensorboard:
+            if self._board is None:
+                self._board = SummaryWriter(str(self.path.parent / "tb"), purge_step=step)
+            for name, value in row.items():
+                if np.isfinite(value):
+                    self._board.add_scalar(name, value, step)
+            self._board.flush()
+        if complete:
+            self.end, self.epoch = self.path.stat().st_size, self.epoch + 1
+            for name, past in self.past.items():
+                past.append((self.values[name].filled().sum(), self.values[name].size))
+            for stored in self.values.values():
+                stored.size = 0
+        return row
+
+    def _write(self, cells: Sequence[str]) -> None:
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write("\t".join(cells) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def state(self) -> dict[str, Any]:
+        """All that the next rows depend on."""
+        filled = {name: values.filled().copy() for name, values in self.values.items()}
+        past = {name: [list(map(float, pair)) for pair in pairs] for name, pairs in self.past.items()}
+        return {"epoch": self.epoch, "end": self.end, "values": filled, "past": past}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes back to `state`, cutting off what was written to `progress.txt` since."""
+        self.epoch, self.end = state["epoch"], state["end"]
+        for name, filled in state["values"].items():
+            self.values[name].add(filled)
+        for name, pairs in state["past"].items():
+            self.past[name].extend(tuple(pair) for pair in pairs)
+        if self.path.exists():
+            os.truncate(self.path, self.end)
+
+    def close(self) -> None:
+        """Closes the event file."""
+        if self._board is not None:
+            self._board.close()
+
+
+def _text(value: float) -> str:
+    """Whole numbers in full, others to 8 significant digits."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.8g}"

@@ -1,0 +1,29 @@
+"""Networks by name. A new torso is one file and one line of NETWORKS."""
+
+import dataclasses
+import functools
+from typing import Any, Callable
+
+from rl.config import flag
+from rl.networks.actor_critic import Critic, DeterministicActor
+from rl.networks.mlp import ACTIVATIONS, INITIALIZERS, MLP
+
+__all__ = ["Config", "Critic", "DeterministicActor", "MLP", "NETWORKS", "torso_maker"]
+
+NETWORKS: dict[str, Any] = {"mlp": MLP}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Torso flags."""
+
+    network: str = flag("mlp", "torso of actor and critic", choices=tuple(NETWORKS))
+    hidden_sizes: tuple[int, ...] = flag((256, 256), "units of each hidden layer", low=1)
+    activation: str = flag("relu", "after each hidden layer", choices=tuple(ACTIVATIONS))
+    initializer: str = flag("glorot_uniform", "of the kernels", choices=INITIALIZERS)
+
+
+def torso_maker(config: Config) -> Callable[..., Any]:
+    """A function `make_torso(out_dim, members=None)` for the algorithm's constructor."""
+    make = functools.partial(NETWORKS[config.network], activation=config.activation, initializer=config.initializer)
+    return lambda out_dim, members=None: make((*config.hidden_sizes, out_dim), members=members)

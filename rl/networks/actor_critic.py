@@ -1,0 +1,59 @@
+"""Actors and critics: a torso and an output transform."""
+
+from typing import Any, Callable
+
+import numpy as np
+import tensorflow as tf
+
+
+class DeterministicActor(tf.keras.Model):
+    """Action = center + limit * tanh(torso(obs)), inside the env's bounds whatever the torso says.
+
+    Args:
+      torso: a network with `act_dim` outputs.
+      center, limit: middle and half width of the action range, `(act_dim,)`.
+
+    Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`.
+    """
+
+    def __init__(self, torso: tf.keras.Model, center: np.ndarray, limit: np.ndarray) -> None:
+        super().__init__()
+        self.torso, self.center, self.limit = torso, center, limit
+        self.compiled = tf.function(self.call)
+
+    def build(self, input_shape: Any) -> None:
+        """`input_shape` is that of obs."""
+        self.torso.build(input_shape)
+        self.built = True
+
+    def call(self, obs: tf.Tensor) -> tf.Tensor:
+        return self.center + self.limit * tf.tanh(self.torso(obs))
+
+    def to_numpy(self) -> Callable[[np.ndarray], np.ndarray]:
+        """A function obs -> act on arrays with the present weights; one compiled call if the torso has none."""
+        if not hasattr(self.torso, "to_numpy"):
+            return lambda obs: self.compiled(obs).numpy()
+        torso, center, limit = self.torso.to_numpy(), self.center, self.limit
+        return lambda obs: center + limit * np.tanh(torso(obs))
+
+
+class Critic(tf.keras.Model):
+    """Q(obs, act), by one network or an ensemble with a leading axis.
+
+    Args:
+      torso: a network with one output and, for an ensemble, `members`.
+
+    Input shape: obs `(..., obs_dim)` and act `(..., act_dim)`. Output shape: `(...)` or `(members, ...)`.
+    """
+
+    def __init__(self, torso: tf.keras.Model) -> None:
+        super().__init__()
+        self.torso = torso
+
+    def build(self, input_shape: Any) -> None:
+        """`input_shape` is that of obs and act side by side, `(..., obs_dim + act_dim)`."""
+        self.torso.build(input_shape)
+        self.built = True
+
+    def call(self, obs: tf.Tensor, act: tf.Tensor) -> tf.Tensor:
+        return tf.squeeze(self.torso(tf.concat([obs, act], axis=-1)), axis=-1)

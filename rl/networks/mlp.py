@@ -1,0 +1,77 @@
+"""Multi-layer perceptron: the torso that every task shares."""
+
+from typing import Any, Callable, Optional, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+# name -> the function for TensorFlow and for NumPy
+ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
+    "relu": (tf.nn.relu, lambda x: np.maximum(x, 0)),
+    "tanh": (tf.tanh, np.tanh),
+    "elu": (tf.nn.elu, lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
+    "silu": (tf.nn.silu, lambda x: x / (1 + np.exp(-x))),
+}
+INITIALIZERS = ("glorot_uniform", "he_uniform", "lecun_uniform", "orthogonal")
+
+
+class MLP(tf.keras.Model):
+    """Dense layers with an activation after all but the last.
+
+    Args:
+      sizes: units of each layer; the last is the output.
+      activation: a name in ACTIVATIONS.
+      initializer: of the kernels, a name in INITIALIZERS; biases start at zero.
+      members: None, or the size of an ensemble of independent networks on a new leading axis.
+
+    Input shape: `(..., in)`, where `...` is `(batch,)` or `(num_tasks, batch)`.
+    Output shape: `(..., sizes[-1])`, or `(members, ..., sizes[-1])`.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: str = "relu",
+        initializer: str = "glorot_uniform",
+        members: Optional[int] = None,
+    ) -> None:
+        super().__init__()
+        self.sizes, self.members, self.initializer = tuple(sizes), members, initializer
+        self.activation, self.numpy_activation = ACTIVATIONS[activation]
+
+    def build(self, input_shape: Any) -> None:
+        """Makes every variable: kernels `([members,] in, out)` and biases `([members, 1,] out)`."""
+        fan_ins = (input_shape[-1], *self.sizes[:-1])
+        lead, thin = ((), ()) if self.members is None else ((self.members,), (self.members, 1))
+        self.kernels = [
+            self.add_weight(shape=(*lead, i, o), initializer=self._init, name=f"kernel_{k}")
+            for k, (i, o) in enumerate(zip(fan_ins, self.sizes))
+        ]
+        self.biases = [
+            self.add_weight(shape=(*thin, o), initializer="zeros", name=f"bias_{k}") for k, o in enumerate(self.sizes)
+        ]
+        self.built = True
+
+    def _init(self, shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
+        # A fresh initializer for each member: Keras' repeat their values, and would read the axis as a fan.
+        draw = lambda: tf.keras.initializers.get(self.initializer)(shape[-2:], dtype)
+        return draw() if self.members is None else tf.stack([draw() for _ in range(self.members)])
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        batch = tf.shape(x)[:-1]
+        x = tf.reshape(x, (-1, x.shape[-1]))
+        for kernel, bias in zip(self.kernels[:-1], self.biases[:-1]):
+            x = self.activation(tf.matmul(x, kernel) + bias)
+        x = tf.matmul(x, self.kernels[-1]) + self.biases[-1]
+        return tf.reshape(x, tf.concat([x.shape[:-2], batch, x.shape[-1:]], axis=0))
+
+    def to_numpy(self) -> Callable[[np.ndarray], np.ndarray]:
+        """A NumPy function with the present weights: a small batch takes microseconds, not a graph call."""
+        layers = [(k.numpy(), b.numpy()) for k, b in zip(self.kernels, self.biases)]
+
+        def forward(x: np.ndarray) -> np.ndarray:
+            for kernel, bias in layers[:-1]:
+                x = self.numpy_activation(x @ kernel + bias)
+            return x @ layers[-1][0] + layers[-1][1]
+
+        return forward

@@ -1,0 +1,151 @@
+"""Checkpoints: the whole state of a run, without pickle, cheap however large the replay.
+
+    checkpoints/step_000020000.npz        everything but the replay
+    checkpoints/replay_000000000_000020000.npz   the transitions stored between two checkpoints
+    checkpoints/best.npz                  the state with the best test return
+
+A checkpoint writes only the transitions stored since the one before. Every file is written beside
+its place, synced and renamed; zip's checksums tell a torn one, and then the one before it is used.
+"""
+
+import json
+import os
+import re
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, Iterator, Optional
+
+import numpy as np
+
+TORN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def write_atomically(path: Path, write: Any) -> None:
+    """Calls `write(file)` on a temporary file that then takes the place of `path`, all of it or none."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with open(temporary, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """JSON, atomically."""
+    text = json.dumps(value, indent=2) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def save_tree(path: Path, tree: dict[str, Any]) -> None:
+    """Nested dicts and lists of arrays and JSON values as one NPZ: arrays by their path, the rest as JSON."""
+    arrays: dict[str, np.ndarray] = {}
+
+    def strip(node: Any, name: str) -> Any:
+        if isinstance(node, dict):
+            return {k: strip(v, f"{name}/{k}") for k, v in node.items()}
+        if isinstance(node, (list, tuple)):
+            return [strip(v, f"{name}/{i}") for i, v in enumerate(node)]
+        if isinstance(node, np.ndarray):
+            if node.dtype == object:
+                raise TypeError(f"{name} is an object array, which only pickle could save")
+            arrays[name] = node
+            return {"__array__": name}
+        return node.item() if isinstance(node, np.generic) else node
+
+    text = json.dumps(strip(tree, ""))
+    arrays["json"] = np.frombuffer(text.encode(), np.uint8)
+    write_atomically(path, lambda file: np.savez(file, **arrays))
+
+
+def load_tree(path: Path) -> dict[str, Any]:
+    """What `save_tree` saved. Raises one of TORN if the file is damaged."""
+    with np.load(path, allow_pickle=False) as arrays:
+        loaded = {name: arrays[name] for name in arrays.files}
+
+    def fill(node: Any) -> Any:
+        if isinstance(node, dict):
+            return loaded[node["__array__"]] if "__array__" in node else {k: fill(v) for k, v in node.items()}
+        return [fill(v) for v in node] if isinstance(node, list) else node
+
+    return fill(json.loads(bytes(loaded["json"])))
+
+
+class Checkpoints:
+    """The checkpoints of one run directory.
+
+    Args:
+      directory: the run's. keep: how many of the newest to keep, besides the best.
+    """
+
+    def __init__(self, directory: Path, keep: int = 2) -> None:
+        self.directory, self.keep = Path(directory) / "checkpoints", keep
+        self.saved = 0  # transitions that are on disk
+
+    def save(self, step: int, state: dict[str, Any], replay: Any, best: bool) -> None:
+        """Writes the state at `step` and the transitions of `replay` that are not on disk yet."""
+        self.directory.mkdir(exist_ok=True)
+        first = max(self.saved, replay.total - replay.capacity)
+        if replay.total > first:
+            segment = self.directory / f"replay_{first:09d}_{replay.total:09d}.npz"
+            save_tree(segment, replay.rows(first, replay.total))
+        self.saved = replay.total
+        path = self.directory / f"step_{step:09d}.npz"
+        save_tree(path, {**state, "replay_total": replay.total})
+        if best:
+            write_atomically(self.directory / "best.npz", lambda file: file.write(path.read_bytes()))
+        self._prune(replay.capacity)
+
+    def _prune(self, capacity: int) -> None:
+        """Drops old checkpoints, and segments whose every transition the oldest one left has overwritten."""
+        paths = [self.directory / f"step_{step:09d}.npz" for step in self.steps()]
+        for path in paths[: -self.keep]:
+            path.unlink()
+        with np.load(paths[-self.keep :][0], allow_pickle=False) as arrays:
+            oldest = json.loads(bytes(arrays["json"]))["replay_total"]
+        for _, last, path in self._segments():
+            if last <= oldest - capacity:
+                path.unlink()
+
+    def steps(self) -> list[int]:
+        """Env steps of the checkpoints on disk, oldest first."""
+        names = (re.fullmatch(r"step_(\d+)\.npz", p.name) for p in self.directory.glob("step_*.npz"))
+        return sorted(int(m[1]) for m in names if m)
+
+    def _segments(self) -> Iterator[tuple[int, int, Path]]:
+        for path in sorted(self.directory.glob("replay_*.npz")):
+            match = re.fullmatch(r"replay_(\d+)_(\d+)\.npz", path.name)
+            if match:
+                yield int(match[1]), int(match[2]), path
+
+    def load(self, replay: Any) -> Optional[dict[str, Any]]:
+        """Fills `replay` and returns the state of the newest sound checkpoint; None if there is none."""
+        for step in reversed(self.steps()):
+            try:
+                state = load_tree(self.directory / f"step_{step:09d}.npz")
+                self._fill(replay, state["replay_total"])
+            except TORN as error:
+                print(f"checkpoint at step {step} is damaged ({error}); using the one before it")
+                continue
+            self.saved = replay.total
+            return state
+        return None
+
+    def _fill(self, replay: Any, total: int) -> None:
+        """Puts back the transitions stored before `total` that the ring still held then."""
+        position = max(0, total - replay.capacity)
+        for first, last, path in self._segments():
+            if first <= position < last <= total:
+                rows = load_tree(path)
+                replay.put_rows(position, {k: v[:, position - first :] for k, v in rows.items()})
+                position = last
+        if position != total:
+            raise ValueError(f"replay transitions {position} to {total} are missing")
+        replay.total = total

@@ -1,0 +1,122 @@
+"""The off-policy loop: act, store, and now and then many updates at once. It knows no algorithm.
+
+An algorithm has `act(obs)`, `explore(obs, start, rng)`, `update(batches, count) -> info`, `columns`.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from rl.buffers import ReplayBuffer
+from rl.config import flag
+from rl.training.session import Session, check_finite
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The off-policy loop's flags."""
+
+    batch_size: int = flag(100, "transitions in a batch, per task", low=1)
+    replay_size: int = flag(1_000_000, "transitions kept, per task", low=1)
+    start_steps: int = flag(10_000, "env steps of uniform random actions at the start", low=0)
+    update_after: int = flag(1000, "env steps before the first update", low=0)
+    update_every: int = flag(50, "env steps between two bursts of updates", low=1)
+    updates_per_step: float = flag(1.0, "updates per env step after update_after, on average", low=0)
+    update_at: str = flag(
+        "steps", "burst every update_every steps, or at each episode's end", choices=("steps", "episode")
+    )
+
+
+class OffPolicy:
+    """One run of an off-policy algorithm.
+
+    Args:
+      algo: the algorithm. env: a VectorEnv. config: Config. session: the run's Session.
+    """
+
+    flags = Config
+
+    def __init__(self, algo: Any, env: Any, config: Config, session: Session) -> None:
+        self.algo, self.env, self.config, self.session = algo, env, config, session
+        spec = env.spec
+        self.replay = ReplayBuffer(spec.obs_dim, spec.act_dim, config.replay_size, spec.batch_dims)
+        self.burst = max(1, round(config.update_every * config.updates_per_step))
+        self.act_rng, self.sample_rng = (np.random.default_rng(session.seed_for(k)) for k in (3, 4))
+        self.step, self.owed = 0, 0.0
+        self.begin(env.reset(session.seed_for(0)))
+
+    def begin(self, obs: np.ndarray) -> None:
+        """Starts afresh in every env, from `obs`."""
+        self.obs, self.start = obs, np.ones(len(obs), bool)
+        self.ep_ret, self.ep_len = np.zeros(len(obs)), np.zeros(len(obs), int)
+
+    def shaped(self, obs: np.ndarray) -> np.ndarray:
+        """(envs, obs_dim) with the task axis in front, if there is one."""
+        return obs.reshape(*self.env.spec.batch_dims, -1, obs.shape[-1])
+
+    def train(self, total_steps: int) -> None:
+        """Goes on to `total_steps` env steps, or until the session is told to stop."""
+        while self.step < total_steps:
+            ended = self.collect()
+            before, every = self.step - self.env.num_envs, self.config.update_every
+            due = ended if self.config.update_at == "episode" else self.step // every > before // every
+            if due and self.owed >= 1:
+                self.update()
+            if self.step % self.session.config.steps_per_epoch == 0:
+                self.session.end_epoch(self)
+            elif self.session.stopping:
+                self.session.stop(self)
+            if self.session.stopping:
+                return
+
+    def collect(self) -> bool:
+        """One step of every env, stored. Returns whether an episode ended."""
+        timer, spec = self.session.timer, self.env.spec
+        with timer("act"):
+            if self.step < self.config.start_steps:
+                shape = (self.env.num_envs, spec.act_dim)
+                act = self.act_rng.uniform(spec.act_low, spec.act_high, shape).astype(np.float32)
+            else:
+                act = self.algo.explore(self.shaped(self.obs), self.start, self.act_rng).reshape(len(self.obs), -1)
+            check_finite(self.step, action=act)
+        with timer("env"):
+            step = self.env.step(act)
+        self.replay.store(obs=self.obs, act=act, rew=step.rew, obs2=step.obs2, done=step.terminated)
+        self.step += self.env.num_envs
+        if self.step > self.config.update_after:
+            self.owed += self.config.updates_per_step * self.env.num_envs
+        self.ep_ret, self.ep_len = self.ep_ret + step.rew, self.ep_len + 1
+        self.obs, self.start = step.obs, step.terminated | step.truncated
+        ended = bool(self.start.any())
+        if ended:
+            self.session.logger.store(EpRet=self.ep_ret[self.start], EpLen=self.ep_len[self.start])
+            self.ep_ret[self.start], self.ep_len[self.start] = 0, 0
+        return ended
+
+    def update(self) -> None:
+        """Pays the updates owed, in bursts of one size so that one compiled program serves all."""
+        while self.owed >= 1:
+            count = min(int(self.owed), self.burst)
+            with self.session.timer("update"):
+                batches = self.replay.sample(self.burst, self.config.batch_size, self.sample_rng)
+                info = self.algo.update(batches, count)
+            check_finite(self.step, **info)
+            self.session.logger.store(**info)
+            self.owed -= count
+        if self.session.terminal:
+            self.session.terminal.advance(self.step)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next steps depend on, besides the algorithm, the replay and the envs."""
+        names = ("step", "owed", "obs", "start", "ep_ret", "ep_len")
+        rngs = {"act_rng": self.act_rng, "sample_rng": self.sample_rng}
+        return {k: getattr(self, k) for k in names} | {k: v.bit_generator.state for k, v in rngs.items()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes back to `state`."""
+        for name, value in state.items():
+            if name.endswith("_rng"):
+                getattr(self, name).bit_generator.state = value
+            else:
+                setattr(self, name, value)

@@ -8,6 +8,14 @@ from gymnasium.envs.registration import find_highest_version, parse_env_id
 from rl.config import UserError, closest
 
 
+def registered_name(env_id: str) -> str:
+    """`module:Name-v0` -> `Name-v0`, with `module` imported, which registers it."""
+    module, _, name = env_id.rpartition(":")
+    if module:
+        importlib.import_module(module)
+    return name
+
+
 def resolve(env_id: str) -> str:
     """The full id of a registered env: "HalfCheetah" -> "HalfCheetah-v5".
 
@@ -16,12 +24,11 @@ def resolve(env_id: str) -> str:
     Raises:
       UserError: nothing of that name is registered; the message has the closest names.
     """
-    module, colon, name = env_id.rpartition(":")
-    if module:
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            raise UserError(f"--env {env_id}: cannot import {module} ({error})") from None
+    module, colon, _ = env_id.rpartition(":")
+    try:
+        name = registered_name(env_id)
+    except ImportError as error:
+        raise UserError(f"--env {env_id}: cannot import {module} ({error})") from None
     try:
         namespace, short, version = parse_env_id(name)
     except gym.error.Error:

@@ -48,19 +48,19 @@ class EnvSpec:
         return (self.act_high - self.act_low) / 2
 
 
-def spec_of(env_id: str, obs_space: gym.Space, act_space: gym.Space) -> EnvSpec:
-    """The spec of an env with these spaces.
+def spec_of(env_id: str, env: gym.Env) -> EnvSpec:
+    """The spec of a Gymnasium env.
 
     Raises:
       UserError: the observation is no Box, or the action no Box with finite bounds.
     """
+    obs_space, act_space, registered = env.observation_space, env.action_space, env.spec
     if not isinstance(obs_space, gym.spaces.Box):
         raise UserError(f"{env_id}: observation space {obs_space} is not supported, only Box is")
     if not isinstance(act_space, gym.spaces.Box):
         raise UserError(f"{env_id}: action space {act_space} is not supported, only Box is")
     if not act_space.is_bounded():
         raise UserError(f"{env_id}: action space {act_space} is unbounded; actions need finite bounds")
-    registered = gym.spec(env_id)
     return EnvSpec(
         env_id=env_id,
         obs_dim=int(np.prod(obs_space.shape)),
@@ -68,6 +68,6 @@ def spec_of(env_id: str, obs_space: gym.Space, act_space: gym.Space) -> EnvSpec:
         act_shape=act_space.shape,
         act_low=act_space.low.astype(np.float32).reshape(-1),
         act_high=act_space.high.astype(np.float32).reshape(-1),
-        max_episode_steps=registered.max_episode_steps,
-        reward_threshold=registered.reward_threshold,
+        max_episode_steps=registered and registered.max_episode_steps,
+        reward_threshold=registered and registered.reward_threshold,
     )

@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 
 from rl.config import UserError
+from rl.envs.registry import registered_name
 from rl.envs.replayable import Replayable
 from rl.envs.spec import spec_of
 
@@ -33,8 +34,9 @@ def _make_one(env_id: str, index: int, render_mode: Optional[str], max_ep_len: i
     if multiprocessing.parent_process() is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     try:
-        limit = max_ep_len or gym.spec(env_id).max_episode_steps or 1000
-        env = gym.make(env_id, max_episode_steps=limit, render_mode=render_mode, disable_env_checker=True)
+        name = registered_name(env_id)
+        limit = max_ep_len or gym.spec(name).max_episode_steps or 1000
+        env = gym.make(name, max_episode_steps=limit, render_mode=render_mode, disable_env_checker=True)
     except (ImportError, gym.error.Error) as error:
         raise UserError(f"cannot make env {env_id}: {' '.join(str(error).split())}") from None
     return Replayable(env, index)
@@ -64,7 +66,7 @@ class VectorEnv:
         self.num_envs, self.backend = num_envs, backend
         # One env here first: a bad id, space or extra is one clear line instead of a worker's traceback.
         probe = self._make(index=0)
-        self.spec = spec_of(env_id, probe.observation_space, probe.action_space)
+        self.spec = spec_of(env_id, probe)
         self.fps = probe.metadata.get("render_fps", 30)
         probe.close()
         self.env = self._build()

@@ -8,7 +8,7 @@ from rl.config import flag
 from rl.networks.actor_critic import Critic, DeterministicActor
 from rl.networks.mlp import ACTIVATIONS, INITIALIZERS, MLP
 
-__all__ = ["Config", "Critic", "DeterministicActor", "MLP", "NETWORKS", "torso_maker"]
+__all__ = ["ACTIVATIONS", "Config", "Critic", "DeterministicActor", "INITIALIZERS", "MLP", "NETWORKS", "torso_maker"]
 
 NETWORKS: dict[str, Any] = {"mlp": MLP}
 

@@ -1,0 +1,174 @@
+"""What every torso must satisfy. A new one is covered by its line in rl.networks.NETWORKS."""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import rl.networks
+from rl.networks import MLP, NETWORKS, Critic, DeterministicActor
+
+B, D, OUT = 5, 4, 2
+SHAPES = {"single": (), "tasks": (3,)}
+
+
+def inputs(lead, dim=D, seed=0):
+    return tf.constant(np.random.default_rng(seed).normal(size=(*lead, B, dim)), tf.float32)
+
+
+@pytest.fixture(name="lead", params=SHAPES.values(), ids=SHAPES)
+def lead_fixture(request):
+    return request.param
+
+
+@pytest.fixture(name="members", params=[None, 1, 2])
+def members_fixture(request):
+    return request.param
+
+
+@pytest.fixture(name="net", params=sorted(NETWORKS))
+def net_fixture(request, lead, members):
+    net = NETWORKS[request.param]([8, OUT], members=members)
+    net.build((*lead, None, D))
+    return net
+
+
+def test_every_torso_is_in_the_table():
+    parts = {"actor_critic", "__init__"}
+    for path in Path(rl.networks.__file__).parent.glob("*.py"):
+        classes = [n for n in ast.parse(path.read_text()).body if isinstance(n, ast.ClassDef)]
+        models = {c.name for c in classes if any(ast.unparse(b) == "tf.keras.Model" for b in c.bases)}
+        assert path.stem in parts or models <= {c.__name__ for c in NETWORKS.values()}, path
+
+
+def test_build_makes_every_variable(net, lead):
+    before = [v.path for v in net.variables]
+    net(inputs(lead))
+    assert before and [v.path for v in net.variables] == before
+
+
+def test_output_shape(net, lead, members):
+    assert net(inputs(lead)).shape == (*(() if members is None else (members,)), *lead, B, OUT)
+
+
+def test_compiled_equals_eager_and_traces_once(net, lead):
+    for jit in (False, True):
+        compiled = tf.function(net.call, jit_compile=jit)
+        np.testing.assert_allclose(compiled(inputs(lead)), net(inputs(lead)), rtol=1e-5, atol=1e-6)
+        compiled(inputs(lead, seed=1))
+        assert compiled.experimental_get_tracing_count() == 1
+
+
+def test_unknown_batch_size(net, lead):
+    spec = tf.TensorSpec((*lead, None, D), tf.float32)
+    compiled = tf.function(net.call, input_signature=[spec])
+    np.testing.assert_allclose(compiled(inputs(lead)), net(inputs(lead)), rtol=1e-5, atol=1e-6)
+
+
+def test_some_gradient_reaches_every_variable(net, lead):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(net(inputs(lead)) ** 2)
+    for variable, gradient in zip(net.trainable_variables, tape.gradient(loss, net.trainable_variables)):
+        assert gradient is not None and np.abs(gradient).max() > 0, variable.path
+
+
+def test_tasks_do_not_see_each_other(net, lead, members):
+    if not lead:
+        lead = (2,)  # a torso built for one task must also serve a stack of batches
+    x = inputs(lead)
+    other = tf.concat([x[:1], x[1:] + 1.0], axis=0)
+    task = (slice(None), 0) if members else 0
+    np.testing.assert_allclose(net(x).numpy()[task], net(other).numpy()[task], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(n for n in NETWORKS if hasattr(NETWORKS[n], "to_numpy")))
+def test_numpy_mirror(name, lead):
+    net = NETWORKS[name]([8, OUT])
+    net.build((*lead, None, D))
+    np.testing.assert_allclose(net.to_numpy()(inputs(lead).numpy()), net(inputs(lead)), rtol=1e-5, atol=1e-5)
+
+
+def test_save_and_load(net, lead, tmp_path):
+    wanted = net(inputs(lead)).numpy()
+    np.savez(tmp_path / "w.npz", *net.get_weights())
+    for variable in net.variables:
+        variable.assign(variable * 0)
+    loaded = np.load(tmp_path / "w.npz")
+    net.set_weights([loaded[name] for name in loaded.files])
+    np.testing.assert_array_equal(net(inputs(lead)), wanted)
+
+
+def test_mlp_by_hand():
+    net = MLP([2, 1])
+    net.build((None, 2))
+    net.set_weights([np.array([[1, -1], [2, 0]]), np.array([[3], [5]]), np.array([0, 1]), np.array([-1])])
+    # x = (1, 2): hidden = relu(1 + 4, -1 + 1) = (5, 0); out = 15 - 1
+    np.testing.assert_allclose(net(tf.constant([[1.0, 2.0]])), [[14.0]])
+
+
+@pytest.mark.parametrize("activation", rl.networks.ACTIVATIONS)
+def test_activations_agree(activation):
+    in_tf, in_numpy = rl.networks.ACTIVATIONS[activation]
+    x = np.linspace(-4, 4, 33, dtype=np.float32)
+    np.testing.assert_allclose(in_tf(x), in_numpy(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("initializer", rl.networks.INITIALIZERS)
+def test_members_differ_and_have_a_single_networks_scale(initializer):
+    nets = [MLP([64, 64], initializer=initializer, members=m) for m in (None, 2)]
+    for net in nets:
+        net.build((None, 64))
+    single, (first, second) = nets[0].kernels[1].numpy(), nets[1].kernels[1].numpy()
+    assert np.abs(first - second).max() > 0.01 and np.abs(first - single).max() > 0.01
+    assert 0.85 < first.std() / single.std() < 1.15
+
+
+def test_an_ensemble_is_its_members():
+    ensemble, single = MLP([8, 1], members=2), MLP([8, 1])
+    ensemble.build((None, D))
+    single.build((None, D))
+    for m in range(2):
+        single.set_weights([np.reshape(w[m], s.shape) for w, s in zip(ensemble.get_weights(), single.variables)])
+        np.testing.assert_allclose(ensemble(inputs(()))[m], single(inputs(())), rtol=1e-5, atol=1e-6)
+
+
+def test_actor_keeps_inside_asymmetric_bounds(lead):
+    low, high = np.array([-1, 0], np.float32), np.array([3, 1], np.float32)
+    actor = DeterministicActor(MLP([8, 2]), (high + low) / 2, (high - low) / 2)
+    actor.build((*lead, None, D))
+    for scale in (1, 1e6):
+        act = actor(scale * inputs(lead)).numpy()
+        assert act.shape == (*lead, B, 2) and (act >= low).all() and (act <= high).all()
+        np.testing.assert_allclose(actor.to_numpy()(scale * inputs(lead).numpy()), act, rtol=1e-5, atol=1e-5)
+
+
+class Linear(tf.keras.Model):
+    """A torso without a NumPy mirror."""
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], 2), name="kernel")
+
+    def call(self, x):
+        return tf.matmul(x, self.kernel)
+
+
+def test_actor_without_a_mirror_acts_in_one_compiled_call():
+    actor = DeterministicActor(Linear(), np.zeros(2, np.float32), np.ones(2, np.float32))
+    actor.build((None, D))
+    act = actor.to_numpy()
+    np.testing.assert_allclose(act(inputs(()).numpy()), actor(inputs(())), rtol=1e-5, atol=1e-6)
+    act(inputs((), seed=1).numpy())
+    assert actor.compiled.experimental_get_tracing_count() == 1
+
+
+def test_critic_shape_and_action_order(lead, members):
+    critic = Critic(MLP([1], members=members))
+    critic.build((*lead, None, D + 2))
+    critic.set_weights([np.broadcast_to(np.arange(6.0)[:, None], critic.weights[0].shape), critic.get_weights()[1]])
+    obs, act = inputs(lead), inputs(lead, 2)
+    wanted = obs.numpy() @ np.arange(4.0) + act.numpy() @ np.array([4.0, 5.0])
+    q = critic(obs, act)
+    assert q.shape == (*(() if members is None else (members,)), *lead, B)
+    np.testing.assert_allclose(q, np.broadcast_to(wanted, q.shape), rtol=1e-5, atol=1e-5)

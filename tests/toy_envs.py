@@ -1,0 +1,122 @@
+"""Small envs with known answers. Importing this module registers them."""
+
+import random
+
+import gymnasium as gym
+import numpy as np
+
+LONG = 10**9
+
+
+class Toy(gym.Env):
+    """Observation and action of given spaces; `_step(act)` returns reward and terminated."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 30}
+    observation_space: gym.Space = gym.spaces.Box(-1, 1, (1,), np.float32)
+    action_space: gym.Space = gym.spaces.Box(-1, 1, (1,), np.float32)
+
+    def __init__(self, render_mode=None):
+        self.render_mode = render_mode
+        self.steps = 0
+
+    def obs(self):
+        return self.np_random.uniform(-1, 1, self.observation_space.shape).astype(np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        return self.obs(), {}
+
+    def step(self, action):
+        self.steps += 1
+        reward, terminated = self._step(action)
+        return self.obs(), reward, terminated, False, {}
+
+    def _step(self, action):
+        return 1.0, False
+
+    def render(self):
+        return np.full((32, 48, 3), self.steps % 255, np.uint8)
+
+
+class Matrix(Toy):
+    """Action Box((2, 3)) with different, asymmetric bounds; reward counts the elements inside them."""
+
+    observation_space = gym.spaces.Box(-np.inf, np.inf, (2, 2), np.float64)
+    action_space = gym.spaces.Box(
+        np.array([[-1, -2, 0], [-3, 1, -1]], np.float32), np.array([[1, 4, 1], [3, 2, 0]], np.float32)
+    )
+
+    def _step(self, action):
+        assert action.shape == (2, 3) and self.action_space.contains(action)
+        return float(action.sum()), False
+
+
+class Ones(Toy):
+    """Reward 1 for ever: the value is 1 / (1 - gamma) if time limits bootstrap."""
+
+
+class OnesUntilDeath(Toy):
+    """Reward 1 and termination at step 5: the value of the last step is 1."""
+
+    def _step(self, action):
+        return 1.0, self.steps == 5
+
+
+class Count(Toy):
+    """Observes the number of steps; reward is that number; terminates at 3."""
+
+    observation_space = gym.spaces.Box(0, np.inf, (1,), np.float32)
+
+    def obs(self):
+        return np.array([self.steps], np.float32)
+
+    def _step(self, action):
+        return float(self.steps), self.steps == 3
+
+
+class Target(Toy):
+    """Reward is minus the squared distance of the action to the observation: solvable in hundreds of steps."""
+
+    def reset(self, *, seed=None, options=None):
+        self.last, info = super().reset(seed=seed)
+        return self.last, info
+
+    def step(self, action):
+        reward = -float(np.square(action - self.last).sum())
+        self.last, _, terminated, truncated, info = super().step(action)
+        return self.last, reward, terminated, truncated, info
+
+
+class NanReward(Toy):
+    """Reward becomes nan at step 30."""
+
+    def _step(self, action):
+        return (float("nan") if self.steps == 30 else 0.0), False
+
+
+class Unrepeatable(Toy):
+    """Observations from a generator that no seed reaches."""
+
+    def obs(self):
+        return np.array([random.SystemRandom().uniform(-1, 1)], np.float32)
+
+
+class DictObs(Toy):
+    observation_space = gym.spaces.Dict({"a": gym.spaces.Discrete(2)})
+
+
+class Unbounded(Toy):
+    action_space = gym.spaces.Box(-np.inf, np.inf, (1,), np.float32)
+
+
+class Discrete(Toy):
+    action_space = gym.spaces.Discrete(3)
+
+
+LIMITS = {Matrix: 20, Ones: 10, OnesUntilDeath: 50, Count: 50, Target: 10, NanReward: 50, Unrepeatable: 30}
+for cls in (*LIMITS, DictObs, Unbounded, Discrete):
+    if f"{cls.__name__}-v0" not in gym.registry:
+        gym.register(
+            f"{cls.__name__}-v0", entry_point=cls, max_episode_steps=LIMITS.get(cls, LONG), reward_threshold=0.5
+        )

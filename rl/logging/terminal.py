@@ -47,6 +47,7 @@ class Terminal:
             for name, value in row.items():
                 table.add_row(name, f"{value:.6g}")
             self._bar.console.print(table)
+            self.advance(step)
         self._steps, self._when = step, time.perf_counter()
 
     def _speed(self, step: int) -> float:

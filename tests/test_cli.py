@@ -1,0 +1,284 @@
+"""The front door: every command end to end, and every kind of bad input on one clear line."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from rl.__main__ import main
+from rl.training.checkpoint import Checkpoints, load_tree
+from tests.helpers import ROOT, column, command, rows, start, train
+
+TOYS = "tests.toy_envs:"
+ENVS = ["HalfCheetah", "Pendulum", "LunarLanderContinuous", "MountainCarContinuous", "Hopper-v5", TOYS + "Matrix"]
+
+
+def refused(capsys, *argv):
+    """Runs a command that must fail; returns its one line."""
+    capsys.readouterr()
+    assert main([str(a) for a in argv]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("main.py: error: ") and error.count("\n") == 1 and "Traceback" not in error
+    return error
+
+
+def files(directory):
+    return {p.relative_to(directory): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("env", ENVS)
+def test_every_command_on_every_env(tmp_path, env, capsys):
+    run = train(tmp_path, "--env", env, "--epochs", "2")
+    assert column(run, "TotalEnvInteracts") == [200, 400] and np.isfinite(column(run, "AverageTestEpRet")).all()
+    assert main(["resume", str(run), "--epochs", "3"]) == 0
+    assert column(run, "Epoch") == [1, 2, 3]
+    assert main(["plot", str(run), "-o", str(tmp_path / "o.png")]) == 0
+    capsys.readouterr()
+    assert main(["eval", str(run), "--episodes", "3"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["episodes"] == 3 and result["return_min"] <= result["return_mean"] <= result["return_max"]
+
+
+def test_same_command_same_bytes(tmp_path):
+    first, second = (train(tmp_path / name, "--env", "Hopper") for name in "ab")
+    assert rows(first) == rows(second) and len(rows(first)) == 4
+    other = train(tmp_path / "c", "--env", "Hopper", "-s", "1", "--exp_name", "x").with_name("x_s0")
+    assert rows(first)[1:] != rows(other.parent / "x_s1")[1:]
+
+
+@pytest.mark.parametrize("extra", [(), ("--num_envs", "4", "--noise", "ou"), ("--reset_at_checkpoint",)])
+def test_extended_run_equals_a_long_one(tmp_path, extra):
+    long = train(tmp_path / "long", "--env", "Hopper", "--epochs", "4", *extra)
+    short = train(tmp_path / "short", "--env", "Hopper", "--epochs", "2", *extra)
+    assert main(["resume", str(short), "--epochs", "4"]) == 0
+    assert rows(long) == rows(short)
+    assert json.loads((short / "config.json").read_text())["epochs"] == 4
+
+
+def test_async_workers_give_the_same_run(tmp_path):
+    args = ("--env", "Hopper", "--num_envs", "2", "--epochs", "2")
+    here, workers = train(tmp_path / "a", *args), train(tmp_path / "b", *args, "--env_backend", "async")
+    assert rows(here) == rows(workers)
+
+
+def test_updates_at_episode_end_and_time_limit(tmp_path):
+    run = train(tmp_path, "--max_ep_len", "50", "--update_at", "episode", "--hidden_sizes", "30")
+    assert column(run, "EpLen") == [50, 50, 50] and np.isfinite(column(run, "LossQ")).all()
+
+
+def test_no_test_episodes(tmp_path):
+    run = train(tmp_path, "--num_test_episodes", "0")
+    assert not any("Test" in name and not name.startswith("Time") for name in rows(run)[0])
+
+
+def test_config_has_all_that_reproduces_the_run(tmp_path):
+    config = json.loads((train(tmp_path) / "config.json").read_text())
+    assert (config["env"], config["seed"], config["hidden_sizes"]) == ("Pendulum-v1", 0, [16])
+    assert config["versions"]["tensorflow"] and "git_commit" in config
+
+
+def test_several_seeds_run_one_after_another(tmp_path):
+    assert main(command("--data_dir", tmp_path, "--exp_name", "x", "--epochs", "1", "-s", "3", "5")) == 0
+    assert [column(tmp_path / "x" / f"x_s{seed}", "Epoch") for seed in (3, 5)] == [[1], [1]]
+
+
+def test_eval_any_checkpoint_film_and_export(tmp_path, capsys):
+    run = train(tmp_path, "--env", TOYS + "Matrix")
+    for which in ("best", "last", "400"):
+        assert main(["eval", str(run), "--checkpoint", which, "--episodes", "1", "--noise"]) == 0
+    for kind, magic in (("mp4", b"ftyp"), ("gif", b"GIF8")):
+        assert main(["eval", str(run), "--video", str(tmp_path / "v"), "--format", kind, "--episodes", "1"]) == 0
+        assert magic in (tmp_path / "v" / f"x_s0_600.{kind}").read_bytes()[:12]
+    capsys.readouterr()
+    assert main(["eval", str(run), "--episodes", "2", "--export", str(tmp_path / "policy")]) == 0
+    result = json.loads(capsys.readouterr().out.split("policy:")[0])
+    assert result["solved"] is (result["return_mean"] >= 0.5) and result["reward_threshold"] == 0.5
+    code = (
+        "import sys, numpy as np, tensorflow as tf\n"
+        "policy = tf.saved_model.load(sys.argv[1])\n"
+        "act = policy.act(tf.ones((5, 4))).numpy()\n"
+        "assert 'rl' not in sys.modules and act.shape == (5, 2, 3), act.shape\n"
+        "np.save(sys.argv[2], act)\n"
+    )
+    argv = [sys.executable, "-c", code, str(tmp_path / "policy"), str(tmp_path / "act.npy")]
+    subprocess.run(argv, check=True, cwd=tmp_path)
+    state = load_tree(run / "checkpoints" / "step_000000600.npz")["algo"]["variables"]["actor"]
+    hidden = np.maximum(np.ones((5, 4)) @ state[0] + state[2], 0) @ state[1] + state[3]
+    low, high = np.array([-1, -2, 0, -3, 1, -1]), np.array([1, 4, 1, 3, 2, 0])
+    wanted = ((low + high) / 2 + (high - low) / 2 * np.tanh(hidden)).reshape(5, 2, 3)
+    np.testing.assert_allclose(np.load(tmp_path / "act.npy"), wanted, rtol=1e-4, atol=1e-5)
+
+
+# Bad input ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        (["--algo", "dddpg"], ["dddpg", "ddpg"]),
+        (["--env", "HalfCheeta"], ["HalfCheeta", "HalfCheetah"]),
+        (["--network", "mpl"], ["--network", "mlp"]),
+        (["--gama", "0.9"], ["--gama", "--gamma"]),
+        (["--gamma", "1.5"], ["--gamma", "[0, 1]", "1.5"]),
+        (["--gamma", "nan"], ["--gamma", "finite"]),
+        (["--q_lr", "0"], ["--q_lr", "above 0"]),
+        (["--epochs", "many"], ["--epochs", "whole number"]),
+        (["--num_envs", "3"], ["--steps_per_epoch", "--num_envs", "201"]),
+        (["--exp_name", "../away"], ["--exp_name", "data_dir"]),
+        (["--exp_name", ".."], ["--exp_name", "data_dir"]),
+        (["--env", TOYS + "DictObs"], ["observation space Dict"]),
+        (["--env", TOYS + "Unbounded"], ["unbounded"]),
+        (["--env", "CartPole"], ["action space Discrete(2)"]),
+    ],
+)
+def test_bad_flags(tmp_path, capsys, argv, words):
+    error = refused(capsys, *command("--data_dir", tmp_path, *argv))
+    assert all(word in error for word in words), error
+    assert not list(tmp_path.iterdir())  # nothing was begun
+
+
+def test_unknown_command(capsys):
+    error = refused(capsys, "trian", "--algo", "ddpg")
+    assert "trian" in error and "resume" in error
+
+
+def test_an_existing_run_is_refused_and_kept(tmp_path, capsys):
+    run = train(tmp_path, "--epochs", "1")
+    before = files(run)
+    error = refused(capsys, *command("--data_dir", tmp_path, "--exp_name", "x"))
+    assert "--overwrite" in error and "resume" in error and files(run) == before
+    refused(capsys, *command("--data_dir", tmp_path, "--exp_name", "x", "--overwrite", "--gamma", "7"))
+    refused(capsys, *command("--data_dir", tmp_path, "--exp_name", "x", "--overwrite", "--env", "Nothing"))
+    assert files(run) == before
+    train(tmp_path, "--epochs", "2", "--overwrite")
+    assert column(run, "Epoch") == [1, 2]
+
+
+def test_an_unwritable_folder(tmp_path, capsys):
+    (tmp_path / "file").write_text("not a folder")
+    assert "cannot write" in refused(capsys, *command("--data_dir", tmp_path / "file"))
+
+
+@pytest.mark.parametrize("argv", [["resume", "{}"], ["eval", "{}"]])
+def test_not_a_run_directory(tmp_path, capsys, argv):
+    assert "not a run directory" in refused(capsys, *(a.format(tmp_path) for a in argv))
+    (tmp_path / "config.json").write_text("{ half")
+    assert "not a run directory" in refused(capsys, *(a.format(tmp_path) for a in argv))
+
+
+def test_a_finished_run_is_not_resumed(tmp_path, capsys):
+    run = train(tmp_path, "--epochs", "1")
+    before = files(run)
+    assert "--epochs" in refused(capsys, "resume", run)
+    assert "at least 1" in refused(capsys, "resume", run, "--epochs", "0")
+    assert files(run) == before
+
+
+def test_no_such_checkpoint(tmp_path, capsys):
+    run = train(tmp_path, "--epochs", "2")
+    for which in ("300", "newest"):
+        assert "best, 200, 400" in refused(capsys, "eval", run, "--checkpoint", which)
+    assert "--episodes" in refused(capsys, "eval", run, "--episodes", "0")
+
+
+def test_nan_stops_and_leaves_the_last_checkpoint(tmp_path, capsys):
+    """The reward turns nan at step 30 of an episode of 50; one epoch of 25 steps is sound."""
+    sizes = ("--steps_per_epoch", "25", "--start_steps", "10", "--update_after", "10", "--num_test_episodes", "0")
+    argv = command(
+        "--data_dir", tmp_path, "--exp_name", "x", "--env", TOYS + "NanReward", *sizes, "--update_every", "5"
+    )
+    error = refused(capsys, *argv)
+    assert "became nan or inf by env step 3" in error
+    assert Checkpoints(tmp_path / "x" / "x_s0").steps() == [25]
+
+
+@pytest.mark.parametrize("limit", [5_000, 40_000], ids=["in a checkpoint", "in a row"])
+def test_a_full_disk(tmp_path, limit):
+    """Real write errors, from a limit on the size of a file: what was saved is sound, and the run goes on later."""
+    run = train(tmp_path, "--epochs", "1")
+    limited = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    process = start("resume", run, "--epochs", "400", preexec_fn=limited)
+    out = process.communicate(timeout=120)[0]
+    assert process.returncode == 2 and "Traceback" not in out and "cannot write" in out.splitlines()[-1], out
+    assert not list((run / "checkpoints").glob("*.tmp"))
+    saved = Checkpoints(run).steps()[-1] // 200
+    assert main(["resume", str(run), "--epochs", str(saved + 2)]) == 0
+    assert column(run, "Epoch") == list(range(1, saved + 3))
+
+
+# Stopping and going on --------------------------------------------------------
+
+LONG = ("--env", "Hopper", "--epochs", "12", "--steps_per_epoch", "1000")
+
+
+def wait_for_rows(run, count, process):
+    """Waits until the run has written `count` rows."""
+    while process.poll() is None:
+        if (run / "progress.txt").exists() and (run / "progress.txt").read_text().count("\n") > count:
+            return
+        time.sleep(0.02)
+
+
+def test_ctrl_c_saves_and_resume_goes_on_exactly(tmp_path):
+    wanted = train(tmp_path / "whole", *LONG)
+    process = start(*command("--data_dir", tmp_path, "--exp_name", "x", *LONG, "--save_freq", "5"))
+    run = tmp_path / "x" / "x_s0"
+    wait_for_rows(run, 3, process)
+    process.send_signal(signal.SIGINT)
+    out = process.communicate(timeout=60)[0]
+    assert process.returncode == 130 and "Traceback" not in out
+    assert f"go on with: python main.py resume {run}" in out
+    partial = column(run, "TotalEnvInteracts")
+    assert 3000 < partial[-1] < 12000 and Checkpoints(run).steps()[-1] == partial[-1]
+    assert main(["resume", str(run)]) == 0
+    assert rows(run) == rows(wanted)
+
+
+def kill_and_resume(tmp_path, kills, *extra):
+    """Kills a run `kills` times at random moments and resumes it; its rows must equal an uninterrupted run's."""
+    args = (*LONG, *extra)
+    begin = time.perf_counter()
+    process = start(*command("--data_dir", tmp_path / "whole", "--exp_name", "x", *args))
+    out = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, out
+    seconds = time.perf_counter() - begin
+    run, moments = tmp_path / "killed" / "x" / "x_s0", []
+    again = lambda: ["resume", run] if (run / "config.json").exists() else first
+    first = command("--data_dir", tmp_path / "killed", "--exp_name", "x", "--overwrite", *args)
+    for _ in range(kills):
+        process = start(*again())
+        moments.append(np.random.default_rng().uniform(0.3, 1.0) * seconds)
+        time.sleep(moments[-1])
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if Checkpoints(run).steps()[-1:] == [12000]:
+            break  # it was done before the kill
+    if Checkpoints(run).steps()[-1:] != [12000]:
+        process = start(*again())
+        out = process.communicate(timeout=300)[0]
+        assert process.returncode == 0, (moments, out)
+    assert rows(run) == rows(tmp_path / "whole" / "x" / "x_s0"), moments
+
+
+@pytest.mark.parametrize("num_envs", [1, 4])
+def test_killed_and_resumed(tmp_path, num_envs):
+    kill_and_resume(tmp_path, 1, "--num_envs", num_envs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", [("--num_envs", "1"), ("--num_envs", "4", "--noise", "ou", "--env_backend", "async")])
+def test_killed_ten_times(tmp_path, extra):
+    kill_and_resume(tmp_path, 10, *extra)
+
+
+def test_runs_as_a_module_and_from_anywhere(tmp_path):
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    argv = [sys.executable, "-m", "rl", "--algo", "ddpg", "--help"]
+    out = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout
+    assert "--act_noise" in out and "discount, in [0, 1] (default: 0.99)" in " ".join(out.split())

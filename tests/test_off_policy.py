@@ -1,0 +1,177 @@
+"""The off-policy loop with a fake algorithm, and what values it makes a real one learn."""
+
+import numpy as np
+import pytest
+
+from rl import envs
+from rl.config import UserError
+from rl.training import session
+from rl.training.evaluate import evaluate
+from rl.training.off_policy import Config, OffPolicy
+from tests.test_ddpg import make_ddpg
+
+TOYS = "tests.toy_envs:"
+
+
+class Fake:
+    """Acts 0.5, explores 0.25, and remembers what it was asked to do."""
+
+    columns = {"Loss": "mean"}
+
+    def __init__(self, loss=0.0, explored=0.25):
+        self.loss, self.explored, self.counts, self.batches, self.starts = loss, explored, [], [], []
+
+    def act(self, obs):
+        return np.full((len(obs), 1), 0.5, np.float32)
+
+    def explore(self, obs, start, rng):
+        self.starts.append(start.copy())
+        return np.full((len(obs), 1), self.explored, np.float32)
+
+    def update(self, batches, count):
+        self.counts.append(count)
+        self.batches.append(batches)
+        return {"Loss": np.full(count, self.loss, np.float32)}
+
+    def state(self):
+        return {}
+
+
+def make(tmp_path, algo, env="Count", num_envs=1, epochs=2, steps_per_epoch=100, seed=0, limit=0, frame=None, **flags):
+    flags = {"start_steps": 10, "update_after": 20, "update_every": 10, "batch_size": 4, "replay_size": 1000, **flags}
+    vector = envs.make(TOYS + env, num_envs, max_ep_len=limit)
+    options = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "num_envs": num_envs, **(frame or {})}
+    tests = envs.make(TOYS + env, 2, max_ep_len=limit)
+    part = session.Session(tmp_path, "run", algo, tests, session.Config(**options), seed, tensorboard=False)
+    return OffPolicy(algo, vector, Config(**flags), part)
+
+
+def read(tmp_path):
+    header, *rows = [line.split("\t") for line in (tmp_path / "progress.txt").read_text().splitlines()]
+    return [dict(zip(header, map(float, row))) for row in rows]
+
+
+def test_schedule(tmp_path):
+    algo = Fake()
+    loop = make(tmp_path, algo)
+    assert loop.session.run(loop)
+    assert algo.counts == [10] * 18  # nothing for the first 20 steps, then one update per step
+    assert algo.batches[0]["obs"].shape == (10, 4, 1)
+
+
+def test_random_steps_first_then_the_policy(tmp_path):
+    algo = Fake()
+    loop = make(tmp_path, algo, start_steps=15)
+    loop.session.run(loop)
+    act = loop.replay.data["act"][0, : loop.replay.total, 0]
+    assert len(np.unique(act[:15])) == 15 and (act[15:] == 0.25).all()
+    assert act[:15].min() >= -1 and act[:15].max() <= 1
+
+
+@pytest.mark.parametrize("per_step, total", [(0.5, 90), (2.0, 360), (0.0, 0)])
+def test_updates_per_step(tmp_path, per_step, total):
+    algo = Fake()
+    loop = make(tmp_path, algo, updates_per_step=per_step)
+    loop.session.run(loop)
+    assert sum(algo.counts) == total
+
+
+def test_many_envs_keep_the_ratio_and_count_every_step(tmp_path):
+    algo = Fake()
+    loop = make(tmp_path, algo, num_envs=4, update_every=10)
+    loop.session.run(loop)
+    assert loop.step == loop.replay.total == 200
+    assert 180 - 10 < sum(algo.counts) <= 180
+    assert [row["TotalEnvInteracts"] for row in read(tmp_path)] == [100, 200]
+
+
+def test_updates_at_the_end_of_each_trajectory(tmp_path):
+    """As many updates as the trajectory had steps, however many that are, by one program."""
+    algo = Fake()
+    loop = make(tmp_path, algo, env="Ones", limit=7, update_at="episode", update_after=0, update_every=5, epochs=1)
+    loop.session.run(loop)
+    assert algo.counts == [5, 2] * 14  # 100 steps hold 14 whole trajectories of 7
+    assert {b["obs"].shape[0] for b in algo.batches} == {5}
+
+
+def test_rows_and_transitions_of_known_episodes(tmp_path):
+    """Count: rewards 1, 2, 3, then termination."""
+    algo = Fake()
+    loop = make(tmp_path, algo)
+    loop.session.run(loop)
+    row = read(tmp_path)[0]
+    assert (row["AverageEpRet"], row["EpLen"], row["MaxEpRet"], row["MinEpRet"]) == (6, 3, 6, 6)
+    assert (row["AverageTestEpRet"], row["TestEpLen"], row["Loss"]) == (6, 3, 0)
+    data = {k: v[0, :4].reshape(4, -1)[:, 0].tolist() for k, v in loop.replay.data.items()}
+    assert data["obs"] == [0, 1, 2, 0] and data["obs2"] == [1, 2, 3, 1]  # the final observation, not the reset one
+    assert data["rew"] == [1, 2, 3, 1] and data["done"] == [0, 0, 1, 0]
+
+
+def test_truncation_is_stored_as_not_done_with_its_final_observation(tmp_path):
+    loop = make(tmp_path, Fake(), limit=2)
+    loop.session.run(loop)
+    data = {k: v[0, :4].reshape(4, -1)[:, 0].tolist() for k, v in loop.replay.data.items()}
+    assert data["done"] == [0, 0, 0, 0] and data["obs2"] == [1, 2, 1, 2] and data["obs"] == [0, 1, 0, 1]
+    assert read(tmp_path)[0]["EpLen"] == 2
+
+
+def test_start_marks_first_steps(tmp_path):
+    algo = Fake()
+    loop = make(tmp_path, algo, start_steps=0)
+    loop.session.run(loop)
+    assert [bool(s[0]) for s in algo.starts[:7]] == [True, False, False, True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "algo, env, words",
+    [
+        (Fake(loss=float("nan")), "Count", "Loss became nan or inf by env step 30"),
+        (Fake(explored=float("inf")), "Count", "action became nan or inf by env step 10"),
+    ],
+)
+def test_nan_stops_the_run(tmp_path, algo, env, words):
+    loop = make(tmp_path, algo, env=env)
+    with pytest.raises(UserError, match=words):
+        loop.session.run(loop)
+
+
+def test_evaluation_counts_a_fixed_share_per_env():
+    """Env i's episodes end at different times; all of them count, whichever end first."""
+    env = envs.make(TOYS + "Count", 3)
+    act = lambda obs, start: np.zeros((3, 1), np.float32)
+    returns, lengths = evaluate(act, env, 7, seed=0)
+    assert returns.tolist() == [6.0] * 7 and lengths.tolist() == [3] * 7
+
+
+def learned_value(tmp_path, env, limit, store_truncated_as_done=False):
+    """The mean Q that DDPG learns at gamma 0.9."""
+    algo = make_ddpg(spec=envs.make(TOYS + env).spec, gamma=0.9, polyak=0.9, q_lr=1e-2, pi_lr=1e-4)
+    loop = make(tmp_path, algo, env=env, limit=limit, epochs=4, steps_per_epoch=500, start_steps=10**6, batch_size=64)
+    if store_truncated_as_done:
+        store = loop.replay.store
+        loop.replay.store = lambda **t: store(**{**t, "done": loop.env.env.unwrapped._truncations | t["done"]})
+    loop.session.run(loop)
+    return read(tmp_path)[-1]["AverageQVals"]
+
+
+def test_time_limits_bootstrap(tmp_path):
+    """An endless stream of ones is worth 1 / (1 - gamma), although every episode is cut at 10 steps."""
+    assert learned_value(tmp_path, "Ones", 10) == pytest.approx(10, rel=0.03)
+
+
+def test_value_is_wrong_if_truncation_ends_it(tmp_path):
+    """The same run with truncation stored as termination: 1 / (1 - gamma * 9 / 10). So the test above can fail."""
+    assert learned_value(tmp_path, "Ones", 10, store_truncated_as_done=True) == pytest.approx(1 / (1 - 0.81), rel=0.1)
+
+
+def test_termination_ends_it(tmp_path):
+    """Ones for 5 steps, then termination, unseen by the policy: 1 / (1 - gamma * 4 / 5)."""
+    assert learned_value(tmp_path, "OnesUntilDeath", 50) == pytest.approx(1 / (1 - 0.72), rel=0.1)
+
+
+def test_learns_the_target_env(tmp_path):
+    algo = make_ddpg(spec=envs.make(TOYS + "Target").spec, sizes=(32,), gamma=0.0)
+    loop = make(tmp_path, algo, env="Target", epochs=4, steps_per_epoch=500, start_steps=300, batch_size=64)
+    loop.session.run(loop)
+    rows = read(tmp_path)
+    assert rows[-1]["AverageTestEpRet"] > -0.3  # ten steps of squared error; about -6.7 at random

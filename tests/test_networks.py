@@ -87,7 +87,9 @@ def test_tasks_do_not_see_each_other(net, lead, members):
 def test_numpy_mirror(name, lead):
     net = NETWORKS[name]([8, OUT])
     net.build((*lead, None, D))
-    np.testing.assert_allclose(net.to_numpy()(inputs(lead).numpy()), net(inputs(lead)), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        net.to_numpy(net.get_weights())(inputs(lead).numpy()), net(inputs(lead)), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_save_and_load(net, lead, tmp_path):
@@ -141,7 +143,9 @@ def test_actor_keeps_inside_asymmetric_bounds(lead):
     for scale in (1, 1e6):
         act = actor(scale * inputs(lead)).numpy()
         assert act.shape == (*lead, B, 2) and (act >= low).all() and (act <= high).all()
-        np.testing.assert_allclose(actor.to_numpy()(scale * inputs(lead).numpy()), act, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            actor.to_numpy(actor.get_weights())(scale * inputs(lead).numpy()), act, rtol=1e-5, atol=1e-5
+        )
 
 
 class Linear(tf.keras.Model):
@@ -157,7 +161,7 @@ class Linear(tf.keras.Model):
 def test_actor_without_a_mirror_acts_in_one_compiled_call():
     actor = DeterministicActor(Linear(), np.zeros(2, np.float32), np.ones(2, np.float32))
     actor.build((None, D))
-    act = actor.to_numpy()
+    act = actor.to_numpy(actor.get_weights())
     np.testing.assert_allclose(act(inputs(()).numpy()), actor(inputs(())), rtol=1e-5, atol=1e-6)
     act(inputs((), seed=1).numpy())
     assert actor.compiled.experimental_get_tracing_count() == 1

@@ -33,6 +33,9 @@ class Fake:
         self.batches.append(batches)
         return {"Loss": np.full(count, self.loss, np.float32)}
 
+    def refresh(self):
+        pass
+
     def state(self):
         return {}
 

@@ -60,7 +60,7 @@ class DDPG:
         self.q_opt.build(self.q.trainable_variables)
         self.noise = NOISES[config.noise](config.act_noise, config.ou_theta)
         self.burst = Burst(self.train_step)
-        self.act = self.actor.to_numpy()
+        self.refresh()
 
     def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
         actor = DeterministicActor(make_torso(self.spec.act_dim), self.spec.act_center, self.spec.act_limit)
@@ -99,9 +99,12 @@ class DDPG:
 
     def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         """`count` train steps on the first `count` of `batches`; each info gets a leading axis `count`."""
-        info = self.burst(batches, count)
-        self.act = self.actor.to_numpy()
-        return info
+        return self.burst(batches, count)
+
+    def refresh(self) -> None:
+        """Lets acting follow the newest actor. Until then it may go on in another thread than `update`."""
+        self.acting = self.actor.get_weights()
+        self.act = self.actor.to_numpy(self.acting)
 
     @tf.function
     def train_step(self, batch: Info) -> Info:
@@ -115,13 +118,14 @@ class DDPG:
 
     def state(self) -> dict[str, Any]:
         """Everything that updates and acting change."""
-        return {"variables": read(self._variables()), "noise": self.noise.value}
+        return {"variables": read(self._variables()), "acting": self.acting, "noise": self.noise.value}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
         assign(self._variables(), state["variables"])
         self.noise.value = state["noise"]
-        self.act = self.actor.to_numpy()
+        self.acting = state["acting"]
+        self.act = self.actor.to_numpy(self.acting)
 
     def _variables(self) -> dict[str, Any]:
         nets = {"actor": self.actor, "actor_targ": self.actor_targ, "q": self.q, "q_targ": self.q_targ}

@@ -61,6 +61,7 @@ def load_policy(directory: Path, which: str, spec: Any, values: dict[str, Any]) 
             continue
         algo = make_algo(values, spec)
         algo.load_state(state["algo"])
+        algo.refresh()
         return algo, state["loop"]["step"]
     known = ", ".join([*(["best"] if (folder / "best.npz").exists() else []), *(str(int(p.stem[5:])) for p in steps)])
     raise UserError(f"{directory} has no sound checkpoint {which!r}; it has: {known or 'none'}")

@@ -1,6 +1,6 @@
 """Actors and critics: a torso and an output transform."""
 
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +19,7 @@ class DeterministicActor(tf.keras.Model):
     def __init__(self, torso: tf.keras.Model, center: np.ndarray, limit: np.ndarray) -> None:
         super().__init__()
         self.torso, self.center, self.limit = torso, center, limit
-        self.compiled = tf.function(self.call)
+        self.compiled = tf.function(lambda weights, obs: self.stateless_call(weights, [], obs)[0])
 
     def build(self, input_shape: Any) -> None:
         """`input_shape` is that of obs."""
@@ -29,11 +29,14 @@ class DeterministicActor(tf.keras.Model):
     def call(self, obs: tf.Tensor) -> tf.Tensor:
         return self.center + self.limit * tf.tanh(self.torso(obs))
 
-    def to_numpy(self) -> Callable[[np.ndarray], np.ndarray]:
-        """A function obs -> act on arrays with the present weights; one compiled call if the torso has none."""
+    def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+        """The policy with the weights `get_weights()` gave, as a function of arrays that later updates don't change.
+
+        NumPy where the torso has a mirror, one compiled call where it has none.
+        """
         if not hasattr(self.torso, "to_numpy"):
-            return lambda obs: self.compiled(obs).numpy()
-        torso, center, limit = self.torso.to_numpy(), self.center, self.limit
+            return lambda obs: self.compiled(weights, obs).numpy()
+        torso, center, limit = self.torso.to_numpy(weights), self.center, self.limit
         return lambda obs: center + limit * np.tanh(torso(obs))
 
 

@@ -1,9 +1,12 @@
 """The off-policy loop: act, store, and now and then many updates at once. It knows no algorithm.
 
-An algorithm has `act(obs)`, `explore(obs, start, rng)`, `update(batches, count) -> info`, `columns`.
+An algorithm has `act(obs)`, `explore(obs, start, rng)`, `update(batches, count) -> info`, `refresh()`
+and `columns`. With `overlap` a burst runs in a thread while the envs go on; the policy that acts
+meanwhile is the one from before the burst, whatever the timing, so runs still repeat exactly.
 """
 
 import dataclasses
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,7 @@ class Config:
     update_at: str = flag(
         "steps", "burst every update_every steps, or at each episode's end", choices=("steps", "episode")
     )
+    overlap: bool = flag(True, "collect while a burst runs, with the policy before it (bursts at update_every only)")
 
 
 class OffPolicy:
@@ -43,6 +47,8 @@ class OffPolicy:
         self.replay = ReplayBuffer(spec.obs_dim, spec.act_dim, config.replay_size, spec.batch_dims)
         self.burst = max(1, round(config.update_every * config.updates_per_step))
         self.act_rng, self.sample_rng = (np.random.default_rng(session.seed_for(k)) for k in (3, 4))
+        self.worker, self.pending = ThreadPoolExecutor(1), []  # type: ThreadPoolExecutor, list[tuple[int, Future]]
+        self.overlap = config.overlap and config.update_at == "steps"
         self.step, self.owed = 0, 0.0
         self.begin(env.reset(session.seed_for(0)))
 
@@ -64,8 +70,10 @@ class OffPolicy:
             if due and self.owed >= 1:
                 self.update()
             if self.step % self.session.config.steps_per_epoch == 0:
+                self.finish()
                 self.session.end_epoch(self)
             elif self.session.stopping:
+                self.wait()
                 self.session.stop(self)
             if self.session.stopping:
                 return
@@ -97,15 +105,31 @@ class OffPolicy:
     def update(self) -> None:
         """Pays the updates owed, in bursts of one size so that one compiled program serves all."""
         while self.owed >= 1:
+            self.finish()
             count = min(int(self.owed), self.burst)
             with self.session.timer("update"):
                 batches = self.replay.sample(self.burst, self.config.batch_size, self.sample_rng)
-                info = self.algo.update(batches, count)
-            check_finite(self.step, **info)
-            self.session.logger.store(**info)
+                self.pending.append((self.step, self.worker.submit(self.algo.update, batches, count)))
             self.owed -= count
+        if not self.overlap:
+            self.finish()
         if self.session.terminal:
             self.session.terminal.advance(self.step)
+
+    def wait(self) -> None:
+        """Waits for the burst under way, if any, and logs it."""
+        while self.pending:
+            step, burst = self.pending.pop()
+            with self.session.timer("update"):
+                info = burst.result()
+            check_finite(step, **info)
+            self.session.logger.store(**info)
+
+    def finish(self) -> None:
+        """Waits, and lets the policy follow the updates."""
+        self.wait()
+        with self.session.timer("act"):
+            self.algo.refresh()
 
     def state(self) -> dict[str, Any]:
         """All that the next steps depend on, besides the algorithm, the replay and the envs."""

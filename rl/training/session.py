@@ -148,4 +148,4 @@ def check_finite(step: int, **values: Any) -> None:
     """Raises a UserError naming the first of `values` that is nan or inf, and the env step."""
     for name, value in values.items():
         if not np.isfinite(value).all():
-            raise UserError(f"{name} became nan or inf by env step {step}; the last checkpoint is sound")
+            raise UserError(f"{name} became nan or inf by env step {step}; what was saved before is sound")

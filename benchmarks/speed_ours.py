@@ -1,0 +1,77 @@
+"""Times this project on one job of speed.py; prints one JSON object."""
+
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from rl.config import Parser, add_flags  # noqa: E402
+from rl.experiments.curves import find_runs  # noqa: E402
+from rl.experiments.run import make_loop, sections  # noqa: E402
+
+EPOCH = 2000
+WARM_UP = 4000  # env steps before the clock starts: compilation and the first bursts
+
+
+def matmul_rate(size: int = 2048) -> float:
+    """Float32 operations per second of a large matrix product: the best of some."""
+    x = tf.random.normal((size, size))
+    product = tf.function(lambda: tf.matmul(x, x))
+    product()
+    times = []
+    for _ in range(15):
+        begin = time.perf_counter()
+        product().numpy()
+        times.append(time.perf_counter() - begin)
+    return 2 * size**3 / min(times)
+
+
+def burst_rate(loop, passes: tuple[int, int]) -> float:
+    """Float32 operations per second of the matrix products of an update, inside a burst: the median of some."""
+    spec, hidden, batch = loop.env.spec, loop.algo.actor.torso.sizes[:-1], loop.config.batch_size
+    sizes = [(spec.obs_dim, *hidden, spec.act_dim), (spec.obs_dim + spec.act_dim, *hidden, 1)]
+    per_pass = [sum(i * o for i, o in zip(s[:-1], s[1:])) for s in sizes]
+    operations = 2 * batch * sum(n * macs for n, macs in zip(passes, per_pass))
+    batches = loop.replay.sample(loop.burst, batch, np.random.default_rng(0))
+    times = []
+    for _ in range(40):
+        begin = time.perf_counter()
+        loop.algo.update(batches, loop.burst)
+        times.append(time.perf_counter() - begin)
+    return operations * loop.burst / float(np.median(times))
+
+
+def main() -> None:
+    job, steps = json.loads(sys.argv[1]), int(sys.argv[2])
+    parser = Parser()
+    for title, part in sections(job["algo"]).items():
+        add_flags(parser, part, title)
+    total = ["--epochs", str((WARM_UP + steps) // EPOCH), "--steps_per_epoch", str(EPOCH), "--num_test_episodes", "0"]
+    values = vars(parser.parse(["--env", "HalfCheetah-v5", *total, "--algo", job["algo"], *job["ours"]])) | {"seed": 0}
+    with tempfile.TemporaryDirectory() as directory:
+        loop = make_loop(values | {"save_freq": 10**6}, Path(directory))
+        loop.train(WARM_UP)
+        begin = time.perf_counter()
+        loop.train(WARM_UP + steps)
+        seconds = time.perf_counter() - begin
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        ((run,),) = find_runs([directory])
+        updating = run.columns["TimeUpdate"][WARM_UP // EPOCH :].sum()
+        rates = [(matmul_rate(), burst_rate(loop, job["passes"])) for _ in range(3)]
+    matmul, burst = (float(np.median(values)) for values in zip(*rates))
+    result = {"steps_per_second": steps / seconds, "updates_per_second": steps / updating, "peak_mb": memory}
+    result |= {"matmul_gflops": matmul / 1e9, "matmul_share": burst / matmul}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

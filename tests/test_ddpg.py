@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from rl.algos.common import polyak_average
 from rl.algos.ddpg import DDPG, Config
-from rl.algos.noise import GaussianNoise, OrnsteinUhlenbeckNoise
+from rl.algos.noise import Noise
 from rl.envs.spec import EnvSpec
 from rl.networks import MLP
 
@@ -172,12 +172,12 @@ def test_no_noise_is_the_policy():
 
 
 def test_gaussian_noise_has_its_std():
-    draws = GaussianNoise(0.3)((20000, 1), np.zeros(20000, bool), np.random.default_rng(0))
+    draws = Noise(0.3)((20000, 1), np.zeros(20000, bool), np.random.default_rng(0))
     assert abs(draws.std() - 0.3) < 0.01 and abs(draws.mean()) < 0.01
 
 
 def test_ou_noise_drifts_and_restarts():
-    noise, rng = OrnsteinUhlenbeckNoise(0.2, 0.15), np.random.default_rng(0)
+    noise, rng = Noise(0.2, 0.15), np.random.default_rng(0)
     calm, started = np.zeros(4000, bool), np.ones(4000, bool)
     path = [noise((4000, 1), calm, rng) for _ in range(60)]
     # stationary: variance std^2 / (1 - (1 - theta)^2), correlation of neighbours 1 - theta

@@ -7,9 +7,10 @@ Differs from the paper, with the reference:
 2. no batch normalisation, no weight decay, actions enter the critic at its first layer;
 3. updates come in bursts of as many as there were steps; both learning rates are 1e-3.
 Differs from the reference:
-4. Keras' initialiser (Glorot) and Adam epsilon (1e-7) in place of PyTorch's;
-5. only a terminated step stops bootstrapping, never the time limit;
-6. noise and actions follow each action's own bounds, which need not be symmetric.
+4. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
+5. Keras' initialiser (Glorot) and Adam epsilon (1e-7) in place of PyTorch's;
+6. only a terminated step stops bootstrapping, never the time limit;
+7. noise and actions follow each action's own bounds, which need not be symmetric.
 """
 
 import dataclasses
@@ -19,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl.algos.common import Burst, Info, assign, minimise, polyak_average, read
-from rl.algos.noise import NOISES
+from rl.algos.noise import Noise
 from rl.config import flag
 from rl.networks import Critic, DeterministicActor
 
@@ -32,7 +33,7 @@ class Config:
     polyak: float = flag(0.995, "weight of the old target in target averaging", low=0, high=1)
     pi_lr: float = flag(1e-3, "actor learning rate", above=0)
     q_lr: float = flag(1e-3, "critic learning rate", above=0)
-    noise: str = flag("gaussian", "exploration noise", choices=tuple(NOISES))
+    noise: str = flag("gaussian", "exploration noise", choices=("gaussian", "ou"))
     act_noise: float = flag(0.1, "std of exploration noise, as a fraction of the action's half range", low=0)
     ou_theta: float = flag(0.15, "pull of Ornstein-Uhlenbeck noise towards 0, per step", low=0, high=1)
 
@@ -40,8 +41,7 @@ class Config:
 class DDPG:
     """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,).
 
-    Args:
-      spec: an EnvSpec. make_torso: a function `(out_dim, members=None)` to a network. config: Config.
+    `spec` is an EnvSpec, `make_torso` a function `(out_dim, members=None)` that makes a network.
     """
 
     flags = Config
@@ -58,7 +58,7 @@ class DDPG:
         self.pi_opt, self.q_opt = tf.keras.optimizers.Adam(config.pi_lr), tf.keras.optimizers.Adam(config.q_lr)
         self.pi_opt.build(self.actor.trainable_variables)
         self.q_opt.build(self.q.trainable_variables)
-        self.noise = NOISES[config.noise](config.act_noise, config.ou_theta)
+        self.noise = Noise(config.act_noise, config.ou_theta if config.noise == "ou" else 1.0)
         self.burst = Burst(self.train_step)
         self.refresh()
 
@@ -114,8 +114,6 @@ class DDPG:
         polyak_average(self.targets, self.config.polyak)
         return info
 
-    # Saving ---------------------------------------------------------------
-
     def state(self) -> dict[str, Any]:
         """Everything that updates and acting change."""
         return {"variables": read(self._variables()), "acting": self.acting, "noise": self.noise.value}
@@ -124,9 +122,8 @@ class DDPG:
         """Goes back to `state`."""
         assign(self._variables(), state["variables"])
         self.noise.value = state["noise"]
-        self.acting = state["acting"]
-        self.act = self.actor.to_numpy(self.acting)
+        self.acting, self.act = state["acting"], self.actor.to_numpy(state["acting"])
 
     def _variables(self) -> dict[str, Any]:
-        nets = {"actor": self.actor, "actor_targ": self.actor_targ, "q": self.q, "q_targ": self.q_targ}
-        return {k: v.variables for k, v in (nets | {"pi_opt": self.pi_opt, "q_opt": self.q_opt}).items()}
+        names = ("actor", "actor_targ", "q", "q_targ", "pi_opt", "q_opt")
+        return {name: getattr(self, name).variables for name in names}

@@ -18,6 +18,7 @@ from typing import Any, Iterator, Optional
 
 import numpy as np
 
+SEGMENT = 50_000  # most transitions in a file: they are copied once on the way to it
 TORN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -47,35 +48,40 @@ def write_json(path: Path, value: Any) -> None:
 def save_tree(path: Path, tree: dict[str, Any]) -> None:
     """Nested dicts and lists of arrays and JSON values as one NPZ: arrays by their path, the rest as JSON."""
     arrays: dict[str, np.ndarray] = {}
-
-    def strip(node: Any, name: str) -> Any:
-        if isinstance(node, dict):
-            return {k: strip(v, f"{name}/{k}") for k, v in node.items()}
-        if isinstance(node, (list, tuple)):
-            return [strip(v, f"{name}/{i}") for i, v in enumerate(node)]
-        if isinstance(node, np.ndarray):
-            if node.dtype == object:
-                raise TypeError(f"{name} is an object array, which only pickle could save")
-            arrays[name] = node
-            return {"__array__": name}
-        return node.item() if isinstance(node, np.generic) else node
-
-    text = json.dumps(strip(tree, ""))
+    text = json.dumps(_take_arrays(tree, "", arrays))
     arrays["json"] = np.frombuffer(text.encode(), np.uint8)
     write_atomically(path, lambda file: np.savez(file, **arrays))
 
 
 def load_tree(path: Path) -> dict[str, Any]:
     """What `save_tree` saved. Raises one of TORN if the file is damaged."""
-    with np.load(path, allow_pickle=False) as arrays:
-        loaded = {name: arrays[name] for name in arrays.files}
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    return _put_arrays(json.loads(bytes(arrays["json"])), arrays)
 
-    def fill(node: Any) -> Any:
-        if isinstance(node, dict):
-            return loaded[node["__array__"]] if "__array__" in node else {k: fill(v) for k, v in node.items()}
-        return [fill(v) for v in node] if isinstance(node, list) else node
 
-    return fill(json.loads(bytes(loaded["json"])))
+# Not closures: a function that refers to itself is freed late, and with it the arrays it saw.
+def _take_arrays(node: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
+    """`node` with its arrays moved to `arrays` and their names in their places."""
+    if isinstance(node, dict):
+        return {k: _take_arrays(v, f"{name}/{k}", arrays) for k, v in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [_take_arrays(v, f"{name}/{i}", arrays) for i, v in enumerate(node)]
+    if isinstance(node, np.ndarray):
+        if node.dtype == object:
+            raise TypeError(f"{name} is an object array, which only pickle could save")
+        arrays[name] = node
+        return {"__array__": name}
+    return node.item() if isinstance(node, np.generic) else node
+
+
+def _put_arrays(node: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """The inverse of `_take_arrays`."""
+    if isinstance(node, dict):
+        if "__array__" in node:
+            return arrays[node["__array__"]]
+        return {k: _put_arrays(v, arrays) for k, v in node.items()}
+    return [_put_arrays(v, arrays) for v in node] if isinstance(node, list) else node
 
 
 class Checkpoints:
@@ -92,10 +98,9 @@ class Checkpoints:
     def save(self, step: int, state: dict[str, Any], replay: Any, best: bool) -> None:
         """Writes the state at `step` and the transitions of `replay` that are not on disk yet."""
         self.directory.mkdir(exist_ok=True)
-        first = max(self.saved, replay.total - replay.capacity)
-        if replay.total > first:
-            segment = self.directory / f"replay_{first:09d}_{replay.total:09d}.npz"
-            save_tree(segment, replay.rows(first, replay.total))
+        for first in range(max(self.saved, replay.total - replay.capacity), replay.total, SEGMENT):
+            last = min(first + SEGMENT, replay.total)
+            save_tree(self.directory / f"replay_{first:09d}_{last:09d}.npz", replay.rows(first, last))
         self.saved = replay.total
         path = self.directory / f"step_{step:09d}.npz"
         save_tree(path, {**state, "replay_total": replay.total})

@@ -6,7 +6,7 @@ meanwhile is the one from before the burst, whatever the timing, so runs still r
 """
 
 import dataclasses
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ class OffPolicy:
     """
 
     flags = Config
+    saved = ("step", "owed", "obs", "start", "ep_ret", "ep_len")
 
     def __init__(self, algo: Any, env: Any, config: Config, session: Session) -> None:
         self.algo, self.env, self.config, self.session = algo, env, config, session
@@ -47,8 +48,8 @@ class OffPolicy:
         self.replay = ReplayBuffer(spec.obs_dim, spec.act_dim, config.replay_size, spec.batch_dims)
         self.burst = max(1, round(config.update_every * config.updates_per_step))
         self.act_rng, self.sample_rng = (np.random.default_rng(session.seed_for(k)) for k in (3, 4))
-        self.worker, self.pending = ThreadPoolExecutor(1), []  # type: ThreadPoolExecutor, list[tuple[int, Future]]
-        self.overlap = config.overlap and config.update_at == "steps"
+        self.worker = ThreadPoolExecutor(1)
+        self.pending: list[Any] = []  # the burst under way, if any: the env step it began at, its future info
         self.step, self.owed = 0, 0.0
         self.begin(env.reset(session.seed_for(0)))
 
@@ -111,7 +112,7 @@ class OffPolicy:
                 batches = self.replay.sample(self.burst, self.config.batch_size, self.sample_rng)
                 self.pending.append((self.step, self.worker.submit(self.algo.update, batches, count)))
             self.owed -= count
-        if not self.overlap:
+        if not self.config.overlap or self.config.update_at == "episode":
             self.finish()
         if self.session.terminal:
             self.session.terminal.advance(self.step)
@@ -133,14 +134,12 @@ class OffPolicy:
 
     def state(self) -> dict[str, Any]:
         """All that the next steps depend on, besides the algorithm, the replay and the envs."""
-        names = ("step", "owed", "obs", "start", "ep_ret", "ep_len")
-        rngs = {"act_rng": self.act_rng, "sample_rng": self.sample_rng}
-        return {k: getattr(self, k) for k in names} | {k: v.bit_generator.state for k, v in rngs.items()}
+        rngs = [rng.bit_generator.state for rng in (self.act_rng, self.sample_rng)]
+        return {name: getattr(self, name) for name in self.saved} | {"rngs": rngs}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
-        for name, value in state.items():
-            if name.endswith("_rng"):
-                getattr(self, name).bit_generator.state = value
-            else:
-                setattr(self, name, value)
+        for name in self.saved:
+            setattr(self, name, state[name])
+        for rng, saved in zip((self.act_rng, self.sample_rng), state["rngs"]):
+            rng.bit_generator.state = saved

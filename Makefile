@@ -28,7 +28,7 @@ lint: .venv/ready
 check: lint test
 
 bench: .venv/ready .venv-bench/ready
-	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/speed.py --out benchmarks/results/speed.json
 
 .venv/ready: requirements.lock
 	@test -n "$(PYTHON)" || { echo "make: Python 3.10, 3.11 or 3.12 with venv is missing"; exit 1; }

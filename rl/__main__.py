@@ -34,6 +34,7 @@ def _silent_stderr() -> Iterator[None]:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs one command. Returns the exit code: 0, 2 for bad input or a full disk, 130 for Ctrl-C."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # acting is too small to share, and its spinning slows updates
     argv = list(sys.argv[1:] if argv is None else argv)
     command = argv.pop(0) if argv and argv[0] in COMMANDS else "train"
     module, function, tensorflow = COMMANDS[command]

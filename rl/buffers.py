@@ -14,8 +14,7 @@ class ReplayBuffer:
     task holds the same number of transitions. Untouched pages of a fresh array cost no memory.
 
     Args:
-      obs_dim, act_dim: sizes of an observation and an action.
-      capacity: transitions kept per task.
+      obs_dim, act_dim: sizes of an observation and an action. capacity: transitions kept per task.
       batch_dims: `()` or `(num_tasks,)`; the leading axes of a batch.
     """
 

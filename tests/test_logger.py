@@ -6,16 +6,15 @@ import time
 
 import numpy as np
 import pytest
-from tensorboardX.event_file_writer import EventFileWriter  # noqa: F401  (the reader below needs its protobufs)
 from tensorboardX.proto.event_pb2 import Event
 
-from rl.logging import EpochLogger, Terminal, Timer
+from rl.logging import Board, EpochLogger, Terminal, Timer
 
 COLUMNS = {"Epoch": "value", "EpRet": "episode", "TestEpRet": "episode", "QVals": "all", "LossQ": "mean"}
 
 
 def make(path, window=3, **options):
-    return EpochLogger(path, COLUMNS, window, **{"tensorboard": False, **options})
+    return EpochLogger(path, COLUMNS, window, **options)
 
 
 def read(path):
@@ -24,7 +23,7 @@ def read(path):
 
 
 def test_header_is_spinning_ups(tmp_path):
-    make(tmp_path).dump(0, Epoch=1)
+    make(tmp_path).dump(Epoch=1)
     header = (tmp_path / "progress.txt").read_text().splitlines()[0].split("\t")
     assert header[:6] == ["Epoch", "AverageEpRet", "StdEpRet", "MaxEpRet", "MinEpRet", "MovingEpRet"]
     assert header[-5:] == ["AverageQVals", "StdQVals", "MaxQVals", "MinQVals", "LossQ"]
@@ -35,7 +34,7 @@ def test_statistics_over_all_elements(tmp_path):
     logger.store(QVals=np.array([[1.0, 2.0], [3.0, 4.0]]), LossQ=0.5)
     logger.store(QVals=10.0)
     logger.store(LossQ=np.float32(1.5))
-    row = logger.dump(0, Epoch=1)
+    row = logger.dump(Epoch=1)
     values = [1, 2, 3, 4, 10]
     assert row["AverageQVals"] == 4 and row["StdQVals"] == pytest.approx(np.std(values))
     assert (row["MaxQVals"], row["MinQVals"], row["LossQ"]) == (10, 1, 1)
@@ -44,8 +43,8 @@ def test_statistics_over_all_elements(tmp_path):
 def test_nothing_stored_reads_nan_and_epochs_do_not_mix(tmp_path):
     logger = make(tmp_path)
     logger.store(LossQ=7.0)
-    logger.dump(0, Epoch=1)
-    logger.dump(1, Epoch=2)
+    logger.dump(Epoch=1)
+    logger.dump(Epoch=2)
     assert [row["LossQ"] for row in read(tmp_path)] == ["7", "nan"]
 
 
@@ -54,7 +53,7 @@ def test_capacity_doubles(tmp_path):
     for i in range(1000):
         logger.store(LossQ=i)
     logger.store(QVals=np.arange(5000.0))
-    row = logger.dump(0, Epoch=1)
+    row = logger.dump(Epoch=1)
     assert row["LossQ"] == 499.5 and row["AverageQVals"] == 2499.5
     assert len(logger.values["LossQ"].array) == 1024
 
@@ -64,17 +63,17 @@ def test_moving_average_means_the_same_for_train_and_test(tmp_path):
     logger = make(tmp_path)
     for epoch in range(5):
         logger.store(EpRet=np.full(2, float(epoch)), TestEpRet=np.full(10, float(epoch)))
-        row = logger.dump(epoch, Epoch=epoch)
+        row = logger.dump(Epoch=epoch)
         wanted = np.mean(range(max(0, epoch - 2), epoch + 1))
         assert row["MovingEpRet"] == row["MovingTestEpRet"] == wanted
-    logger.dump(5, Epoch=5)  # no episode ended: the window still moves
+    logger.dump(Epoch=5)  # no episode ended: the window still moves
     assert logger.row(Epoch=6)["MovingEpRet"] == 4
 
 
 def test_numbers_as_text(tmp_path):
     logger = make(tmp_path)
     logger.store(LossQ=1 / 3, QVals=12345678.0)
-    logger.dump(0, Epoch=1)
+    logger.dump(Epoch=1)
     row = read(tmp_path)[0]
     assert (row["Epoch"], row["LossQ"], row["MaxQVals"]) == ("1", "0.33333333", "12345678")
 
@@ -83,27 +82,27 @@ def test_state_cuts_off_later_rows_and_goes_on(tmp_path):
     logger = make(tmp_path)
     for i in range(3):
         logger.store(EpRet=float(i), QVals=np.arange(3.0))
-        logger.dump(i, Epoch=i)
+        logger.dump(Epoch=i)
     logger.store(EpRet=5.0)
     state = logger.state()
-    logger.dump(3, complete=False, Epoch=3)
+    logger.dump(complete=False, Epoch=3)
     before = (tmp_path / "progress.txt").read_bytes()
     with open(tmp_path / "progress.txt", "a", encoding="utf-8") as file:
         file.write("half a ro")
     again = make(tmp_path)
     again.load_state(state)
     again.store(EpRet=7.0)
-    row = again.dump(3, Epoch=3)
+    row = again.dump(Epoch=3)
     rows = read(tmp_path)
     assert len(rows) == 4 and before.startswith((tmp_path / "progress.txt").read_bytes()[:20])
     assert row["AverageEpRet"] == 6 and row["MovingEpRet"] == (1 + 2 + 5 + 7) / 4
 
 
 def test_tensorboard_has_every_finite_value(tmp_path):
-    logger = make(tmp_path, tensorboard=True)
-    logger.store(LossQ=2.0)
-    logger.dump(40, Epoch=1)
-    logger.close()
+    board = Board(tmp_path)
+    assert not (tmp_path / "tb").exists()
+    board.write(40, {"Epoch": 1.0, "LossQ": 2.0, "LossPi": float("nan")})
+    board.close()
     found = {}
     for name in os.listdir(tmp_path / "tb"):
         data = (tmp_path / "tb" / name).read_bytes()

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from rl import envs
+from rl import envs, training
 from rl.config import UserError
-from rl.training import session
 from rl.training.evaluate import evaluate
 from rl.training.off_policy import Config, OffPolicy
 from tests.test_ddpg import make_ddpg
@@ -45,7 +44,7 @@ def make(tmp_path, algo, env="Count", num_envs=1, epochs=2, steps_per_epoch=100,
     vector = envs.make(TOYS + env, num_envs, max_ep_len=limit)
     options = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "num_envs": num_envs, **(frame or {})}
     tests = envs.make(TOYS + env, 2, max_ep_len=limit)
-    part = session.Session(tmp_path, "run", algo, tests, session.Config(**options), seed, tensorboard=False)
+    part = training.Session(tmp_path, algo, tests, training.Config(**options), seed)
     return OffPolicy(algo, vector, Config(**flags), part)
 
 
@@ -57,7 +56,7 @@ def read(tmp_path):
 def test_schedule(tmp_path):
     algo = Fake()
     loop = make(tmp_path, algo)
-    assert loop.session.run(loop)
+    assert training.run(loop)
     assert algo.counts == [10] * 18  # nothing for the first 20 steps, then one update per step
     assert algo.batches[0]["obs"].shape == (10, 4, 1)
 
@@ -65,7 +64,7 @@ def test_schedule(tmp_path):
 def test_random_steps_first_then_the_policy(tmp_path):
     algo = Fake()
     loop = make(tmp_path, algo, start_steps=15)
-    loop.session.run(loop)
+    training.run(loop)
     act = loop.replay.data["act"][0, : loop.replay.total, 0]
     assert len(np.unique(act[:15])) == 15 and (act[15:] == 0.25).all()
     assert act[:15].min() >= -1 and act[:15].max() <= 1
@@ -75,14 +74,14 @@ def test_random_steps_first_then_the_policy(tmp_path):
 def test_updates_per_step(tmp_path, per_step, total):
     algo = Fake()
     loop = make(tmp_path, algo, updates_per_step=per_step)
-    loop.session.run(loop)
+    training.run(loop)
     assert sum(algo.counts) == total
 
 
 def test_many_envs_keep_the_ratio_and_count_every_step(tmp_path):
     algo = Fake()
     loop = make(tmp_path, algo, num_envs=4, update_every=10)
-    loop.session.run(loop)
+    training.run(loop)
     assert loop.step == loop.replay.total == 200
     assert 180 - 10 < sum(algo.counts) <= 180
     assert [row["TotalEnvInteracts"] for row in read(tmp_path)] == [100, 200]
@@ -92,7 +91,7 @@ def test_updates_at_the_end_of_each_trajectory(tmp_path):
     """As many updates as the trajectory had steps, however many that are, by one program."""
     algo = Fake()
     loop = make(tmp_path, algo, env="Ones", limit=7, update_at="episode", update_after=0, update_every=5, epochs=1)
-    loop.session.run(loop)
+    training.run(loop)
     assert algo.counts == [5, 2] * 14  # 100 steps hold 14 whole trajectories of 7
     assert {b["obs"].shape[0] for b in algo.batches} == {5}
 
@@ -101,7 +100,7 @@ def test_rows_and_transitions_of_known_episodes(tmp_path):
     """Count: rewards 1, 2, 3, then termination."""
     algo = Fake()
     loop = make(tmp_path, algo)
-    loop.session.run(loop)
+    training.run(loop)
     row = read(tmp_path)[0]
     assert (row["AverageEpRet"], row["EpLen"], row["MaxEpRet"], row["MinEpRet"]) == (6, 3, 6, 6)
     assert (row["AverageTestEpRet"], row["TestEpLen"], row["Loss"]) == (6, 3, 0)
@@ -112,7 +111,7 @@ def test_rows_and_transitions_of_known_episodes(tmp_path):
 
 def test_truncation_is_stored_as_not_done_with_its_final_observation(tmp_path):
     loop = make(tmp_path, Fake(), limit=2)
-    loop.session.run(loop)
+    training.run(loop)
     data = {k: v[0, :4].reshape(4, -1)[:, 0].tolist() for k, v in loop.replay.data.items()}
     assert data["done"] == [0, 0, 0, 0] and data["obs2"] == [1, 2, 1, 2] and data["obs"] == [0, 1, 0, 1]
     assert read(tmp_path)[0]["EpLen"] == 2
@@ -121,7 +120,7 @@ def test_truncation_is_stored_as_not_done_with_its_final_observation(tmp_path):
 def test_start_marks_first_steps(tmp_path):
     algo = Fake()
     loop = make(tmp_path, algo, start_steps=0)
-    loop.session.run(loop)
+    training.run(loop)
     assert [bool(s[0]) for s in algo.starts[:7]] == [True, False, False, True, False, False, True]
 
 
@@ -135,7 +134,7 @@ def test_start_marks_first_steps(tmp_path):
 def test_nan_stops_the_run(tmp_path, algo, env, words):
     loop = make(tmp_path, algo, env=env)
     with pytest.raises(UserError, match=words):
-        loop.session.run(loop)
+        training.run(loop)
 
 
 def test_evaluation_counts_a_fixed_share_per_env():
@@ -153,7 +152,7 @@ def learned_value(tmp_path, env, limit, store_truncated_as_done=False):
     if store_truncated_as_done:
         store = loop.replay.store
         loop.replay.store = lambda **t: store(**{**t, "done": loop.env.env.unwrapped._truncations | t["done"]})
-    loop.session.run(loop)
+    training.run(loop)
     return read(tmp_path)[-1]["AverageQVals"]
 
 
@@ -175,6 +174,6 @@ def test_termination_ends_it(tmp_path):
 def test_learns_the_target_env(tmp_path):
     algo = make_ddpg(spec=envs.make(TOYS + "Target").spec, sizes=(32,), gamma=0.0)
     loop = make(tmp_path, algo, env="Target", epochs=4, steps_per_epoch=500, start_steps=300, batch_size=64)
-    loop.session.run(loop)
+    training.run(loop)
     rows = read(tmp_path)
     assert rows[-1]["AverageTestEpRet"] > -0.3  # ten steps of squared error; about -6.7 at random

@@ -36,10 +36,9 @@ def assign(parts: dict[str, list[Any]], saved: dict[str, list[np.ndarray]]) -> N
 
 
 class Burst:
-    """Many calls of a compiled train step in one XLA call, several times faster than one call each.
+    """Many calls of a train step in one XLA call, several times faster than one call each.
 
-    Args:
-      train_step: a `tf.function` from a batch (dict of tensors) to an info dict of tensors.
+    `train_step` is a `tf.function` from a batch (dict of tensors) to an info dict of tensors.
     """
 
     def __init__(self, train_step: Any) -> None:

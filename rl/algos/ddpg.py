@@ -39,10 +39,7 @@ class Config:
 
 
 class DDPG:
-    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,).
-
-    `spec` is an EnvSpec, `make_torso` a function `(out_dim, members=None)` that makes a network.
-    """
+    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in `spec`, an EnvSpec."""
 
     flags = Config
     loop = "off_policy"

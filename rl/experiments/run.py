@@ -14,10 +14,11 @@ from typing import Any, Sequence
 import tensorflow as tf
 
 import rl.networks
-from rl import envs
+from rl import envs, training
 from rl.algos import ALGOS
 from rl.config import Parser, UserError, add_flags, build, closest, flag
-from rl.training import LOOPS, session
+from rl.logging import Board
+from rl.training import LOOPS
 from rl.training.checkpoint import write_json
 
 PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "mujoco")
@@ -42,7 +43,7 @@ def sections(algo: str) -> dict[str, Any]:
     if algo not in ALGOS:
         raise UserError(f"unknown algo {algo!r}; the closest known are {closest(algo, ALGOS)}")
     algorithm = ALGOS[algo]
-    parts = {"run": Config, "training": session.Config, "replay and updates": LOOPS[algorithm.loop].flags}
+    parts = {"run": Config, "training": training.Config, "replay and updates": LOOPS[algorithm.loop].flags}
     return parts | {"network": rl.networks.Config, algo: algorithm.flags}
 
 
@@ -79,15 +80,15 @@ def _run_apart(argv: Sequence[str], seed: int) -> int:
 
 
 def _run(values: dict[str, Any]) -> int:
-    configs = {title: build(part, values) for title, part in sections(values["algo"]).items()}
-    run = configs["run"]
+    configs = [build(part, values) for part in sections(values["algo"]).values()]
+    run = configs[0]
     name = run.exp_name or re.sub(r"[^\w.-]+", "_", f"{run.algo}_{run.env}")
     if not re.fullmatch(r"[\w.-]+", name) or name in (".", ".."):
         raise UserError(f"--exp_name must be a plain folder name inside data_dir, got {run.exp_name!r}")
     directory = Path(run.data_dir) / name / f"{name}_s{run.seed}"
     if directory.exists() and not run.overwrite:
         raise UserError(f"{directory} exists; add --overwrite to replace it, or: main.py resume {directory}")
-    values = {k: v for config in configs.values() for k, v in dataclasses.asdict(config).items()}
+    values = {k: v for config in configs for k, v in dataclasses.asdict(config).items()}
     values |= {"env": envs.resolve(run.env), "exp_name": name}
     loop = make_loop(values, directory)
     for part in ("checkpoints", "tb"):
@@ -125,19 +126,20 @@ def load_config(directory: Path) -> dict[str, Any]:
 
 def make_loop(values: dict[str, Any], directory: Path) -> Any:
     """The loop of a run, with all its parts, from the values of all flags."""
-    configs = {title: build(part, values) for title, part in sections(values["algo"]).items()}
-    run, training = configs["run"], configs["training"]
-    if training.steps_per_epoch % training.num_envs:
-        nearest = -(-training.steps_per_epoch // training.num_envs) * training.num_envs
-        raise UserError(f"--steps_per_epoch must be a multiple of --num_envs ({training.num_envs}), such as {nearest}")
-    options = {"backend": training.env_backend, "max_ep_len": training.max_ep_len}
-    env = envs.make(run.env, training.num_envs, **options)
-    tests = min(training.num_test_episodes, 10)
-    test_env = envs.make(run.env, tests, max_ep_len=training.max_ep_len) if tests else None
+    for part in sections(values["algo"]).values():
+        build(part, values)
+    frame = build(training.Config, values)
+    if frame.steps_per_epoch % frame.num_envs:
+        nearest = -(-frame.steps_per_epoch // frame.num_envs) * frame.num_envs
+        raise UserError(f"--steps_per_epoch must be a multiple of --num_envs ({frame.num_envs}), such as {nearest}")
+    env = envs.make(values["env"], frame.num_envs, backend=frame.env_backend, max_ep_len=frame.max_ep_len)
+    tests = min(frame.num_test_episodes, 10)
+    test_env = envs.make(values["env"], tests, max_ep_len=frame.max_ep_len) if tests else None
     algo = make_algo(values, env.spec)
-    frame = session.Session(directory, directory.name, algo, test_env, training, run.seed, run.tensorboard)
+    board = Board(directory) if values["tensorboard"] else None
+    session = training.Session(directory, algo, test_env, frame, values["seed"], board)
     loop = LOOPS[algo.loop]
-    return loop(algo, env, build(loop.flags, values), frame)
+    return loop(algo, env, build(loop.flags, values), session)
 
 
 def make_algo(values: dict[str, Any], spec: Any) -> Any:
@@ -150,7 +152,7 @@ def make_algo(values: dict[str, Any], spec: Any) -> Any:
 
 def _go(loop: Any, directory: Path) -> int:
     try:
-        if loop.session.run(loop):
+        if training.run(loop, directory.name):
             print(f"done: {directory}")
             return 0
         print(f"stopped at step {loop.step}; go on with: python main.py resume {directory}")

@@ -3,10 +3,9 @@
 import collections
 import os
 from pathlib import Path
-from typing import Any, Optional, Sequence
+from typing import Any
 
 import numpy as np
-from tensorboardX import SummaryWriter
 
 # kind of a column -> the prefixes of its statistics, in Spinning Up's order
 KINDS = {
@@ -46,24 +45,19 @@ class EpochLogger:
     last `window` epochs: the same stretch of training for every column, however often it is stored.
 
     Args:
-      directory: gets `progress.txt` (tab-separated, one row per epoch) and `tb/`.
+      directory: gets `progress.txt`: tab-separated, one row per epoch.
       columns: name -> kind in KINDS; the order is the header's. "value" columns are given to `dump`.
-      window: epochs in a moving average.
-      capacity: values a column has room for before it first grows.
-      tensorboard: write event files too.
+      window: epochs in a moving average. capacity: values a column has room for before it first grows.
     """
 
-    def __init__(
-        self, directory: Path, columns: dict[str, str], window: int = 10, capacity: int = 1024, tensorboard: bool = True
-    ) -> None:
-        self.path, self.columns, self.tensorboard = Path(directory) / "progress.txt", columns, tensorboard
+    def __init__(self, directory: Path, columns: dict[str, str], window: int = 10, capacity: int = 1024) -> None:
+        self.path, self.columns = Path(directory) / "progress.txt", columns
         self.header = [prefix + name for name, kind in columns.items() for prefix in KINDS[kind]]
         self.values = {name: Values(capacity) for name, kind in columns.items() if kind != "value"}
         self.past: dict[str, Any] = {  # (sum, count) of each of the last `window` epochs
             name: collections.deque(maxlen=window) for name, kind in columns.items() if kind == "episode"
         }
         self.epoch, self.end = 0, 0  # complete rows, and the byte at which the last one ends
-        self._board: Optional[SummaryWriter] = None
 
     def store(self, **values: Any) -> None:
         """Adds one value or array of values to each of the named columns."""
@@ -83,25 +77,18 @@ class EpochLogger:
                     row[prefix + name] = float(STATISTICS[prefix](filled)) if len(filled) else float("nan")
         return row
 
-    def dump(self, step: int, complete: bool = True, **values: float) -> dict[str, float]:
-        """Writes a row to the sinks and, if the epoch is complete, starts the next.
+    def dump(self, complete: bool = True, **values: float) -> dict[str, float]:
+        """Writes a row, given the "value" columns, and starts the next epoch.
 
-        Args:
-          step: env steps so far, TensorBoard's x axis.
-          complete: False for the row of an epoch cut short, which a resumed run writes again.
-          values: the "value" columns.
+        With `complete` False the row is of an epoch cut short, which a resumed run writes again.
         """
         row = self.row(**values)
-        if self.end == 0:
-            self._write(self.header)
-        self._write([_text(row[name]) for name in self.header])
-        if self.tensorboard:
-            if self._board is None:
-                self._board = SummaryWriter(str(self.path.parent / "tb"), purge_step=step)
-            for name, value in row.items():
-                if np.isfinite(value):
-                    self._board.add_scalar(name, value, step)
-            self._board.flush()
+        lines = [] if self.end else [self.header]
+        with open(self.path, "a", encoding="utf-8") as file:
+            for cells in [*lines, [_text(row[name]) for name in self.header]]:
+                file.write("\t".join(cells) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         if complete:
             self.end, self.epoch = self.path.stat().st_size, self.epoch + 1
             for name, past in self.past.items():
@@ -109,12 +96,6 @@ class EpochLogger:
             for stored in self.values.values():
                 stored.size = 0
         return row
-
-    def _write(self, cells: Sequence[str]) -> None:
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write("\t".join(cells) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
 
     def state(self) -> dict[str, Any]:
         """All that the next rows depend on."""
@@ -131,11 +112,6 @@ class EpochLogger:
             self.past[name].extend(tuple(pair) for pair in pairs)
         if self.path.exists():
             os.truncate(self.path, self.end)
-
-    def close(self) -> None:
-        """Closes the event file."""
-        if self._board is not None:
-            self._board.close()
 
 
 def _text(value: float) -> str:

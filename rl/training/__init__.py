@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from rl.training.config import Config
 from rl.training.off_policy import OffPolicy
+from rl.training.run import run
+from rl.training.session import Session
+
+__all__ = ["Config", "LOOPS", "OffPolicy", "Session", "run"]
 
 LOOPS: dict[str, Any] = {"off_policy": OffPolicy}

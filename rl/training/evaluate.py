@@ -1,21 +1,16 @@
 """Evaluation: a fixed number of episodes, each counted whole."""
 
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
-Act = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-
-def evaluate(act: Act, env: Any, episodes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def evaluate(act: Any, env: Any, episodes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns and lengths of `episodes` episodes, each `(episodes,)`.
 
     Every env of the vector runs a share fixed in advance: taking whichever episodes end first would
-    favour short ones.
-
-    Args:
-      act: a function of obs `(num_envs, obs_dim)` and start `(num_envs,)`, true at first steps.
-      env: a VectorEnv; left in the middle of episodes. seed: of its reset.
+    favour short ones. `act` is a function of obs `(num_envs, obs_dim)` and start `(num_envs,)`, true
+    at first steps; `env` is a VectorEnv, reset with `seed`.
     """
     left = np.array([len(share) for share in np.array_split(np.arange(episodes), env.num_envs)])
     obs, start = env.reset(seed), np.ones(env.num_envs, bool)

@@ -1,8 +1,8 @@
 """The off-policy loop: act, store, and now and then many updates at once. It knows no algorithm.
 
-An algorithm has `act(obs)`, `explore(obs, start, rng)`, `update(batches, count) -> info`, `refresh()`
-and `columns`. With `overlap` a burst runs in a thread while the envs go on; the policy that acts
-meanwhile is the one from before the burst, whatever the timing, so runs still repeat exactly.
+An algorithm has `act(obs)`, `explore(obs, start, rng)`, `update(batches, count) -> info`, `refresh()`.
+With `overlap` a burst runs in a thread while the envs go on; the policy that acts meanwhile is the
+one from before the burst, whatever the timing, so runs still repeat exactly.
 """
 
 import dataclasses
@@ -33,11 +33,7 @@ class Config:
 
 
 class OffPolicy:
-    """One run of an off-policy algorithm.
-
-    Args:
-      algo: the algorithm. env: a VectorEnv. config: Config. session: the run's Session.
-    """
+    """One run of an off-policy algorithm on `env`, a VectorEnv, in the frame of a Session."""
 
     flags = Config
     saved = ("step", "owed", "obs", "start", "ep_ret", "ep_len")
@@ -74,7 +70,7 @@ class OffPolicy:
                 self.finish()
                 self.session.end_epoch(self)
             elif self.session.stopping:
-                self.wait()
+                self.finish(follow=False)  # as the uninterrupted run, which now acts on with the older policy
                 self.session.stop(self)
             if self.session.stopping:
                 return
@@ -84,8 +80,7 @@ class OffPolicy:
         timer, spec = self.session.timer, self.env.spec
         with timer("act"):
             if self.step < self.config.start_steps:
-                shape = (self.env.num_envs, spec.act_dim)
-                act = self.act_rng.uniform(spec.act_low, spec.act_high, shape).astype(np.float32)
+                act = self.act_rng.uniform(spec.act_low, spec.act_high, (len(self.obs), spec.act_dim)).astype("f")
             else:
                 act = self.algo.explore(self.shaped(self.obs), self.start, self.act_rng).reshape(len(self.obs), -1)
             check_finite(self.step, action=act)
@@ -117,19 +112,15 @@ class OffPolicy:
         if self.session.terminal:
             self.session.terminal.advance(self.step)
 
-    def wait(self) -> None:
-        """Waits for the burst under way, if any, and logs it."""
+    def finish(self, follow: bool = True) -> None:
+        """Waits for the burst under way, if any, and logs it; `follow` lets the policy follow the updates."""
         while self.pending:
             step, burst = self.pending.pop()
             with self.session.timer("update"):
                 info = burst.result()
             check_finite(step, **info)
             self.session.logger.store(**info)
-
-    def finish(self) -> None:
-        """Waits, and lets the policy follow the updates."""
-        self.wait()
-        with self.session.timer("act"):
+        if follow:
             self.algo.refresh()
 
     def state(self) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+"""Running a loop from wherever it was to its end, or until somebody stops it."""
+
+import signal
+from typing import Any
+
+from rl.logging import Terminal
+
+
+def run(loop: Any, name: str = "run") -> bool:
+    """Trains to the end, from the newest checkpoint if there is one.
+
+    SIGINT and SIGTERM end it after the step in hand, with a row and a checkpoint; a second one at once.
+
+    Args:
+      loop: a loop with its session. name: shown on the terminal.
+
+    Returns:
+      Whether it reached the end.
+    """
+    session = loop.session
+    restore(loop)
+    total = session.config.epochs * session.config.steps_per_epoch
+    session.terminal = Terminal(name, total, loop.step, ("AverageEpRet", "AverageTestEpRet", *session.algo.columns))
+
+    def on_signal(*_: Any) -> None:
+        if session.stopping:
+            raise KeyboardInterrupt
+        session.stopping = True
+
+    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        loop.train(total)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        session.terminal.close()
+        if session.board:
+            session.board.close()
+    return loop.step >= total
+
+
+def restore(loop: Any) -> None:
+    """Puts `loop` and its session back to the newest sound checkpoint, or clears the log of a run that has none."""
+    session = loop.session
+    state = session.checkpoints.load(loop.replay)
+    if state is None:
+        session.logger.path.unlink(missing_ok=True)
+        return
+    session.algo.load_state(state["algo"])
+    session.logger.load_state(state["logger"])
+    session.best, session.before = state["best"], state["time"]
+    loop.load_state(state["loop"])
+    if state["envs"] is None:
+        loop.env.rebuild(session.seed_for(2, session.logger.epoch))
+    else:
+        loop.env.load_state(state["envs"], loop.obs)

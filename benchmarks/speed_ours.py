@@ -15,7 +15,6 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from rl.config import Parser, add_flags  # noqa: E402
-from rl.experiments.curves import find_runs  # noqa: E402
 from rl.experiments.run import make_loop, sections  # noqa: E402
 
 EPOCH = 2000
@@ -35,19 +34,23 @@ def matmul_rate(size: int = 2048) -> float:
     return 2 * size**3 / min(times)
 
 
-def burst_rate(loop, passes: tuple[int, int]) -> float:
-    """Float32 operations per second of the matrix products of an update, inside a burst: the median of some."""
+def operations(loop, passes: tuple[int, int]) -> int:
+    """Float32 operations of the matrix products of one update."""
     spec, hidden, batch = loop.env.spec, loop.algo.actor.torso.sizes[:-1], loop.config.batch_size
     sizes = [(spec.obs_dim, *hidden, spec.act_dim), (spec.obs_dim + spec.act_dim, *hidden, 1)]
     per_pass = [sum(i * o for i, o in zip(s[:-1], s[1:])) for s in sizes]
-    operations = 2 * batch * sum(n * macs for n, macs in zip(passes, per_pass))
-    batches = loop.replay.sample(loop.burst, batch, np.random.default_rng(0))
+    return 2 * batch * sum(n * macs for n, macs in zip(passes, per_pass))
+
+
+def update_rate(loop) -> float:
+    """Updates per second in a burst with nothing beside it: the median of some."""
+    batches = loop.replay.sample(loop.burst, loop.config.batch_size, np.random.default_rng(0))
     times = []
     for _ in range(40):
         begin = time.perf_counter()
         loop.algo.update(batches, loop.burst)
         times.append(time.perf_counter() - begin)
-    return operations * loop.burst / float(np.median(times))
+    return loop.burst / float(np.median(times))
 
 
 def main() -> None:
@@ -64,12 +67,10 @@ def main() -> None:
         loop.train(WARM_UP + steps)
         seconds = time.perf_counter() - begin
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        ((run,),) = find_runs([directory])
-        updating = run.columns["TimeUpdate"][WARM_UP // EPOCH :].sum()
-        rates = [(matmul_rate(), burst_rate(loop, job["passes"])) for _ in range(3)]
-    matmul, burst = (float(np.median(values)) for values in zip(*rates))
-    result = {"steps_per_second": steps / seconds, "updates_per_second": steps / updating, "peak_mb": memory}
-    result |= {"matmul_gflops": matmul / 1e9, "matmul_share": burst / matmul}
+        rates = [(matmul_rate(), update_rate(loop)) for _ in range(3)]
+    matmul, updates = (float(np.median(values)) for values in zip(*rates))
+    result = {"steps_per_second": steps / seconds, "updates_per_second": updates, "peak_mb": memory}
+    result |= {"matmul_gflops": matmul / 1e9, "matmul_share": updates * operations(loop, job["passes"]) / matmul}
     print(json.dumps(result))
 
 

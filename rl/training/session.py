@@ -88,5 +88,6 @@ class Session:
 
 def check_finite(step: int, **values: Any) -> None:
     """Raises a UserError naming the first of `values` that is nan or inf, and the env step."""
-    for name in (name for name, value in values.items() if not np.isfinite(value).all()):
-        raise UserError(f"{name} became nan or inf by env step {step}; what was saved before is sound")
+    for name, value in values.items():
+        if not np.isfinite(value).all():
+            raise UserError(f"{name} became nan or inf by env step {step}; what was saved before is sound")

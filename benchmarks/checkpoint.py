@@ -17,9 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np  # noqa: E402
 
-from rl.config import Parser, add_flags  # noqa: E402
 from rl.experiments.curves import find_runs  # noqa: E402
-from rl.experiments.run import make_loop, sections  # noqa: E402
+from rl.experiments.build import make_loop, parse  # noqa: E402
 
 EVERY, ROUNDS, SIZE = 20_000, 4, 1_000_000
 
@@ -29,11 +28,8 @@ def peak_mb() -> float:
 
 
 def main() -> None:
-    parser = Parser()
-    for title, part in sections("ddpg").items():
-        add_flags(parser, part, title)
     argv = ["--env", "HalfCheetah-v5", "--steps_per_epoch", str(EVERY), "--num_test_episodes", "0"]
-    values = vars(parser.parse(argv)) | {"seed": 0}
+    values = parse(argv) | {"seed": 0}
     with tempfile.TemporaryDirectory(dir=".") as directory:
         loop = make_loop(values, Path(directory))
         rng, block = np.random.default_rng(0), 10_000

@@ -14,8 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from rl.config import Parser, add_flags  # noqa: E402
-from rl.experiments.run import make_loop, sections  # noqa: E402
+from rl.experiments.build import make_loop, parse  # noqa: E402
 
 EPOCH = 2000
 WARM_UP = 4000  # env steps before the clock starts: compilation and the first bursts
@@ -55,11 +54,8 @@ def update_rate(loop) -> float:
 
 def main() -> None:
     job, steps = json.loads(sys.argv[1]), int(sys.argv[2])
-    parser = Parser()
-    for title, part in sections(job["algo"]).items():
-        add_flags(parser, part, title)
     total = ["--epochs", str((WARM_UP + steps) // EPOCH), "--steps_per_epoch", str(EPOCH), "--num_test_episodes", "0"]
-    values = vars(parser.parse(["--env", "HalfCheetah-v5", *total, "--algo", job["algo"], *job["ours"]])) | {"seed": 0}
+    values = parse(["--algo", job["algo"], "--env", "HalfCheetah-v5", *total, *job["ours"]]) | {"seed": 0}
     with tempfile.TemporaryDirectory() as directory:
         loop = make_loop(values | {"save_freq": 10**6}, Path(directory))
         loop.train(WARM_UP)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from rl.buffers import ReplayBuffer
-from rl.training import checkpoint
-from rl.training.checkpoint import Checkpoints, load_tree, save_tree
+from rl.training import files
+from rl.training.checkpoint import Checkpoints
+from rl.training.files import load_tree, save_tree
 
 TREE = {
     "step": 3,
@@ -125,7 +126,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch, moment):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(checkpoint.os, moment, full)
+    monkeypatch.setattr(files.os, moment, full)
     with pytest.raises(OSError):
         checkpoints.save(2, {"x": 2}, buffer, best=True)
     monkeypatch.undo()

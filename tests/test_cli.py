@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from rl.__main__ import main
-from rl.training.checkpoint import Checkpoints, load_tree
+from rl.training.checkpoint import Checkpoints
+from rl.training.files import load_tree
 from tests.helpers import ROOT, column, command, rows, start, train
 
 TOYS = "tests.toy_envs:"

@@ -120,14 +120,9 @@ def _iqm(values: np.ndarray, axis: int) -> np.ndarray:
     return np.nansum(weights * np.where(np.isfinite(ordered), ordered, 0), axis) / weights.sum(axis)
 
 
-# name -> estimate over runs and the band around it, both from y (runs, points)
-ESTIMATORS: dict[str, Callable[..., Any]] = {
-    "mean": np.nanmean,
-    "median": np.nanmedian,
-    "iqm": _iqm,
-    "max": np.nanmax,
-    "min": np.nanmin,
-}
+# name -> estimate over runs, from y (runs, points)
+ESTIMATORS: dict[str, Callable[..., Any]] = {"mean": np.nanmean, "median": np.nanmedian, "iqm": _iqm}
+ESTIMATORS |= {"max": np.nanmax, "min": np.nanmin}
 
 
 def band(y: np.ndarray, centre: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -140,11 +135,11 @@ def band(y: np.ndarray, centre: np.ndarray, kind: str) -> tuple[np.ndarray, np.n
 
 def differences(groups: Mapping[str, Sequence[Run]]) -> tuple[list[str], list[list[str]]]:
     """The hyper-parameters that differ between groups: their names, and a row of values per group."""
-    first = {label: runs[0].config for label, runs in groups.items()}
-    names = sorted({name for config in first.values() for name in config if name.split(":")[0] not in IGNORED})
-    values = {n: [_show(config.get(n, "")) for config in first.values()] for n in names}
-    differing = [n for n in names if len(set(values[n])) > 1]
-    return differing, [[values[n][i] for n in differing] for i in range(len(first))]
+    configs = [runs[0].config for runs in groups.values()]
+    names = sorted({name for config in configs for name in config if name.split(":")[0] not in IGNORED})
+    rows = [[_show(config.get(name, "")) for name in names] for config in configs]
+    differing = [i for i in range(len(names)) if len({row[i] for row in rows}) > 1]
+    return [names[i] for i in differing], [[row[i] for i in differing] for row in rows]
 
 
 def _show(value: Any) -> str:

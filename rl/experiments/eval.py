@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from rl import envs
 from rl.config import Parser, UserError
-from rl.experiments.run import load_config, make_algo
-from rl.training.checkpoint import TORN, load_tree
+from rl.experiments.build import load_config, make_algo
 from rl.training.evaluate import evaluate
+from rl.training.files import TORN, load_tree
 
 
 def main(argv: Sequence[str]) -> int:

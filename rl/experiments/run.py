@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.metadata
-import json
 import os
 import re
 import shutil
@@ -11,51 +10,18 @@ import sys
 from pathlib import Path
 from typing import Any, Sequence
 
-import tensorflow as tf
-
-import rl.networks
 from rl import envs, training
-from rl.algos import ALGOS
-from rl.config import Parser, UserError, add_flags, build, closest, flag
-from rl.logging import Board
-from rl.training import LOOPS
-from rl.training.checkpoint import write_json
+from rl.config import Parser, UserError, build
+from rl.experiments.build import load_config, make_loop, parse, sections
+from rl.training.files import write_json
 
 PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "mujoco")
 STOPPED = 130  # exit code of a run ended by a signal, as in a shell
 
 
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Flags of a run as a whole."""
-
-    algo: str = flag("ddpg", "algorithm", choices=tuple(ALGOS))
-    env: str = flag("HalfCheetah", "env id; without a version, the newest")
-    seed: int = flag(0, "seed of every random number; several make one run each", low=0, short="-s", several=True)
-    exp_name: str = flag("", "name of the experiment's folder in data_dir; empty: <algo>_<env>")
-    data_dir: str = flag("data", "folder of all experiments")
-    overwrite: bool = flag(False, "replace an existing run")
-    tensorboard: bool = flag(True, "write TensorBoard event files")
-
-
-def sections(algo: str) -> dict[str, Any]:
-    """Title -> dataclass, for all flags of an algorithm."""
-    if algo not in ALGOS:
-        raise UserError(f"unknown algo {algo!r}; the closest known are {closest(algo, ALGOS)}")
-    algorithm = ALGOS[algo]
-    parts = {"run": Config, "training": training.Config, "replay and updates": LOOPS[algorithm.loop].flags}
-    return parts | {"network": rl.networks.Config, algo: algorithm.flags}
-
-
 def train(argv: Sequence[str]) -> int:
     """The command `main.py [train] ...`; several seeds run one after another, in a process each."""
-    first = Parser(add_help=False)
-    first.add_argument("--algo", default="ddpg")
-    algo = first.parse_known_args(argv)[0].algo
-    parser = Parser(prog="main.py", description=f"Train {algo}. Other commands: plot, eval, resume.")
-    for title, part in sections(algo).items():
-        add_flags(parser, part, title)
-    values = vars(parser.parse(argv))
+    values = parse(argv)
     seeds = values.pop("seed")
     if len(seeds) == 1:
         return _run(values | {"seed": seeds[0]})
@@ -114,40 +80,6 @@ def resume(argv: Sequence[str]) -> int:
         raise UserError(f"{args.directory} already has {done} of {steps} steps; extend it with --epochs N")
     write_json(args.directory / "config.json", values)
     return _go(loop, args.directory)
-
-
-def load_config(directory: Path) -> dict[str, Any]:
-    """The `config.json` of a run. Raises a UserError if there is none or it can't be read."""
-    try:
-        return json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{directory} is not a run directory: config.json: {error}") from None
-
-
-def make_loop(values: dict[str, Any], directory: Path) -> Any:
-    """The loop of a run, with all its parts, from the values of all flags."""
-    for part in sections(values["algo"]).values():
-        build(part, values)
-    frame = build(training.Config, values)
-    if frame.steps_per_epoch % frame.num_envs:
-        nearest = -(-frame.steps_per_epoch // frame.num_envs) * frame.num_envs
-        raise UserError(f"--steps_per_epoch must be a multiple of --num_envs ({frame.num_envs}), such as {nearest}")
-    env = envs.make(values["env"], frame.num_envs, backend=frame.env_backend, max_ep_len=frame.max_ep_len)
-    tests = min(frame.num_test_episodes, 10)
-    test_env = envs.make(values["env"], tests, max_ep_len=frame.max_ep_len) if tests else None
-    algo = make_algo(values, env.spec)
-    board = Board(directory) if values["tensorboard"] else None
-    session = training.Session(directory, algo, test_env, frame, values["seed"], board)
-    loop = LOOPS[algo.loop]
-    return loop(algo, env, build(loop.flags, values), session)
-
-
-def make_algo(values: dict[str, Any], spec: Any) -> Any:
-    """The algorithm of a run, its weights drawn from the run's seed."""
-    tf.keras.utils.set_random_seed(values["seed"])
-    algorithm = ALGOS[values["algo"]]
-    make_torso = rl.networks.torso_maker(build(rl.networks.Config, values))
-    return algorithm(spec, make_torso, build(algorithm.flags, values))
 
 
 def _go(loop: Any, directory: Path) -> int:

@@ -241,41 +241,45 @@ def test_ctrl_c_saves_and_resume_goes_on_exactly(tmp_path):
     assert rows(run) == rows(wanted)
 
 
-def kill_and_resume(tmp_path, kills, *extra):
-    """Kills a run `kills` times at random moments and resumes it; its rows must equal an uninterrupted run's."""
-    args = (*LONG, *extra)
+def kill_and_resume(tmp_path, kills, epochs, *extra):
+    """Kills a run `kills` times at random moments and resumes it; its rows must equal an uninterrupted run's.
+
+    A moment is up to the start-up time and a `kills`-th of the training time after the process began, so
+    that some fall before training and the run outlives them all.
+    """
+    args = (*LONG, "--epochs", epochs, *extra)
     begin = time.perf_counter()
+    whole, run = (tmp_path / name / "x" / "x_s0" for name in ("whole", "killed"))
     process = start(*command("--data_dir", tmp_path / "whole", "--exp_name", "x", *args))
-    out = process.communicate(timeout=300)[0]
+    wait_for_rows(whole, 1, process)
+    start_up = time.perf_counter() - begin
+    out = process.communicate(timeout=600)[0]
     assert process.returncode == 0, out
-    seconds = time.perf_counter() - begin
-    run, moments = tmp_path / "killed" / "x" / "x_s0", []
-    again = lambda: ["resume", run] if (run / "config.json").exists() else first
+    share = (time.perf_counter() - begin - start_up) / kills
     first = command("--data_dir", tmp_path / "killed", "--exp_name", "x", "--overwrite", *args)
-    for _ in range(kills):
+    again = lambda: ["resume", run] if (run / "config.json").exists() else first
+    moments = np.random.default_rng().uniform(0.5 * start_up, start_up + share, kills)
+    for moment in moments:
         process = start(*again())
-        moments.append(np.random.default_rng().uniform(0.3, 1.0) * seconds)
-        time.sleep(moments[-1])
+        time.sleep(moment)
+        assert process.poll() is None, "it ended before the kill"
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        if Checkpoints(run).steps()[-1:] == [12000]:
-            break  # it was done before the kill
-    if Checkpoints(run).steps()[-1:] != [12000]:
-        process = start(*again())
-        out = process.communicate(timeout=300)[0]
-        assert process.returncode == 0, (moments, out)
-    assert rows(run) == rows(tmp_path / "whole" / "x" / "x_s0"), moments
+    process = start(*again())
+    out = process.communicate(timeout=600)[0]
+    assert process.returncode == 0, (moments, out)
+    assert rows(run) == rows(whole), moments
 
 
 @pytest.mark.parametrize("num_envs", [1, 4])
 def test_killed_and_resumed(tmp_path, num_envs):
-    kill_and_resume(tmp_path, 1, "--num_envs", num_envs)
+    kill_and_resume(tmp_path, 1, 12, "--num_envs", num_envs)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("extra", [("--num_envs", "1"), ("--num_envs", "4", "--noise", "ou", "--env_backend", "async")])
 def test_killed_ten_times(tmp_path, extra):
-    kill_and_resume(tmp_path, 10, *extra)
+    kill_and_resume(tmp_path, 10, 80, *extra)
 
 
 def test_runs_as_a_module_and_from_anywhere(tmp_path):

@@ -39,7 +39,17 @@ def _make_one(env_id: str, index: int, render_mode: Optional[str], max_ep_len: i
         env = gym.make(name, max_episode_steps=limit, render_mode=render_mode, disable_env_checker=True)
     except (ImportError, gym.error.Error) as error:
         raise UserError(f"cannot make env {env_id}: {' '.join(str(error).split())}") from None
+    if render_mode is not None:
+        _follow_agent(env.unwrapped)
     return Replayable(env, index)
+
+
+def _follow_agent(env: Any) -> None:
+    """Points a MuJoCo env's camera at its robot, where it has such a camera: the free one stays at the start."""
+    cameras = [env.model.camera(i) for i in range(env.model.ncam)] if hasattr(env, "mujoco_renderer") else []
+    for camera in cameras:
+        if camera.name == "track":
+            env.mujoco_renderer.camera_id = camera.id
 
 
 class VectorEnv:

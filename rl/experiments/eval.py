@@ -54,13 +54,13 @@ def load_policy(directory: Path, which: str, spec: Any, values: dict[str, Any]) 
     paths = (
         [folder / "best.npz"] if which == "best" else [folder / f"step_{int(which):09d}.npz"] if which.isdigit() else []
     )
+    algo = make_algo(values, spec)
     for path in reversed(steps) if which == "last" else paths:
         try:
             state = load_tree(path)
-        except TORN:
+            algo.load_state(state["algo"])
+        except TORN:  # damaged, or of another version of this package
             continue
-        algo = make_algo(values, spec)
-        algo.load_state(state["algo"])
         algo.refresh()
         return algo, state["loop"]["step"]
     known = ", ".join([*(["best"] if (folder / "best.npz").exists() else []), *(str(int(p.stem[5:])) for p in steps)])
@@ -88,25 +88,35 @@ def summary(returns: np.ndarray, lengths: np.ndarray, spec: Any) -> dict[str, An
 
 
 def film(act: Callable[..., np.ndarray], env_id: str, path: Path, seed: int, options: dict[str, Any]) -> None:
-    """One episode as an MP4 or GIF, drawn without a screen."""
+    """One episode as an MP4 or GIF, drawn without a screen.
+
+    Raises:
+      UserError: nothing to draw with.
+    """
     if not os.environ.get("DISPLAY"):
         os.environ.setdefault("MUJOCO_GL", "egl")
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
-    env = envs.make(env_id, render_mode="rgb_array", **options)
-    obs, start = env.reset(seed), np.ones(1, bool)
-    frames: list[np.ndarray] = []
-    while not frames or not start[0]:
-        try:
-            frames.append(env.render())
-        except Exception as error:  # each renderer has its own; all mean that there is nothing to draw with
-            raise UserError(f"cannot draw {env_id} without a screen ({error}); MuJoCo needs EGL or OSMesa") from None
+    try:
+        frames, fps = _frames(act, env_id, seed, options)
+    except Exception as error:  # every renderer has errors of its own
+        raise UserError(f"cannot draw {env_id} without a screen ({error}); MuJoCo needs EGL or OSMesa") from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    speed = {"fps": fps, "macro_block_size": 2} if path.suffix == ".mp4" else {"duration": 1000 / fps, "loop": 0}
+    imageio.imwrite(path, frames, **speed)
+
+
+def _frames(act: Callable[..., np.ndarray], env_id: str, seed: int, options: dict[str, Any]) -> tuple[np.ndarray, int]:
+    """The pictures of an episode `(frames, height, width, 3)`, and how many make a second."""
+    # In a worker, without TensorFlow: its LLVM and that of Mesa's software renderer crash in one process.
+    env = envs.make(env_id, render_mode="rgb_array", backend="async", **options)
+    obs, start, frames = env.reset(seed), np.ones(1, bool), [env.render()]
+    while True:
         step = env.step(act(obs, start))
         obs, start = step.obs, step.terminated | step.truncated
-    path.parent.mkdir(parents=True, exist_ok=True)
-    speed = (
-        {"fps": env.fps, "macro_block_size": 2} if path.suffix == ".mp4" else {"duration": 1000 / env.fps, "loop": 0}
-    )
-    imageio.imwrite(path, np.stack(frames), **speed)
+        if start[0]:
+            env.close()
+            return np.stack(frames), env.fps
+        frames.append(env.render())
 
 
 class Policy(tf.Module):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rl.buffers import ReplayBuffer
+from rl.config import UserError
 from rl.training import files
 from rl.training.checkpoint import Checkpoints
 from rl.training.files import load_tree, save_tree
@@ -110,6 +111,18 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path, damage, capsys):
     state, loaded = reload(tmp_path)
     assert state["x"] == 1 and loaded.total == 4
     assert "step 2 is damaged" in capsys.readouterr().out
+    assert Checkpoints(tmp_path).steps() == [1]  # set aside, so that pruning never keeps it in place of a sound one
+
+
+def test_all_checkpoints_damaged_is_said_and_changes_nothing(tmp_path):
+    checkpoints, buffer = make(tmp_path)
+    for step in (1, 2):
+        fill(buffer, 4)
+        checkpoints.save(step, {"x": step}, buffer, best=False)
+    (tmp_path / "checkpoints" / "replay_000000000_000000004.npz").write_bytes(b"")
+    with pytest.raises(UserError, match="no checkpoint"):
+        reload(tmp_path)
+    assert Checkpoints(tmp_path).steps() == [1, 2]
 
 
 def test_no_checkpoint_at_all(tmp_path):

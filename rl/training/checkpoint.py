@@ -15,6 +15,7 @@ from typing import Any, Iterator, Optional
 
 import numpy as np
 
+from rl.config import UserError
 from rl.training.files import TORN, load_tree, save_tree, write_atomically
 
 SEGMENT = 50_000  # most transitions in a file: they are copied once on the way to it
@@ -67,16 +68,26 @@ class Checkpoints:
                 yield int(match[1]), int(match[2]), path
 
     def load(self, replay: Any) -> Optional[dict[str, Any]]:
-        """Fills `replay` and returns the state of the newest sound checkpoint; None if there is none."""
+        """Fills `replay` and returns the state of the newest sound checkpoint, setting damaged ones aside.
+
+        Returns None where there is no checkpoint. Raises a UserError where there are, but none is sound.
+        """
+        damaged: list[Path] = []
         for step in reversed(self.steps()):
+            path = self.directory / f"step_{step:09d}.npz"
             try:
-                state = load_tree(self.directory / f"step_{step:09d}.npz")
+                state = load_tree(path)
                 self._fill(replay, state["replay_total"])
             except TORN as error:
                 print(f"checkpoint at step {step} is damaged ({error}); using the one before it")
+                damaged.append(path)
                 continue
+            for path in damaged:
+                path.rename(path.with_suffix(".damaged"))
             self.saved = replay.total
             return state
+        if damaged:
+            raise UserError(f"no checkpoint in {self.directory} is sound; nothing there was changed")
         return None
 
     def _fill(self, replay: Any, total: int) -> None:

@@ -1,6 +1,6 @@
 """Env steps per second of this project, Stable-Baselines3 and SBX on the same job, in turn, in one run.
 
-    make bench            or: .venv/bin/python benchmarks/speed.py --rounds 5 --out benchmarks/results/speed.json
+    make bench            or: .venv/bin/python benchmarks/speed.py --rounds 7 --out benchmarks/results/speed.json
 
 Each measurement is a process of its own on HalfCheetah-v5, timed after its compilation and first
 bursts. Ratios are taken within a round, so that a machine that slows down slows down all three;
@@ -60,7 +60,7 @@ def measure(command: list[str]) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--algo", nargs="+", default=list(JOBS), choices=list(JOBS))
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=20_000, help="timed env steps (SB3: a third)")
     parser.add_argument("--peers_python", default=str(ROOT / ".venv-bench/bin/python"))
     parser.add_argument("--out", type=Path, help="write every measurement there as JSON")

@@ -18,7 +18,6 @@ class EnvSpec:
       act_shape: shape of the env's own action.
       act_low, act_high: float32 `(act_dim,)` bounds of an action, finite.
       num_tasks: None for a single task, whose batches have no task axis.
-      max_episode_steps: the time limit, or None.
       reward_threshold: the return at which Gymnasium calls the env solved, or None.
     """
 
@@ -29,7 +28,6 @@ class EnvSpec:
     act_low: np.ndarray
     act_high: np.ndarray
     num_tasks: int | None = None
-    max_episode_steps: int | None = None
     reward_threshold: float | None = None
 
     @property
@@ -46,6 +44,10 @@ class EnvSpec:
     def act_limit(self) -> np.ndarray:
         """Half the width of the action range, `(act_dim,)`."""
         return (self.act_high - self.act_low) / 2
+
+    def by_task(self, obs: np.ndarray) -> np.ndarray:
+        """Observations `(num_envs, obs_dim)` with the task axis in front, if there is one."""
+        return obs.reshape(*self.batch_dims, -1, self.obs_dim)
 
 
 def spec_of(env_id: str, env: gym.Env) -> EnvSpec:
@@ -68,6 +70,5 @@ def spec_of(env_id: str, env: gym.Env) -> EnvSpec:
         act_shape=act_space.shape,
         act_low=act_space.low.astype(np.float32).reshape(-1),
         act_high=act_space.high.astype(np.float32).reshape(-1),
-        max_episode_steps=registered and registered.max_episode_steps,
         reward_threshold=registered and registered.reward_threshold,
     )

@@ -12,6 +12,7 @@ import tensorflow as tf
 from rl import envs
 from rl.config import Parser, UserError
 from rl.experiments.build import load_config, make_algo
+from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
 from rl.training.files import TORN, load_tree
 
@@ -49,13 +50,12 @@ def main(argv: Sequence[str]) -> int:
 
 def load_policy(directory: Path, which: str, spec: Any, values: dict[str, Any]) -> tuple[Any, int]:
     """The algorithm of a run with the weights of a checkpoint ("last", "best" or a step), and that step."""
-    folder = directory / "checkpoints"
-    steps = sorted(folder.glob("step_*.npz"))
-    paths = (
-        [folder / "best.npz"] if which == "best" else [folder / f"step_{int(which):09d}.npz"] if which.isdigit() else []
-    )
+    checkpoints = Checkpoints(directory)
+    steps, best = checkpoints.steps(), checkpoints.directory / "best.npz"
+    known = ({"best": best} if best.exists() else {}) | {str(step): checkpoints.path(step) for step in steps}
     algo = make_algo(values, spec)
-    for path in reversed(steps) if which == "last" else paths:
+    names = [str(step) for step in reversed(steps)] if which == "last" else [which]
+    for path in [known[name] for name in names if name in known]:
         try:
             state = load_tree(path)
             algo.load_state(state["algo"])
@@ -63,16 +63,15 @@ def load_policy(directory: Path, which: str, spec: Any, values: dict[str, Any]) 
             continue
         algo.refresh()
         return algo, state["loop"]["step"]
-    known = ", ".join([*(["best"] if (folder / "best.npz").exists() else []), *(str(int(p.stem[5:])) for p in steps)])
-    raise UserError(f"{directory} has no sound checkpoint {which!r}; it has: {known or 'none'}")
+    raise UserError(f"{directory} has no sound checkpoint {which!r}; it has: {', '.join(known) or 'none'}")
 
 
 def _acting(algo: Any, spec: Any, noise: bool, seed: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     rng = np.random.default_rng(seed)
 
     def act(obs: np.ndarray, start: np.ndarray) -> np.ndarray:
-        shaped = obs.reshape(*spec.batch_dims, -1, obs.shape[-1])
-        return (algo.explore(shaped, start, rng) if noise else algo.act(shaped)).reshape(len(obs), -1)
+        by_task = spec.by_task(obs)
+        return (algo.explore(by_task, start, rng) if noise else algo.act(by_task)).reshape(len(obs), -1)
 
     return act
 

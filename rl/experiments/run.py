@@ -71,7 +71,7 @@ def resume(argv: Sequence[str]) -> int:
     parser.add_argument("--epochs", type=int, help="new length of the run, in epochs")
     args = parser.parse(argv)
     values = load_config(args.directory)
-    if args.epochs is not None and args.epochs != values["epochs"]:
+    if args.epochs is not None:
         values["epochs"] = args.epochs
     loop = make_loop(values, args.directory)
     steps = values["epochs"] * values["steps_per_epoch"]

@@ -39,7 +39,7 @@ class Checkpoints:
             last = min(first + SEGMENT, replay.total)
             save_tree(self.directory / f"replay_{first:09d}_{last:09d}.npz", replay.rows(first, last))
         self.saved = replay.total
-        path = self.directory / f"step_{step:09d}.npz"
+        path = self.path(step)
         save_tree(path, {**state, "replay_total": replay.total})
         if best:
             write_atomically(self.directory / "best.npz", lambda file: file.write(path.read_bytes()))
@@ -47,7 +47,7 @@ class Checkpoints:
 
     def _prune(self, capacity: int) -> None:
         """Drops old checkpoints, and segments whose every transition the oldest one left has overwritten."""
-        paths = [self.directory / f"step_{step:09d}.npz" for step in self.steps()]
+        paths = [self.path(step) for step in self.steps()]
         for path in paths[: -self.keep]:
             path.unlink()
         with np.load(paths[-self.keep :][0], allow_pickle=False) as arrays:
@@ -55,6 +55,10 @@ class Checkpoints:
         for _, last, path in self._segments():
             if last <= oldest - capacity:
                 path.unlink()
+
+    def path(self, step: int) -> Path:
+        """Where the checkpoint of an env step is."""
+        return self.directory / f"step_{step:09d}.npz"
 
     def steps(self) -> list[int]:
         """Env steps of the checkpoints on disk, oldest first."""
@@ -74,7 +78,7 @@ class Checkpoints:
         """
         damaged: list[Path] = []
         for step in reversed(self.steps()):
-            path = self.directory / f"step_{step:09d}.npz"
+            path = self.path(step)
             try:
                 state = load_tree(path)
                 self._fill(replay, state["replay_total"])

@@ -54,10 +54,6 @@ class OffPolicy:
         self.obs, self.start = obs, np.ones(len(obs), bool)
         self.ep_ret, self.ep_len = np.zeros(len(obs)), np.zeros(len(obs), int)
 
-    def shaped(self, obs: np.ndarray) -> np.ndarray:
-        """(envs, obs_dim) with the task axis in front, if there is one."""
-        return obs.reshape(*self.env.spec.batch_dims, -1, obs.shape[-1])
-
     def train(self, total_steps: int) -> None:
         """Goes on to `total_steps` env steps, or until the session is told to stop."""
         while self.step < total_steps:
@@ -82,7 +78,7 @@ class OffPolicy:
             if self.step < self.config.start_steps:
                 act = self.act_rng.uniform(spec.act_low, spec.act_high, (len(self.obs), spec.act_dim)).astype("f")
             else:
-                act = self.algo.explore(self.shaped(self.obs), self.start, self.act_rng).reshape(len(self.obs), -1)
+                act = self.algo.explore(spec.by_task(self.obs), self.start, self.act_rng).reshape(len(self.obs), -1)
             check_finite(self.step, action=act)
         with timer("env"):
             step = self.env.step(act)

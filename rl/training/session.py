@@ -43,7 +43,7 @@ class Session:
         """Tests the policy, writes the row, saves."""
         if self.test_env:
             with self.timer("test"):
-                act = lambda obs, start: self.algo.act(loop.shaped(obs)).reshape(len(start), -1)
+                act = lambda obs, start: self.algo.act(loop.env.spec.by_task(obs)).reshape(len(start), -1)
                 seed = self.seed_for(1, self.logger.epoch)
                 returns, lengths = evaluate(act, self.test_env, self.config.num_test_episodes, seed)
             self.logger.store(TestEpRet=returns, TestEpLen=lengths)

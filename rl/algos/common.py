@@ -12,7 +12,10 @@ def minimise(loss_fn: Callable[[Any], tuple[tf.Tensor, Info]], batch: Any, opt: 
     """One optimiser step on `variables` down the gradient of `loss_fn(batch)`, summed over tasks."""
     with tf.GradientTape() as tape:
         loss, info = loss_fn(batch)
-    opt.apply(tape.gradient(loss, variables), variables)
+    grads = tape.gradient(loss, variables)
+    # A zero that needs every gradient: else XLA copies each kernel that it updates while another gradient reads it.
+    zero = 0 * tf.add_n([tf.reshape(grad, [-1])[0] for grad in grads])
+    opt.apply([grad + zero for grad in grads], variables)
     return info
 
 

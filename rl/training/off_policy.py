@@ -97,11 +97,12 @@ class OffPolicy:
     def update(self) -> None:
         """Pays the updates owed, in bursts of one size so that one compiled program serves all."""
         while self.owed >= 1:
-            self.finish()
             count = min(int(self.owed), self.burst)
             with self.session.timer("update"):
                 batches = self.replay.sample(self.burst, self.config.batch_size, self.sample_rng)
-                self.pending.append((self.step, self.worker.submit(self.algo.update, batches, count)))
+            done = self.wait()
+            self.pending.append((self.step, self.worker.submit(self.algo.update, batches, count)))
+            self.log(done)  # while the next burst is under way
             self.owed -= count
         if not self.config.overlap or self.config.update_at == "episode":
             self.finish()
@@ -110,14 +111,22 @@ class OffPolicy:
 
     def finish(self, follow: bool = True) -> None:
         """Waits for the burst under way, if any, and logs it; `follow` lets the policy follow the updates."""
-        while self.pending:
-            step, burst = self.pending.pop()
-            with self.session.timer("update"):
-                info = burst.result()
-            check_finite(step, **info)
-            self.session.logger.store(**info)
+        self.log(self.wait(follow))
+
+    def wait(self, follow: bool = True) -> list[Any]:
+        """The burst under way, if any, once it is done: the env step it began at, its info."""
+        with self.session.timer("update"):
+            done = [(step, burst.result()) for step, burst in self.pending]
+        self.pending.clear()
         if follow:
             self.algo.refresh()
+        return done
+
+    def log(self, done: list[Any]) -> None:
+        """Logs what `wait` returned."""
+        for step, info in done:
+            check_finite(step, **info)
+            self.session.logger.store(**info)
 
     def state(self) -> dict[str, Any]:
         """All that the next steps depend on, besides the algorithm, the replay and the envs."""

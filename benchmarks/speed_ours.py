@@ -43,7 +43,7 @@ def operations(loop, passes: tuple[int, int]) -> int:
 
 def update_rate(loop) -> float:
     """Updates per second in a burst with nothing beside it: the median of some."""
-    batches = loop.replay.sample(loop.burst, loop.config.batch_size, np.random.default_rng(0))
+    _, batches = loop.feed.draw(loop.burst, 0, 1)
     times = []
     for _ in range(40):
         begin = time.perf_counter()

@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
-FIELDS = ("obs", "act", "rew", "obs2", "done")
+from rl.n_step import n_step_return
+
+FIELDS = ("obs", "act", "rew", "obs2", "done", "end")
 
 
 class ReplayBuffer:
@@ -16,13 +18,25 @@ class ReplayBuffer:
     Args:
       obs_dim, act_dim: sizes of an observation and an action. capacity: transitions kept per task.
       batch_dims: `()` or `(num_tasks,)`; the leading axes of a batch.
+      num_envs: per task; every `num_envs`th transition of a task is of the same env.
+      gamma: discount. n_step: rewards in a return.
     """
 
-    def __init__(self, obs_dim: int, act_dim: int, capacity: int, batch_dims: tuple[int, ...] = ()) -> None:
-        self.capacity, self.batch_dims = capacity, batch_dims
+    def __init__(
+        self,
+        obs_dim: int,
+        act_dim: int,
+        capacity: int,
+        batch_dims: tuple[int, ...] = (),
+        num_envs: int = 1,
+        gamma: float = 0.99,
+        n_step: int = 1,
+    ) -> None:
+        self.capacity, self.batch_dims, self.num_envs = capacity, batch_dims, num_envs
+        self.gamma, self.n_step = np.float32(gamma), n_step
         self.num_tasks = batch_dims[0] if batch_dims else 1
-        widths = {"obs": (obs_dim,), "act": (act_dim,), "rew": (), "obs2": (obs_dim,), "done": ()}
-        self.data = {k: np.zeros((self.num_tasks, capacity, *widths[k]), np.float32) for k in FIELDS}
+        widths = {"obs": (obs_dim,), "act": (act_dim,), "obs2": (obs_dim,)}
+        self.data = {k: np.zeros((self.num_tasks, capacity, *widths.get(k, ())), np.float32) for k in FIELDS}
         self.total = 0  # transitions ever stored, per task
 
     def __len__(self) -> int:
@@ -32,6 +46,7 @@ class ReplayBuffer:
         """Adds one transition per env: arrays `(num_envs, ...)`, the envs of a task side by side.
 
         `done` is 1 for termination only; a truncated step is stored with 0 and its FINAL observation.
+        `end` is 1 for both.
         """
         count = len(transition["rew"]) // self.num_tasks
         start = self.total % self.capacity
@@ -44,15 +59,37 @@ class ReplayBuffer:
             array[:, rows] = np.reshape(value, (self.num_tasks, count, *array.shape[2:]))
         self.total += count
 
+    def cut(self) -> None:
+        """Ends every env's trajectory at its newest transition, as a truncation does."""
+        self.data["end"][:, np.arange(self.total - self.num_envs, self.total) % self.capacity] = 1
+
     def sample(self, count: int, batch_size: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """`count` independent batches: each field `(count, *batch_dims, batch_size, ...)`."""
+        """`count` independent batches: each field `(count, *batch_dims, batch_size, ...)`.
+
+        `rew` is the sum of up to `n_step` discounted rewards, `obs2` and `done` belong to the last of
+        them, and `gamma` discounts what follows. `weight` is each transition's in the critic's loss,
+        `row` its place.
+        """
+        rows, weight = self._draw(count, batch_size, rng)
+        last, rew, gamma = n_step_return(self, rows)
+        picked = {key: self.take(key, rows) for key in ("obs", "act")} | {"rew": rew}
+        picked |= {key: self.take(key, last) for key in ("obs2", "done")}
+        picked |= {"gamma": gamma, "weight": weight, "row": rows}
+        lead = (self.num_tasks, count, batch_size)
+        shaped = {k: v.reshape(*lead, *v.shape[2:]) for k, v in picked.items()}
+        return {k: v.swapaxes(0, 1) if self.batch_dims else v[0] for k, v in shaped.items()}
+
+    def learn(self, row: np.ndarray, error: np.ndarray) -> None:
+        """Told the absolute TD errors of sampled transitions; uniform replay has no use for them."""
+
+    def _draw(self, count: int, batch_size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         rows = rng.integers(0, len(self), (self.num_tasks, count * batch_size))
-        batch = {}
-        for key, array in self.data.items():
-            picked = [np.take(array[task], rows[task], axis=0) for task in range(self.num_tasks)]
-            shaped = [p.reshape(count, batch_size, *p.shape[1:]) for p in picked]
-            batch[key] = np.stack(shaped, axis=1) if self.batch_dims else shaped[0]
-        return batch
+        return rows, np.ones(rows.shape, np.float32)
+
+    def take(self, key: str, rows: np.ndarray) -> np.ndarray:
+        """One field of the transitions at `rows` `(num_tasks, count)`."""
+        picked = [np.take(self.data[key][task], rows[task], axis=0) for task in range(self.num_tasks)]
+        return np.stack(picked) if len(picked) > 1 else picked[0][None]
 
     def rows(self, first: int, last: int) -> dict[str, np.ndarray]:
         """Copies of the transitions numbered `first <= i < last` since the start, for a checkpoint."""
@@ -64,3 +101,10 @@ class ReplayBuffer:
         index = np.arange(first, first + rows["rew"].shape[1]) % self.capacity
         for key, array in self.data.items():
             array[:, index] = rows[key]
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint needs besides the rows."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes back to `state`."""

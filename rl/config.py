@@ -142,3 +142,15 @@ def build(config: type, values: dict[str, Any]) -> Any:
     """The dataclass `config` from `values` (flags or JSON), checked; other keys are ignored."""
     fields = {f.name: values[f.name] for f in dataclasses.fields(config) if f.name in values}
     return check(config(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}))
+
+
+def override(config: type, defaults: dict[str, Any]) -> type:
+    """The dataclass `config` with other `defaults` for some of its flags; names it doesn't have are ignored."""
+    fields = [field for field in dataclasses.fields(config) if field.name in defaults]
+    if not fields:
+        return config
+    types = typing.get_type_hints(config)
+    new = [(f.name, types[f.name], dataclasses.field(default=defaults[f.name], metadata=f.metadata)) for f in fields]
+    return dataclasses.make_dataclass(
+        config.__name__, new, bases=(config,), namespace={"__doc__": config.__doc__}, frozen=True
+    )

@@ -25,7 +25,7 @@ TREE = {
 def fill(buffer, count):
     for _ in range(count):
         n = np.full((1, 1), buffer.total, np.float32)
-        buffer.store(obs=n, act=n, rew=n[:, 0], obs2=n, done=0 * n[:, 0])
+        buffer.store(obs=n, act=n, rew=n[:, 0], obs2=n, done=0 * n[:, 0], end=0 * n[:, 0])
 
 
 def make(tmp_path, capacity=10, **options):

@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 
 from rl import envs, training
+from rl.algos.ddpg import Config
 from rl.config import UserError
+from rl.envs.normaliser import Normaliser
 from rl.training.evaluate import evaluate
-from rl.training.off_policy import Config, OffPolicy
+from rl.training.off_policy import Config as LoopConfig
+from rl.training.off_policy import OffPolicy
+from rl.training.schedule import Config as ScheduleConfig
+from rl.training.schedule import Schedule
 from tests.test_ddpg import make_ddpg
 
 TOYS = "tests.toy_envs:"
@@ -16,6 +21,7 @@ class Fake:
     """Acts 0.5, explores 0.25, and remembers what it was asked to do."""
 
     columns = {"Loss": "mean"}
+    config = Config(gamma=0.9)
 
     def __init__(self, loss=0.0, explored=0.25):
         self.loss, self.explored, self.counts, self.batches, self.starts = loss, explored, [], [], []
@@ -30,7 +36,7 @@ class Fake:
     def update(self, batches, count):
         self.counts.append(count)
         self.batches.append(batches)
-        return {"Loss": np.full(count, self.loss, np.float32)}
+        return {"Loss": np.full(count, self.loss, np.float32), "TDError": np.zeros((count, 4))}
 
     def refresh(self):
         pass
@@ -44,8 +50,9 @@ def make(tmp_path, algo, env="Count", num_envs=1, epochs=2, steps_per_epoch=100,
     vector = envs.make(TOYS + env, num_envs, max_ep_len=limit)
     options = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "num_envs": num_envs, **(frame or {})}
     tests = envs.make(TOYS + env, 2, max_ep_len=limit)
-    part = training.Session(tmp_path, algo, tests, training.Config(**options), seed)
-    return OffPolicy(algo, vector, Config(**flags), part)
+    normaliser, schedule = Normaliser(vector.spec), Schedule(ScheduleConfig())
+    part = training.Session(tmp_path, algo, tests, training.Config(**options), seed, normaliser, schedule)
+    return OffPolicy(algo, vector, LoopConfig(**flags), part)
 
 
 def read(tmp_path):

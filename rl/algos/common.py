@@ -1,22 +1,11 @@
-"""What the algorithms share: a gradient step, target averaging, many updates in one call."""
+"""What the algorithms share: target averaging, many updates in one call, saving."""
 
-from typing import Any, Callable, Iterable
+from typing import Any, Iterable
 
 import numpy as np
 import tensorflow as tf
 
 Info = dict[str, tf.Tensor]
-
-
-def minimise(loss_fn: Callable[[Any], tuple[tf.Tensor, Info]], batch: Any, opt: Any, variables: Any) -> Info:
-    """One optimiser step on `variables` down the gradient of `loss_fn(batch)`, summed over tasks."""
-    with tf.GradientTape() as tape:
-        loss, info = loss_fn(batch)
-    grads = tape.gradient(loss, variables)
-    # A zero that needs every gradient: else XLA copies each kernel that it updates while another gradient reads it.
-    zero = 0 * tf.add_n([tf.reshape(grad, [-1])[0] for grad in grads])
-    opt.apply([grad + zero for grad in grads], variables)
-    return info
 
 
 def polyak_average(nets: Iterable[tuple[Any, Any]], polyak: float) -> None:
@@ -26,22 +15,11 @@ def polyak_average(nets: Iterable[tuple[Any, Any]], polyak: float) -> None:
             v_targ.assign(polyak * v_targ + (1 - polyak) * v)
 
 
-def read(parts: dict[str, list[Any]]) -> dict[str, list[np.ndarray]]:
-    """The values of named lists of variables, for a checkpoint."""
-    return {name: [np.asarray(v) for v in variables] for name, variables in parts.items()}
-
-
-def assign(parts: dict[str, list[Any]], saved: dict[str, list[np.ndarray]]) -> None:
-    """Puts back what `read` read."""
-    for name, variables in parts.items():
-        for variable, value in zip(variables, saved[name], strict=True):
-            variable.assign(value)
-
-
 class Burst:
     """Many calls of a train step in one XLA call, several times faster than one call each.
 
-    `train_step` is a `tf.function` from a batch (dict of tensors) to an info dict of tensors.
+    `train_step` is a `tf.function` from a batch (dict of tensors) to an info dict of tensors. If it
+    returns a "stop" that is true, the burst ends after that step.
     """
 
     def __init__(self, train_step: Any) -> None:
@@ -52,20 +30,62 @@ class Burst:
         """Takes the first `count` of `batches` (fields `(max_updates, ...)`) in turn.
 
         Only `max_updates` is part of the trace, so any `count` up to it runs the same program.
-        Returns each info with a new leading axis `count`.
+        Returns each info with a new leading axis, the number of steps taken.
         """
         tensors = {k: tf.convert_to_tensor(v) for k, v in batches.items()}
-        return {k: v.numpy()[:count] for k, v in self.compiled(tensors, tf.constant(count)).items()}
+        done, infos = self.compiled(tensors, tf.constant(count))
+        return {k: v.numpy()[: int(done)] for k, v in infos.items() if k != "stop"}
 
-    def _run(self, batches: dict[str, tf.Tensor], count: tf.Tensor) -> Info:
+    def _run(self, batches: dict[str, tf.Tensor], count: tf.Tensor) -> tuple[tf.Tensor, Info]:
         size = next(iter(batches.values())).shape[0]
         specs = {k: tf.TensorSpec(v.shape[1:], v.dtype) for k, v in batches.items()}
         infos = self.train_step.get_concrete_function(specs).structured_outputs
         arrays = {k: tf.TensorArray(v.dtype, size, element_shape=v.shape) for k, v in infos.items()}
 
-        def body(i: tf.Tensor, arrays: dict[str, tf.TensorArray]) -> Any:
+        def body(i: tf.Tensor, _: tf.Tensor, arrays: dict[str, tf.TensorArray]) -> Any:
             info = self.train_step({k: v[i] for k, v in batches.items()})
-            return i + 1, {k: a.write(i, info[k]) for k, a in arrays.items()}
+            stop = info.get("stop", tf.constant(False))
+            return i + 1, stop, {k: a.write(i, info[k]) for k, a in arrays.items()}
 
-        _, arrays = tf.while_loop(lambda i, _: i < count, body, (tf.constant(0), arrays))
-        return {k: a.stack() for k, a in arrays.items()}
+        more = lambda i, stop, _: tf.logical_and(i < count, tf.logical_not(stop))
+        done, _, arrays = tf.while_loop(more, body, (tf.constant(0), tf.constant(False), arrays))
+        return done, {k: a.stack() for k, a in arrays.items()}
+
+
+class Algorithm:
+    """What every algorithm does alike with its `actor`, its `train_step` and the parts named in `saved`."""
+
+    actor: Any
+    train_step: Any
+    saved: tuple[str, ...] = ()
+    defaults: dict[str, Any] = {}  # of flags that are not its own
+
+    def ready(self) -> None:
+        """Call when the networks are there."""
+        self.burst = Burst(self.train_step)
+        self.refresh()
+
+    def act(self, obs: np.ndarray) -> np.ndarray:
+        """Deterministic actions for obs (..., envs, obs_dim)."""
+        return self.policy(obs)
+
+    def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+        """`count` train steps on the first `count` of `batches`; each info gets a leading axis `count`."""
+        return self.burst(batches, count)
+
+    def refresh(self) -> None:
+        """Lets acting follow the newest actor. Until then it may go on in another thread than `update`."""
+        self.acting = self.actor.get_weights()
+        self.policy = self.actor.to_numpy(self.acting)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that updates and acting change."""
+        variables = {name: [np.asarray(v) for v in getattr(self, name).variables] for name in self.saved}
+        return {"variables": variables, "acting": self.acting}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes back to `state`."""
+        for name in self.saved:
+            for variable, value in zip(getattr(self, name).variables, state["variables"][name], strict=True):
+                variable.assign(value)
+        self.acting, self.policy = state["acting"], self.actor.to_numpy(state["acting"])

@@ -19,8 +19,9 @@ from typing import Any, Callable
 import numpy as np
 import tensorflow as tf
 
-from rl.algos.common import Burst, Info, assign, minimise, polyak_average, read
+from rl.algos.common import Algorithm, Info, polyak_average
 from rl.algos.noise import Noise
+from rl.algos.optimizers import Optimizer
 from rl.config import flag
 from rl.networks import Critic, DeterministicActor
 
@@ -38,26 +39,27 @@ class Config:
     ou_theta: float = flag(0.15, "pull of Ornstein-Uhlenbeck noise towards 0, per step", low=0, high=1)
 
 
-class DDPG:
+class DDPG(Algorithm):
     """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in `spec`, an EnvSpec."""
 
     flags = Config
     loop = "off_policy"
     columns = {"QVals": "all", "LossPi": "mean", "LossQ": "mean"}
+    saved = ("actor", "actor_targ", "q", "q_targ", "pi_opt", "q_opt")
 
-    def __init__(self, spec: Any, make_torso: Callable[..., Any], config: Config = Config()) -> None:
+    def __init__(
+        self, spec: Any, make_torso: Callable[..., Any], make_opt: Any = Optimizer, config: Config = Config()
+    ) -> None:
         self.spec, self.config = spec, config
         self.actor, self.actor_targ = self._make_actor(make_torso), self._make_actor(make_torso)
         self.q, self.q_targ = self._make_critic(make_torso), self._make_critic(make_torso)
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())
-        self.pi_opt, self.q_opt = tf.keras.optimizers.Adam(config.pi_lr), tf.keras.optimizers.Adam(config.q_lr)
-        self.pi_opt.build(self.actor.trainable_variables)
-        self.q_opt.build(self.q.trainable_variables)
+        self.pi_opt = make_opt(config.pi_lr, self.actor.trainable_variables)
+        self.q_opt = make_opt(config.q_lr, self.q.trainable_variables)
         self.noise = Noise(config.act_noise, config.ou_theta if config.noise == "ou" else 1.0)
-        self.burst = Burst(self.train_step)
-        self.refresh()
+        self.ready()
 
     def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
         actor = DeterministicActor(make_torso(self.spec.act_dim), self.spec.act_center, self.spec.act_limit)
@@ -68,8 +70,6 @@ class DDPG:
         critic = Critic(make_torso(1))
         critic.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
         return critic
-
-    # Acting ---------------------------------------------------------------
 
     def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Noisy actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of episodes."""
@@ -82,45 +82,30 @@ class DDPG:
     def q_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
         """Mean squared Bellman error, eq. 4 and 5 of the paper."""
         q_targ = self.q_targ(batch["obs2"], self.actor_targ(batch["obs2"]))
-        backup = batch["rew"] + self.config.gamma * (1 - batch["done"]) * q_targ
+        backup = batch["rew"] + batch["gamma"] * (1 - batch["done"]) * q_targ
         q = self.q(batch["obs"], batch["act"])
-        loss = tf.reduce_mean((q - tf.stop_gradient(backup)) ** 2, axis=-1)
-        return loss, {"LossQ": loss, "QVals": q}
+        error = q - tf.stop_gradient(backup)
+        loss = tf.reduce_mean(batch["weight"] * error**2, axis=-1)
+        return loss, {"LossQ": loss, "QVals": q, "TDError": tf.abs(error)}
 
     def pi_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
         """Deterministic policy gradient, eq. 6: climb the critic."""
         loss = -tf.reduce_mean(self.q(batch["obs"], self.actor(batch["obs"])), axis=-1)
         return loss, {"LossPi": loss}
 
-    # Updating -------------------------------------------------------------
-
-    def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-        """`count` train steps on the first `count` of `batches`; each info gets a leading axis `count`."""
-        return self.burst(batches, count)
-
-    def refresh(self) -> None:
-        """Lets acting follow the newest actor. Until then it may go on in another thread than `update`."""
-        self.acting = self.actor.get_weights()
-        self.act = self.actor.to_numpy(self.acting)
-
     @tf.function
     def train_step(self, batch: Info) -> Info:
         """One step on the critic, one on the actor against the new critic, one on the targets."""
-        info = minimise(self.q_loss, batch, self.q_opt, self.q.trainable_variables)
-        info |= minimise(self.pi_loss, batch, self.pi_opt, self.actor.trainable_variables)
+        info = self.q_opt.minimise(self.q_loss, batch)
+        info |= self.pi_opt.minimise(self.pi_loss, batch)
         polyak_average(self.targets, self.config.polyak)
         return info
 
     def state(self) -> dict[str, Any]:
         """Everything that updates and acting change."""
-        return {"variables": read(self._variables()), "acting": self.acting, "noise": self.noise.value}
+        return super().state() | {"noise": self.noise.value}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
-        assign(self._variables(), state["variables"])
+        super().load_state(state)
         self.noise.value = state["noise"]
-        self.acting, self.act = state["acting"], self.actor.to_numpy(state["acting"])
-
-    def _variables(self) -> dict[str, Any]:
-        names = ("actor", "actor_targ", "q", "q_targ", "pi_opt", "q_opt")
-        return {name: getattr(self, name).variables for name in names}

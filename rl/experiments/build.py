@@ -9,10 +9,11 @@ import tensorflow as tf
 
 import rl.networks
 from rl import envs, training
-from rl.algos import ALGOS
-from rl.config import Parser, UserError, add_flags, build, closest, flag
+from rl.algos import ALGOS, optimizers
+from rl.config import Parser, UserError, add_flags, build, closest, flag, override
+from rl.envs import normaliser
 from rl.logging import Board
-from rl.training import LOOPS
+from rl.training import LOOPS, schedule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +34,10 @@ def sections(algo: str) -> dict[str, Any]:
     if algo not in ALGOS:
         raise UserError(f"unknown algo {algo!r}; the closest known are {closest(algo, ALGOS)}")
     algorithm = ALGOS[algo]
-    parts = {"run": Config, "training": training.Config, "replay and updates": LOOPS[algorithm.loop].flags}
-    return parts | {"network": rl.networks.Config, algo: algorithm.flags}
+    parts = {"run": Config, "training": training.Config, "collection and updates": LOOPS[algorithm.loop].flags}
+    parts |= {"normalisation": normaliser.Config, "network": rl.networks.Config, "optimiser": optimizers.Config}
+    parts |= {"learning-rate schedule": schedule.Config, algo: algorithm.flags}
+    return {title: override(part, algorithm.defaults) for title, part in parts.items()}
 
 
 def parse(argv: Sequence[str]) -> dict[str, Any]:
@@ -69,7 +72,9 @@ def make_loop(values: dict[str, Any], directory: Path) -> Any:
     test_env = envs.make(values["env"], tests, max_ep_len=frame.max_ep_len) if tests else None
     algo = make_algo(values, env.spec)
     board = Board(directory) if values["tensorboard"] else None
-    session = training.Session(directory, algo, test_env, frame, values["seed"], board)
+    norm = normaliser.Normaliser(env.spec, build(normaliser.Config, values), env.num_envs, algo.config.gamma)
+    rates = schedule.Schedule(build(schedule.Config, values))
+    session = training.Session(directory, algo, test_env, frame, values["seed"], norm, rates, board)
     loop = LOOPS[algo.loop]
     return loop(algo, env, build(loop.flags, values), session)
 
@@ -79,4 +84,5 @@ def make_algo(values: dict[str, Any], spec: Any) -> Any:
     tf.keras.utils.set_random_seed(values["seed"])
     algorithm = ALGOS[values["algo"]]
     make_torso = rl.networks.torso_maker(build(rl.networks.Config, values))
-    return algorithm(spec, make_torso, build(algorithm.flags, values))
+    make_opt = optimizers.optimizer_maker(build(optimizers.Config, values))
+    return algorithm(spec, make_torso, make_opt, build(algorithm.flags, values))

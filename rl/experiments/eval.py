@@ -10,11 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from rl import envs
-from rl.config import Parser, UserError
+from rl.config import Parser, UserError, build
+from rl.envs.normaliser import CLIP, Normaliser
+from rl.envs.normaliser import Config as NormaliserConfig
 from rl.experiments.build import load_config, make_algo
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
 from rl.training.files import TORN, load_tree
+from rl.training.policy import policy
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,46 +37,37 @@ def main(argv: Sequence[str]) -> int:
     values = load_config(args.directory)
     options = {"max_ep_len": values["max_ep_len"]}
     env = envs.make(values["env"], min(args.episodes, 10), **options)
-    algo, step = load_policy(args.directory, args.checkpoint, env.spec, values)
-    act = _acting(algo, env.spec, args.noise, args.seed)
-    returns, lengths = evaluate(act, env, args.episodes, args.seed)
+    algo, normaliser, step = load_policy(args.directory, args.checkpoint, env.spec, values)
+    acting = lambda: policy(algo, env.spec, normaliser, np.random.default_rng(args.seed) if args.noise else None)
+    returns, lengths = evaluate(acting(), env, args.episodes, args.seed)
     print(json.dumps({"env": values["env"], "step": step, **summary(returns, lengths, env.spec)}, indent=2))
     if args.export:
-        export(algo, env.spec, args.export)
+        export(algo, normaliser, env.spec, args.export)
         print(f"policy: {args.export}")
     if args.video:
         path = args.video / f"{args.directory.name}_{step}.{args.format}"
-        film(_acting(algo, env.spec, args.noise, args.seed), values["env"], path, args.seed, options)
+        film(acting(), values["env"], path, args.seed, options)
         print(f"video: {path}")
     return 0
 
 
-def load_policy(directory: Path, which: str, spec: Any, values: dict[str, Any]) -> tuple[Any, int]:
-    """The algorithm of a run with the weights of a checkpoint ("last", "best" or a step), and that step."""
+def load_policy(directory: Path, which: str, spec: Any, values: dict[str, Any]) -> tuple[Any, Any, int]:
+    """The algorithm and the normaliser of a run at a checkpoint ("last", "best" or a step), and that step."""
     checkpoints = Checkpoints(directory)
     steps, best = checkpoints.steps(), checkpoints.directory / "best.npz"
     known = ({"best": best} if best.exists() else {}) | {str(step): checkpoints.path(step) for step in steps}
-    algo = make_algo(values, spec)
+    algo, normaliser = make_algo(values, spec), Normaliser(spec, build(NormaliserConfig, values))
     names = [str(step) for step in reversed(steps)] if which == "last" else [which]
     for path in [known[name] for name in names if name in known]:
         try:
             state = load_tree(path)
             algo.load_state(state["algo"])
+            normaliser.load_state(state["normaliser"])
         except TORN:  # damaged, or of another version of this package
             continue
         algo.refresh()
-        return algo, state["loop"]["step"]
+        return algo, normaliser, state["loop"]["step"]
     raise UserError(f"{directory} has no sound checkpoint {which!r}; it has: {', '.join(known) or 'none'}")
-
-
-def _acting(algo: Any, spec: Any, noise: bool, seed: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    rng = np.random.default_rng(seed)
-
-    def act(obs: np.ndarray, start: np.ndarray) -> np.ndarray:
-        by_task = spec.by_task(obs)
-        return (algo.explore(by_task, start, rng) if noise else algo.act(by_task)).reshape(len(obs), -1)
-
-    return act
 
 
 def summary(returns: np.ndarray, lengths: np.ndarray, spec: Any) -> dict[str, Any]:
@@ -119,17 +113,22 @@ def _frames(act: Callable[..., np.ndarray], env_id: str, seed: int, options: dic
 
 
 class Policy(tf.Module):
-    """What `--export` saves: `act(obs)`, float32 `(batch, obs_dim)` to `(batch, *act_shape)`."""
+    """What `--export` saves: `act(obs)`, raw observations float32 `(batch, obs_dim)` to `(batch, *act_shape)`."""
 
-    def __init__(self, actor: Any, spec: Any) -> None:
+    def __init__(self, actor: Any, normaliser: Any, spec: Any) -> None:
         super().__init__()
         self.actor = actor
-        shape = (-1, *spec.act_shape)
-        signature = [tf.TensorSpec((None, spec.obs_dim), tf.float32, name="obs")]
-        self.act = tf.function(lambda obs: tf.reshape(actor(obs), shape), input_signature=signature)
+        shape, scale = (-1, *spec.act_shape), normaliser.config.obs_norm
+        mean, std = (np.asarray(x, np.float32) for x in (normaliser.seen.mean, normaliser.seen.std))
+
+        def act(obs: tf.Tensor) -> tf.Tensor:
+            seen = tf.clip_by_value((obs - mean) / std, -CLIP, CLIP) if scale else obs
+            return tf.reshape(actor(seen), shape)
+
+        self.act = tf.function(act, input_signature=[tf.TensorSpec((None, spec.obs_dim), tf.float32, name="obs")])
 
 
-def export(algo: Any, spec: Any, directory: Path) -> None:
+def export(algo: Any, normaliser: Any, spec: Any, directory: Path) -> None:
     """Writes the deterministic policy as a SavedModel that TensorFlow loads without this package."""
-    policy = Policy(algo.actor, spec)
-    tf.saved_model.save(policy, str(directory), signatures={"serving_default": policy.act})
+    module = Policy(algo.actor, normaliser, spec)
+    tf.saved_model.save(module, str(directory), signatures={"serving_default": module.act})

@@ -58,5 +58,6 @@ class Critic(tf.keras.Model):
         self.torso.build(input_shape)
         self.built = True
 
-    def call(self, obs: tf.Tensor, act: tf.Tensor) -> tf.Tensor:
-        return tf.squeeze(self.torso(tf.concat([obs, act], axis=-1)), axis=-1)
+    def call(self, obs: tf.Tensor, act: tf.Tensor, **options: Any) -> tf.Tensor:
+        """All members, or the one that the option `member` names."""
+        return tf.squeeze(self.torso(tf.concat([obs, act], axis=-1), **options), axis=-1)

@@ -57,12 +57,16 @@ class MLP(tf.keras.Model):
         draw = lambda: tf.keras.initializers.get(self.initializer)(shape[-2:], dtype)
         return draw() if self.members is None else tf.stack([draw() for _ in range(self.members)])
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:
+        """All members, or `member` alone."""
+        layers = list(zip(self.kernels, self.biases))
+        if member is not None:
+            layers = [(kernel[member], bias[member]) for kernel, bias in layers]
         batch = tf.shape(x)[:-1]
         x = tf.reshape(x, (-1, x.shape[-1]))
-        for kernel, bias in zip(self.kernels[:-1], self.biases[:-1]):
+        for kernel, bias in layers[:-1]:
             x = self.activation(tf.matmul(x, kernel) + bias)
-        x = tf.matmul(x, self.kernels[-1]) + self.biases[-1]
+        x = tf.matmul(x, layers[-1][0]) + layers[-1][1]
         return tf.reshape(x, tf.concat([x.shape[:-2], batch, x.shape[-1:]], axis=0))
 
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:

@@ -11,17 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from rl.buffers import ReplayBuffer
 from rl.config import flag
+from rl.training import feed
+from rl.training.policy import policy
 from rl.training.session import Session, check_finite
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(feed.Config):
     """The off-policy loop's flags."""
 
-    batch_size: int = flag(100, "transitions in a batch, per task", low=1)
-    replay_size: int = flag(1_000_000, "transitions kept, per task", low=1)
     start_steps: int = flag(10_000, "env steps of uniform random actions at the start", low=0)
     update_after: int = flag(1000, "env steps before the first update", low=0)
     update_every: int = flag(50, "env steps between two bursts of updates", low=1)
@@ -40,12 +39,13 @@ class OffPolicy:
 
     def __init__(self, algo: Any, env: Any, config: Config, session: Session) -> None:
         self.algo, self.env, self.config, self.session = algo, env, config, session
-        spec = env.spec
-        self.replay = ReplayBuffer(spec.obs_dim, spec.act_dim, config.replay_size, spec.batch_dims)
         self.burst = max(1, round(config.update_every * config.updates_per_step))
-        self.act_rng, self.sample_rng = (np.random.default_rng(session.seed_for(k)) for k in (3, 4))
+        self.feed = feed.Feed(env, algo.config.gamma, config, session)
+        self.replay = self.feed.replay
+        self.act_rng = np.random.default_rng(session.seed_for(3))
+        self.explore = policy(algo, env.spec, session.normaliser, self.act_rng)
         self.worker = ThreadPoolExecutor(1)
-        self.pending: list[Any] = []  # the burst under way, if any: the env step it began at, its future info
+        self.pending: list[Any] = []  # the burst under way, if any: the env step it began at, its rows, its future
         self.step, self.owed = 0, 0.0
         self.begin(env.reset(session.seed_for(0)))
 
@@ -53,6 +53,9 @@ class OffPolicy:
         """Starts afresh in every env, from `obs`."""
         self.obs, self.start = obs, np.ones(len(obs), bool)
         self.ep_ret, self.ep_len = np.zeros(len(obs)), np.zeros(len(obs), int)
+        self.session.normaliser.observe(obs)
+        if self.step:
+            self.replay.cut()
 
     def train(self, total_steps: int) -> None:
         """Goes on to `total_steps` env steps, or until the session is told to stop."""
@@ -78,16 +81,18 @@ class OffPolicy:
             if self.step < self.config.start_steps:
                 act = self.act_rng.uniform(spec.act_low, spec.act_high, (len(self.obs), spec.act_dim)).astype("f")
             else:
-                act = self.algo.explore(spec.by_task(self.obs), self.start, self.act_rng).reshape(len(self.obs), -1)
+                act = self.explore(self.obs, self.start)
             check_finite(self.step, action=act)
         with timer("env"):
             step = self.env.step(act)
-        self.replay.store(obs=self.obs, act=act, rew=step.rew, obs2=step.obs2, done=step.terminated)
+        end = step.terminated | step.truncated
+        self.replay.store(obs=self.obs, act=act, rew=step.rew, obs2=step.obs2, done=step.terminated, end=end)
+        self.session.normaliser.observe(step.obs, step.rew, end)
         self.step += self.env.num_envs
         if self.step > self.config.update_after:
             self.owed += self.config.updates_per_step * self.env.num_envs
         self.ep_ret, self.ep_len = self.ep_ret + step.rew, self.ep_len + 1
-        self.obs, self.start = step.obs, step.terminated | step.truncated
+        self.obs, self.start = step.obs, end
         ended = bool(self.start.any())
         if ended:
             self.session.logger.store(EpRet=self.ep_ret[self.start], EpLen=self.ep_len[self.start])
@@ -99,9 +104,9 @@ class OffPolicy:
         while self.owed >= 1:
             count = min(int(self.owed), self.burst)
             with self.session.timer("update"):
-                batches = self.replay.sample(self.burst, self.config.batch_size, self.sample_rng)
+                rows, batches = self.feed.draw(self.burst, count, self.total_updates())
             done = self.wait()
-            self.pending.append((self.step, self.worker.submit(self.algo.update, batches, count)))
+            self.pending.append((self.step, rows, self.worker.submit(self.algo.update, batches, count)))
             self.log(done)  # while the next burst is under way
             self.owed -= count
         if not self.config.overlap or self.config.update_at == "episode":
@@ -109,33 +114,40 @@ class OffPolicy:
         if self.session.terminal:
             self.session.terminal.advance(self.step)
 
+    def total_updates(self) -> int:
+        """Updates of the whole run, the last of which ends the schedule."""
+        config, envs = self.config, self.env.num_envs
+        last = -(-(self.session.total_steps // config.update_every * config.update_every) // envs)
+        return int((last - config.update_after // envs) * envs * config.updates_per_step)
+
     def finish(self, follow: bool = True) -> None:
         """Waits for the burst under way, if any, and logs it; `follow` lets the policy follow the updates."""
         self.log(self.wait(follow))
 
     def wait(self, follow: bool = True) -> list[Any]:
-        """The burst under way, if any, once it is done: the env step it began at, its info."""
+        """The burst under way, if any, once it is done: the env step it began at, its rows, its info."""
         with self.session.timer("update"):
-            done = [(step, burst.result()) for step, burst in self.pending]
+            done = [(step, rows, burst.result()) for step, rows, burst in self.pending]
         self.pending.clear()
         if follow:
             self.algo.refresh()
         return done
 
     def log(self, done: list[Any]) -> None:
-        """Logs what `wait` returned."""
-        for step, info in done:
+        """Logs what `wait` returned, and tells replay the TD errors."""
+        for step, rows, info in done:
             check_finite(step, **info)
+            self.replay.learn(rows, info.pop("TDError"))
             self.session.logger.store(**info)
 
     def state(self) -> dict[str, Any]:
-        """All that the next steps depend on, besides the algorithm, the replay and the envs."""
-        rngs = [rng.bit_generator.state for rng in (self.act_rng, self.sample_rng)]
-        return {name: getattr(self, name) for name in self.saved} | {"rngs": rngs}
+        """All that the next steps depend on, besides the algorithm, the replay's rows and the envs."""
+        state = {name: getattr(self, name) for name in self.saved}
+        return state | {"rng": self.act_rng.bit_generator.state, "feed": self.feed.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
         for name in self.saved:
             setattr(self, name, state[name])
-        for rng, saved in zip((self.act_rng, self.sample_rng), state["rngs"]):
-            rng.bit_generator.state = saved
+        self.act_rng.bit_generator.state = state["rng"]
+        self.feed.load_state(state["feed"])

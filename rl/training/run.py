@@ -19,7 +19,7 @@ def run(loop: Any, name: str = "run") -> bool:
     """
     session = loop.session
     restore(loop)
-    total = session.config.epochs * session.config.steps_per_epoch
+    total = session.total_steps
     session.terminal = Terminal(name, total, loop.step, ("AverageEpRet", "AverageTestEpRet", *session.algo.columns))
 
     def on_signal(*_: Any) -> None:
@@ -48,6 +48,8 @@ def restore(loop: Any) -> None:
         return
     session.algo.load_state(state["algo"])
     session.logger.load_state(state["logger"])
+    session.normaliser.load_state(state["normaliser"])
+    session.schedule.load_state(state["schedule"])
     session.best, session.before = state["best"], state["time"]
     loop.load_state(state["loop"])
     if state["envs"] is None:

@@ -9,6 +9,7 @@ from rl.config import UserError
 from rl.logging import EpochLogger, Timer
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
+from rl.training.policy import policy
 
 
 class Session:
@@ -17,13 +18,25 @@ class Session:
     Args:
       directory: the run's. algo: has `act`, `columns` and `state`. test_env: a VectorEnv, or None.
       config: an rl.training.config.Config. seed: every stream of random numbers derives from it.
-      board: also gets the rows, if given.
+      normaliser, schedule: the run's. board: also gets the rows, if given.
     """
 
     parts = ("env", "act", "update", "test", "log", "checkpoint")
 
-    def __init__(self, directory: Any, algo: Any, test_env: Any, config: Any, seed: int, board: Any = None) -> None:
+    def __init__(
+        self,
+        directory: Any,
+        algo: Any,
+        test_env: Any,
+        config: Any,
+        seed: int,
+        normaliser: Any,
+        schedule: Any,
+        board: Any = None,
+    ) -> None:
         self.algo, self.test_env, self.config, self.seed, self.board = algo, test_env, config, seed, board
+        self.normaliser, self.schedule = normaliser, schedule
+        self.total_steps = config.epochs * config.steps_per_epoch
         self.timer = Timer(*self.parts)
         self.terminal: Any = None  # also gets the rows, once there is one
         columns = {"Epoch": "value", "EpRet": "episode", "TestEpRet": "episode", "EpLen": "mean", "TestEpLen": "mean"}
@@ -43,14 +56,15 @@ class Session:
         """Tests the policy, writes the row, saves."""
         if self.test_env:
             with self.timer("test"):
-                act = lambda obs, start: self.algo.act(loop.env.spec.by_task(obs)).reshape(len(start), -1)
+                act = policy(self.algo, loop.env.spec, self.normaliser)
                 seed = self.seed_for(1, self.logger.epoch)
                 returns, lengths = evaluate(act, self.test_env, self.config.num_test_episodes, seed)
             self.logger.store(TestEpRet=returns, TestEpLen=lengths)
         row = self._write(loop.step, complete=True)
+        score = row.get("AverageTestEpRet", row["AverageEpRet"])
+        self.schedule.observe(score)
         due = self.logger.epoch % self.config.save_freq == 0 or self.logger.epoch == self.config.epochs
         if due or (self.stopping and not self.config.reset_at_checkpoint):
-            score = row.get("AverageTestEpRet", row["AverageEpRet"])
             best = due and score > self.best
             self.best = score if best else self.best
             if self.config.reset_at_checkpoint:
@@ -78,6 +92,7 @@ class Session:
         with self.timer("checkpoint"):
             envs = None if self.config.reset_at_checkpoint else loop.env.state()
             state = {"algo": self.algo.state(), "loop": loop.state(), "envs": envs, "logger": self.logger.state()}
+            state |= {"normaliser": self.normaliser.state(), "schedule": self.schedule.state()}
             state |= {"best": float(self.best), "time": self._elapsed()}
             self.checkpoints.save(loop.step, state, loop.replay, best)
 

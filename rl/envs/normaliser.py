@@ -1,0 +1,90 @@
+"""Running normalisation of observations and rewards, frozen wherever nobody calls `observe`."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from rl.config import flag
+
+CLIP = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Normalisation flags."""
+
+    obs_norm: bool = flag(False, "give networks observations minus their running mean, over their running std")
+    rew_norm: bool = flag(False, "learn from rewards over the running std of the discounted return, per task")
+
+
+class Moments:
+    """Running mean and variance over all samples so far, float64. Chan et al., 1979: parallel variance."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.mean, self.var, self.count = np.zeros(shape), np.ones(shape), 1e-4
+
+    def update(self, batch: np.ndarray) -> None:
+        """Adds samples `(count, *shape)`."""
+        mean, var, count = batch.mean(0, dtype=float), batch.var(0, dtype=float), len(batch)
+        total, delta = self.count + count, mean - self.mean
+        self.mean = self.mean + delta * count / total
+        self.var = (self.var * self.count + var * count + delta**2 * self.count * count / total) / total
+        self.count = total
+
+    @property
+    def std(self) -> np.ndarray:
+        """Standard deviation, never 0."""
+        return np.sqrt(self.var + 1e-8)
+
+    def state(self) -> dict[str, Any]:
+        """All there is."""
+        return {"mean": self.mean, "var": self.var, "count": self.count}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes back to `state`."""
+        self.mean, self.var, self.count = state["mean"], state["var"], state["count"]
+
+
+class Normaliser:
+    """What networks see of observations and rewards; the identity unless the flags say so.
+
+    Args:
+      spec: an EnvSpec. num_envs: in training. gamma: discount of the return whose std scales rewards.
+    """
+
+    def __init__(self, spec: Any, config: Config = Config(), num_envs: int = 1, gamma: float = 0.99) -> None:
+        self.config, self.batch_dims, self.gamma = config, spec.batch_dims, gamma
+        self.seen, self.earned = Moments((spec.obs_dim,)), Moments(spec.batch_dims)
+        self.ret = np.zeros(num_envs)
+
+    def observe(self, obs: np.ndarray, rew: Any = 0.0, end: Any = False) -> None:
+        """Counts in what a step of every env brought: obs `(num_envs, obs_dim)`, rew and end `(num_envs,)`."""
+        if self.config.obs_norm:
+            self.seen.update(obs)
+        if self.config.rew_norm:
+            self.ret = self.gamma * self.ret + rew
+            self.earned.update(self.ret.reshape(*self.batch_dims, -1).T)
+            self.ret = np.where(end, 0, self.ret)
+
+    def obs(self, obs: np.ndarray) -> np.ndarray:
+        """Observations `(..., obs_dim)` as networks see them, float32, within +-10."""
+        if not self.config.obs_norm:
+            return obs
+        return np.clip((obs - self.seen.mean) / self.seen.std, -CLIP, CLIP).astype(np.float32)
+
+    def rew(self, rew: np.ndarray) -> np.ndarray:
+        """Rewards `(..., *batch_dims, batch)` as losses see them, float32, within +-10."""
+        if not self.config.rew_norm:
+            return rew
+        return np.clip(rew / self.earned.std[..., None], -CLIP, CLIP).astype(np.float32)
+
+    def state(self) -> dict[str, Any]:
+        """All that later values depend on."""
+        return {"seen": self.seen.state(), "earned": self.earned.state(), "ret": self.ret}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes back to `state`."""
+        self.seen.load_state(state["seen"])
+        self.earned.load_state(state["earned"])
+        self.ret = state["ret"]

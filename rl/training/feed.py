@@ -1,0 +1,66 @@
+"""What a burst of updates is fed: batches from replay, normalised, and all else an update needs."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from rl.buffers import ReplayBuffer
+from rl.config import flag
+from rl.prioritised import PrioritisedReplay
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Replay flags."""
+
+    batch_size: int = flag(100, "transitions in a batch, per task", low=1)
+    replay_size: int = flag(1_000_000, "transitions kept, per task", low=1)
+    n_step: int = flag(1, "rewards in a return before it bootstraps", low=1)
+    replay: str = flag("uniform", "how transitions are sampled", choices=("uniform", "prioritised"))
+    per_alpha: float = flag(0.6, "prioritised: power of the TD error, 0 is uniform", low=0, high=1)
+    per_beta: float = flag(0.4, "prioritised: share of its bias corrected at first, rising to 1", low=0, high=1)
+
+
+class Feed:
+    """The replay of a run, its normaliser and schedule, and the generators behind its batches."""
+
+    def __init__(self, env: Any, gamma: float, config: Config, session: Any) -> None:
+        self.config, self.session, spec = config, session, env.spec
+        shape = (spec.obs_dim, spec.act_dim, config.replay_size, spec.batch_dims)
+        options: dict[str, Any] = {"num_envs": env.num_envs // (spec.num_tasks or 1), "gamma": gamma}
+        kind = {"uniform": ReplayBuffer, "prioritised": PrioritisedReplay}[config.replay]
+        if config.replay == "prioritised":
+            options |= {"alpha": config.per_alpha, "beta": config.per_beta}
+        self.replay = kind(*shape, n_step=config.n_step, **options)
+        self.rngs = [np.random.default_rng(session.seed_for(stream)) for stream in (4, 5)]
+        self.updates = 0
+
+    def draw(self, size: int, count: int, total: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """`size` batches, of which `count` will be used, of a run of `total` updates; and the rows of those.
+
+        Beside a batch's transitions an update gets `lr`, the fraction of its learning rates, `seed`, two
+        whole numbers for its random draws, and `number`, how many updates came before it.
+        """
+        if self.config.replay == "prioritised":
+            self.replay.beta = 1 - (1 - self.config.per_beta) * (1 - min(1.0, self.updates / max(1, total)))
+        batches = self.replay.sample(size, self.config.batch_size, self.rngs[0])
+        batches |= {key: self.session.normaliser.obs(batches[key]) for key in ("obs", "obs2")}
+        batches["rew"] = self.session.normaliser.rew(batches["rew"])
+        batches["lr"] = self.session.schedule(self.updates, size, total)
+        batches["seed"] = self.rngs[1].integers(0, 2**31, (size, 2), np.int32)
+        batches["number"] = np.arange(self.updates, self.updates + size, dtype=np.int32)
+        self.updates += count
+        return batches.pop("row")[:count], batches
+
+    def state(self) -> dict[str, Any]:
+        """All that later batches depend on, besides the replay's rows."""
+        rngs = [rng.bit_generator.state for rng in self.rngs]
+        return {"rngs": rngs, "updates": self.updates, "replay": self.replay.state()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes back to `state`."""
+        for rng, saved in zip(self.rngs, state["rngs"]):
+            rng.bit_generator.state = saved
+        self.updates = state["updates"]
+        self.replay.load_state(state["replay"])

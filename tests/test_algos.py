@@ -1,0 +1,185 @@
+"""What every algorithm must satisfy. A new one is covered by its line in rl.algos.ALGOS."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rl.algos import ALGOS
+from rl.algos.optimizers import Config as OptimizerConfig
+from rl.algos.optimizers import optimizer_maker
+from rl.envs.spec import EnvSpec
+from rl.networks import MLP
+
+OFF_POLICY = sorted(name for name, algo in ALGOS.items() if algo.loop == "off_policy")
+PER_UPDATE = ("lr", "seed", "number")
+
+
+def make_spec(num_tasks=None, obs_dim=3, low=(-1.0, 0.0), high=(1.0, 4.0)):
+    low, high = (np.array(x, np.float32) for x in (low, high))
+    return EnvSpec("test", obs_dim, len(low), (len(low),), low, high, num_tasks)
+
+
+def make_algo(algorithm, num_tasks=None, sizes=(8,), seed=0, spec=None, opt=None, **flags):
+    tf.keras.utils.set_random_seed(seed)
+    make_torso = lambda out, members=None: MLP([*sizes, out], members=members)
+    make_opt = optimizer_maker(OptimizerConfig(**(opt or {})))
+    return algorithm(spec or make_spec(num_tasks), make_torso, make_opt, algorithm.flags(**flags))
+
+
+def make_batches(count, batch=4, num_tasks=None, seed=0):
+    rng = np.random.default_rng(seed)
+    lead = (count, *(() if num_tasks is None else (num_tasks,)), batch)
+    batches = {k: rng.normal(size=(*lead, dim)) for k, dim in {"obs": 3, "act": 2, "obs2": 3}.items()}
+    batches |= {"rew": rng.normal(size=lead), "done": rng.integers(0, 2, lead)}
+    batches |= {"gamma": np.full(lead, 0.99), "weight": np.ones(lead), "lr": np.ones(count)}
+    batches = {k: v.astype(np.float32) for k, v in batches.items()}
+    return batches | {"seed": rng.integers(0, 100, (count, 2), np.int32), "number": np.arange(count, dtype=np.int32)}
+
+
+def of_task(batch, task):
+    return {k: v if k in PER_UPDATE else v[task] for k, v in batch.items()}
+
+
+def one(batches, i=0):
+    return {k: tf.constant(v[i]) for k, v in batches.items()}
+
+
+@pytest.fixture(name="algorithm", params=OFF_POLICY)
+def algorithm_fixture(request):
+    return ALGOS[request.param]
+
+
+def parts(algo):
+    return [getattr(algo, name) for name in algo.saved]
+
+
+def all_values(algo):
+    return [np.asarray(v) for part in parts(algo) for v in part.variables]
+
+
+def test_losses_have_one_value_per_task(algorithm):
+    """A task's losses are those of the same networks alone, but for SAC's and TD3's noise, here without effect."""
+    single, many = make_algo(algorithm), make_algo(algorithm, num_tasks=3)
+    for net, other in zip(parts(single), parts(many)):
+        if isinstance(net, tf.keras.Model) and "temperature" not in net.name:
+            other.set_weights(net.get_weights())
+    for algo in (single, many):
+        if hasattr(algo, "sample"):
+            algo.actor.torso.biases[-1].assign([0, 0, -20, -20])  # std 2e-9
+            algo.actor.torso.kernels[-1].assign(algo.actor.torso.kernels[-1] * [1, 1, 0, 0])
+        elif hasattr(algo, "smoothed_action"):
+            algo.smoothed_action = lambda batch, algo=algo: algo.actor_targ(batch["obs2"])
+    batch = one(make_batches(1, num_tasks=3))
+    for loss in ("q_loss", "pi_loss"):
+        values, info = getattr(many, loss)(batch)
+        each = [getattr(single, loss)(of_task(batch, t)) for t in range(3)]
+        assert values.shape == (3,)
+        if not (hasattr(single, "sample")):  # the log-density of a sample depends on its noise
+            np.testing.assert_allclose(values, [e[0] for e in each], rtol=1e-5)
+            for key in info:
+                np.testing.assert_allclose(info[key], [e[1][key] for e in each], rtol=1e-5)
+
+
+def test_losses_reach_only_their_network(algorithm):
+    algo = make_algo(algorithm)
+    before = {name: [np.asarray(v) for v in getattr(algo, name).variables] for name in algo.saved}
+    algo.q_opt.minimise(algo.q_loss, one(make_batches(1)))
+    for name in set(algo.saved) - {"q", "q_opt"}:
+        for old, new in zip(before[name], getattr(algo, name).variables):
+            np.testing.assert_array_equal(old, new)
+    assert any(np.any(old != np.asarray(new)) for old, new in zip(before["q"], algo.q.variables))
+
+
+def test_targets_start_equal_and_follow(algorithm):
+    algo = make_algo(algorithm, polyak=0.5)
+    pairs = [(getattr(algo, n.removesuffix("_targ")), getattr(algo, n)) for n in algo.saved if n.endswith("_targ")]
+    starts = [net.get_weights() for net, _ in pairs]
+    for (_, targ), start in zip(pairs, starts):
+        for w, w_targ in zip(start, targ.get_weights()):
+            np.testing.assert_array_equal(w, w_targ)
+    algo.update(make_batches(2), 2)
+    for pair, start in zip(pairs, starts):
+        gone, followed = (sum(np.abs(w - w0).sum() for w, w0 in zip(net.get_weights(), start)) for net in pair)
+        assert 0 < followed < gone
+
+
+@pytest.mark.parametrize("num_tasks", [None, 2])
+def test_burst_equals_single_steps(algorithm, num_tasks):
+    algo, other = make_algo(algorithm, num_tasks), make_algo(algorithm, num_tasks)
+    batches = make_batches(5, num_tasks=num_tasks)
+    info = algo.burst(batches, 3)
+    step = tf.function(other.train_step, jit_compile=True)  # stateless noise is other noise without XLA
+    single = [step(one(batches, i)) for i in range(3)]
+    lead = () if num_tasks is None else (num_tasks,)
+    assert info["LossQ"].shape == (3, *lead) and info["TDError"].shape == (3, *lead, 4)
+    for key, values in info.items():
+        np.testing.assert_allclose(values, [s[key] for s in single], rtol=1e-3, atol=1e-5)
+    for got, want in zip(all_values(algo), all_values(other)):
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5)
+
+
+def test_every_info_is_a_column(algorithm):
+    algo = make_algo(algorithm)
+    info = algo.update(make_batches(4), 4)
+    assert set(info) - {"TDError"} == set(algo.columns)
+    assert info["TDError"].shape == (4, 4) and (info["TDError"] >= 0).all()
+
+
+def test_trace_counts(algorithm):
+    algo = make_algo(algorithm)
+    for count in (5, 3, 1, 5):
+        algo.update(make_batches(5, seed=count), count)
+    assert algo.burst.compiled.experimental_get_tracing_count() == 1
+    assert algo.train_step.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("num_tasks", [None, 2])
+def test_acting_follows_the_actor_when_refreshed(algorithm, num_tasks):
+    algo = make_algo(algorithm, num_tasks)
+    obs = make_batches(1, num_tasks=num_tasks)["obs"][0]
+    before = algo.act(obs)
+    algo.update(make_batches(6, num_tasks=num_tasks), 6)
+    np.testing.assert_array_equal(algo.act(obs), before)  # until told so: a burst may run meanwhile
+    algo.refresh()
+    assert np.abs(algo.act(obs) - before).max() > 1e-4
+    np.testing.assert_allclose(algo.act(obs), algo.actor(obs), rtol=1e-5, atol=1e-5)
+
+
+def test_exploration_stays_inside_the_bounds(algorithm):
+    algo, rng = make_algo(algorithm), np.random.default_rng(0)
+    obs = 100 * rng.normal(size=(1000, 3)).astype(np.float32)
+    act = algo.explore(obs, np.ones(1000, bool), rng)
+    assert act.dtype == np.float32 and act.std(0).min() > 0
+    assert (act >= algo.spec.act_low - 1e-6).all() and (act <= algo.spec.act_high + 1e-6).all()
+
+
+def test_state_round_trip_continues_alike(algorithm):
+    algo, copy = make_algo(algorithm), make_algo(algorithm, seed=1)
+    rng, obs, start = np.random.default_rng(0), np.ones((2, 3), np.float32), np.zeros(2, bool)
+    algo.update(make_batches(5), 5)
+    algo.explore(obs, start, rng)
+    copy.load_state(algo.state())
+    for each in (algo, copy):
+        each.update(make_batches(5, seed=1), 5)
+        each.refresh()
+    draws = [each.explore(obs, start, np.random.default_rng(1)) for each in (algo, copy)]
+    np.testing.assert_array_equal(*draws)
+    for got, want in zip(all_values(algo), all_values(copy)):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_same_seed_same_weights_other_seed_others(algorithm):
+    first, same, other = make_algo(algorithm), make_algo(algorithm), make_algo(algorithm, seed=1)
+    np.testing.assert_array_equal(first.q.get_weights()[0], same.q.get_weights()[0])
+    assert np.abs(first.q.get_weights()[0] - other.q.get_weights()[0]).max() > 0.01
+
+
+def test_learning_rates_follow_the_batch(algorithm):
+    """A fraction of 0 leaves every network where it is."""
+    algo = make_algo(algorithm)
+    nets = [part for part in parts(algo) if isinstance(part, tf.keras.Model)]
+    before = [net.get_weights() for net in nets]
+    algo.update(make_batches(4) | {"lr": np.zeros(4, np.float32)}, 4)
+    for net, old in zip(nets, before):
+        for got, want in zip(net.get_weights(), old):
+            np.testing.assert_allclose(got, want, rtol=1e-6)

@@ -3,5 +3,6 @@
 from typing import Any
 
 from rl.algos.ddpg import DDPG
+from rl.algos.td3 import TD3
 
-ALGOS: dict[str, Any] = {"ddpg": DDPG}
+ALGOS: dict[str, Any] = {"ddpg": DDPG, "td3": TD3}

@@ -1,0 +1,122 @@
+"""Twin Delayed DDPG (TD3).
+
+Fujimoto et al., 2018: https://arxiv.org/abs/1802.09477
+Reference implementation: https://github.com/sfujim/TD3
+Differs from the paper and the reference:
+1. learning rates are 1e-3 for both networks (Spinning Up's; the paper's too, the later reference has 3e-4);
+2. 10k uniform random steps and Gaussian exploration noise for every env, updates in bursts;
+3. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
+4. Keras' initialiser (Glorot) and Adam epsilon (1e-7) in place of PyTorch's;
+5. both noises follow each action's own bounds, which need not be symmetric;
+6. only a terminated step stops bootstrapping, never the time limit.
+With target_noise 0, policy_delay 1 and equal critics a step of TD3 is one of DDPG.
+"""
+
+import dataclasses
+from typing import Any, Callable
+
+import numpy as np
+import tensorflow as tf
+
+from rl.algos.common import Algorithm, Info, polyak_average
+from rl.algos.noise import Noise
+from rl.algos.optimizers import Optimizer
+from rl.config import flag
+from rl.networks import Critic, DeterministicActor
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """TD3's flags."""
+
+    gamma: float = flag(0.99, "discount", low=0, high=1)
+    polyak: float = flag(0.995, "weight of the old target in target averaging", low=0, high=1)
+    pi_lr: float = flag(1e-3, "actor learning rate", above=0)
+    q_lr: float = flag(1e-3, "critics' learning rate", above=0)
+    act_noise: float = flag(0.1, "std of exploration noise, as a fraction of the action's half range", low=0)
+    target_noise: float = flag(0.2, "std of the noise on the target's action, same unit", low=0)
+    noise_clip: float = flag(0.5, "largest noise on the target's action, same unit", low=0)
+    policy_delay: int = flag(2, "critic updates for each of the actor and the targets", low=1)
+
+
+class TD3(Algorithm):
+    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in `spec`, an EnvSpec."""
+
+    flags = Config
+    loop = "off_policy"
+    columns = {"Q1Vals": "all", "Q2Vals": "all", "LossPi": "mean", "LossQ": "mean"}
+    saved = ("actor", "actor_targ", "q", "q_targ", "pi_opt", "q_opt")
+
+    def __init__(
+        self, spec: Any, make_torso: Callable[..., Any], make_opt: Any = Optimizer, config: Config = Config()
+    ) -> None:
+        self.spec, self.config = spec, config
+        self.actor, self.actor_targ = self._make_actor(make_torso), self._make_actor(make_torso)
+        self.q, self.q_targ = self._make_critics(make_torso), self._make_critics(make_torso)
+        self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
+        for net, targ in self.targets:
+            targ.set_weights(net.get_weights())
+        self.pi_opt = make_opt(config.pi_lr, self.actor.trainable_variables)
+        self.q_opt = make_opt(config.q_lr, self.q.trainable_variables)
+        self.noise = Noise(config.act_noise)
+        self.ready()
+
+    def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
+        actor = DeterministicActor(make_torso(self.spec.act_dim), self.spec.act_center, self.spec.act_limit)
+        actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
+        return actor
+
+    def _make_critics(self, make_torso: Callable[..., Any]) -> Any:
+        critics = Critic(make_torso(1, members=2))
+        critics.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
+        return critics
+
+    def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Noisy actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of episodes."""
+        act = self.act(obs)
+        noise = self.noise((len(start), self.spec.act_dim), start, rng).reshape(act.shape)
+        return np.clip(act + self.spec.act_limit * noise, self.spec.act_low, self.spec.act_high)
+
+    # Losses: (...), one per task ------------------------------------------
+
+    def smoothed_action(self, batch: Info) -> tf.Tensor:
+        """The target policy's action at obs2 with clipped noise, eq. 14."""
+        act = self.actor_targ(batch["obs2"])
+        noise = self.config.target_noise * tf.random.stateless_normal(tf.shape(act), batch["seed"], alg="philox")
+        noise = tf.clip_by_value(noise, -self.config.noise_clip, self.config.noise_clip)
+        return tf.clip_by_value(act + self.spec.act_limit * noise, self.spec.act_low, self.spec.act_high)
+
+    def q_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+        """Squared Bellman errors of both critics against the smaller target, algorithm 1."""
+        q_targ = tf.reduce_min(self.q_targ(batch["obs2"], self.smoothed_action(batch)), axis=0)
+        backup = batch["rew"] + batch["gamma"] * (1 - batch["done"]) * q_targ
+        q = self.q(batch["obs"], batch["act"])
+        error = q - tf.stop_gradient(backup)
+        loss = tf.reduce_sum(tf.reduce_mean(batch["weight"] * error**2, axis=-1), axis=0)
+        return loss, {"LossQ": loss, "Q1Vals": q[0], "Q2Vals": q[1], "TDError": tf.reduce_mean(tf.abs(error), axis=0)}
+
+    def pi_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+        """Deterministic policy gradient: climb the first critic."""
+        loss = -tf.reduce_mean(self.q(batch["obs"], self.actor(batch["obs"]), member=0), axis=-1)
+        return loss, {"LossPi": loss}
+
+    @tf.function
+    def train_step(self, batch: Info) -> Info:
+        """One step on the critics; every `policy_delay`th time one on the actor and the targets too."""
+        info = self.q_opt.minimise(self.q_loss, batch)
+
+        def delayed() -> Info:
+            info = self.pi_opt.minimise(self.pi_loss, batch)
+            polyak_average(self.targets, self.config.polyak)
+            return info
+
+        skipped = lambda: {"LossPi": tf.zeros(self.spec.batch_dims)}
+        return info | tf.cond(self._delay_is_over(batch["number"]), delayed, skipped)
+
+    def _delay_is_over(self, number: Any) -> Any:
+        return (number + 1) % self.config.policy_delay == 0
+
+    def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+        """`count` train steps on the first `count` of `batches`; LossPi is of those that updated the actor."""
+        info = super().update(batches, count)
+        return info | {"LossPi": info["LossPi"][self._delay_is_over(batches["number"][:count])]}

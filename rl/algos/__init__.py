@@ -3,6 +3,7 @@
 from typing import Any
 
 from rl.algos.ddpg import DDPG
+from rl.algos.sac import SAC
 from rl.algos.td3 import TD3
 
-ALGOS: dict[str, Any] = {"ddpg": DDPG, "td3": TD3}
+ALGOS: dict[str, Any] = {"ddpg": DDPG, "sac": SAC, "td3": TD3}

@@ -7,8 +7,10 @@ from typing import Any, Callable
 from rl.config import flag
 from rl.networks.actor_critic import Critic, DeterministicActor
 from rl.networks.mlp import ACTIVATIONS, INITIALIZERS, MLP
+from rl.networks.squashed import SquashedGaussianActor, Temperature
 
-__all__ = ["ACTIVATIONS", "Config", "Critic", "DeterministicActor", "INITIALIZERS", "MLP", "NETWORKS", "torso_maker"]
+__all__ = ["ACTIVATIONS", "Config", "Critic", "DeterministicActor", "INITIALIZERS", "MLP", "NETWORKS"]
+__all__ += ["SquashedGaussianActor", "Temperature", "torso_maker"]
 
 NETWORKS: dict[str, Any] = {"mlp": MLP}
 

@@ -1,0 +1,112 @@
+"""Soft Actor-Critic (SAC) with a learned temperature.
+
+Haarnoja et al., 2018: https://arxiv.org/abs/1812.05905
+Reference implementation: https://github.com/rail-berkeley/softlearning
+Differs from the paper and the reference:
+1. learning rates are 1e-3 (Spinning Up's) in place of 3e-4; batches of 256 and polyak 0.995 are theirs;
+2. 10k uniform random steps, updates in bursts of as many as there were steps;
+3. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
+4. densities and the target entropy are those of actions scaled to [-1, 1], whatever the env's bounds;
+5. the log-density of a squashed action has no epsilon in it and is exact far out (see distributions.py);
+6. Keras' initialiser (Glorot) and Adam epsilon (1e-7);
+7. only a terminated step stops bootstrapping, never the time limit.
+"""
+
+import dataclasses
+from typing import Any, Callable
+
+import numpy as np
+import tensorflow as tf
+
+from rl.algos.common import Algorithm, Info, polyak_average
+from rl.algos.optimizers import Optimizer
+from rl.config import flag
+from rl.networks import Critic, SquashedGaussianActor, Temperature
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """SAC's flags."""
+
+    gamma: float = flag(0.99, "discount", low=0, high=1)
+    polyak: float = flag(0.995, "weight of the old target in target averaging", low=0, high=1)
+    pi_lr: float = flag(1e-3, "actor learning rate", above=0)
+    q_lr: float = flag(1e-3, "critics' learning rate", above=0)
+    alpha: float = flag(1.0, "temperature: weight of the entropy, in rewards; where a learned one starts", above=0)
+    learn_alpha: bool = flag(True, "learn the temperature; false: keep alpha (Spinning Up's is 0.2)")
+    alpha_lr: float = flag(1e-3, "temperature learning rate", above=0)
+    target_entropy: float = flag(-1.0, "entropy a learned temperature aims at, nats per action dimension")
+
+
+class SAC(Algorithm):
+    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in `spec`, an EnvSpec."""
+
+    flags = Config
+    loop = "off_policy"
+    defaults = {"batch_size": 256}
+    columns = {"Q1Vals": "all", "Q2Vals": "all", "LogPi": "all", "LossPi": "mean", "LossQ": "mean"}
+    columns |= {"Alpha": "mean", "LossAlpha": "mean"}
+    saved = ("actor", "q", "q_targ", "temperature", "pi_opt", "q_opt", "alpha_opt")
+
+    def __init__(
+        self, spec: Any, make_torso: Callable[..., Any], make_opt: Any = Optimizer, config: Config = Config()
+    ) -> None:
+        self.spec, self.config = spec, config
+        self.actor = SquashedGaussianActor(make_torso(2 * spec.act_dim), spec.act_center, spec.act_limit)
+        self.actor.build((*spec.batch_dims, None, spec.obs_dim))
+        self.q, self.q_targ = Critic(make_torso(1, members=2)), Critic(make_torso(1, members=2))
+        for net in (self.q, self.q_targ):
+            net.build((*spec.batch_dims, None, spec.obs_dim + spec.act_dim))
+        self.q_targ.set_weights(self.q.get_weights())
+        self.temperature = Temperature(config.alpha, spec.batch_dims)
+        self.pi_opt = make_opt(config.pi_lr, self.actor.trainable_variables)
+        self.q_opt = make_opt(config.q_lr, self.q.trainable_variables)
+        self.alpha_opt = make_opt(config.alpha_lr, self.temperature.trainable_variables)
+        self.ready()
+
+    def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Sampled actions for obs (..., envs, obs_dim)."""
+        del start
+        return self.policy(obs, rng.standard_normal((*obs.shape[:-1], self.spec.act_dim), np.float32))
+
+    def sample(self, obs: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Actions at obs, reparametrised, and their log densities."""
+        shape = tf.concat([tf.shape(obs)[:-1], [self.spec.act_dim]], axis=0)
+        return self.actor.sample(obs, tf.random.stateless_normal(shape, seed, alg="philox"))
+
+    # Losses: (...), one per task ------------------------------------------
+
+    def q_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+        """Squared soft Bellman errors of both critics, eq. 5 and 6 of the paper."""
+        act2, log_pi2 = self.sample(batch["obs2"], batch["seed"])
+        q_targ = tf.reduce_min(self.q_targ(batch["obs2"], act2), axis=0)
+        soft_value = q_targ - self.temperature.alpha[..., None] * log_pi2
+        backup = batch["rew"] + batch["gamma"] * (1 - batch["done"]) * soft_value
+        q = self.q(batch["obs"], batch["act"])
+        error = q - tf.stop_gradient(backup)
+        loss = tf.reduce_sum(tf.reduce_mean(batch["weight"] * error**2, axis=-1), axis=0)
+        return loss, {"LossQ": loss, "Q1Vals": q[0], "Q2Vals": q[1], "TDError": tf.reduce_mean(tf.abs(error), axis=0)}
+
+    def pi_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+        """Climb the smaller critic and the entropy, eq. 9."""
+        act, log_pi = self.sample(batch["obs"], batch["seed"] + 1)
+        q = tf.reduce_min(self.q(batch["obs"], act), axis=0)
+        loss = tf.reduce_mean(self.temperature.alpha[..., None] * log_pi - q, axis=-1)
+        return loss, {"LossPi": loss, "LogPi": log_pi}
+
+    def alpha_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+        """Raise the temperature while the entropy, -log pi, is below its target, eq. 18 in the log."""
+        surplus = tf.reduce_mean(-batch["log_pi"], axis=-1) - self.config.target_entropy * self.spec.act_dim
+        loss = self.temperature.log_alpha * tf.stop_gradient(surplus)
+        return loss, {"LossAlpha": loss}
+
+    @tf.function
+    def train_step(self, batch: Info) -> Info:
+        """One step on the critics, one on the actor, one on the temperature, one on the targets."""
+        info = self.q_opt.minimise(self.q_loss, batch)
+        info |= self.pi_opt.minimise(self.pi_loss, batch)
+        info |= {"Alpha": self.temperature.alpha, "LossAlpha": tf.zeros(self.spec.batch_dims)}
+        if self.config.learn_alpha:
+            info |= self.alpha_opt.minimise(self.alpha_loss, batch | {"log_pi": info["LogPi"]})
+        polyak_average([(self.q, self.q_targ)], self.config.polyak)
+        return info

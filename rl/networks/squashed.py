@@ -1,0 +1,75 @@
+"""The actor and the temperature of soft actor-critic."""
+
+import math
+from typing import Any, Callable, Optional, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from rl.networks.distributions import squashed_log_prob
+
+LOG_STD = (-20.0, 2.0)  # bounds of the log std, Haarnoja et al.'s
+
+
+class SquashedGaussianActor(tf.keras.Model):
+    """Action = center + limit * tanh(u), u Gaussian with a mean and a std that depend on the observation.
+
+    Args:
+      torso: a network with `2 * act_dim` outputs.
+      center, limit: middle and half width of the action range, `(act_dim,)`.
+
+    Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`, the action of the mean.
+    """
+
+    def __init__(self, torso: tf.keras.Model, center: np.ndarray, limit: np.ndarray) -> None:
+        super().__init__()
+        self.torso, self.center, self.limit = torso, center, limit
+        self.compiled = tf.function(lambda weights, obs: self.stateless_call(weights, [], obs, heads=True)[0])
+
+    def build(self, input_shape: Any) -> None:
+        """`input_shape` is that of obs."""
+        self.torso.build(input_shape)
+        self.built = True
+
+    def call(self, obs: tf.Tensor, heads: bool = False) -> tf.Tensor:
+        """The action of the mean, or with `heads` mean and log std of u side by side."""
+        out = self.torso(obs)
+        return out if heads else self.center + self.limit * tf.tanh(tf.split(out, 2, axis=-1)[0])
+
+    def sample(self, obs: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Actions for standard normal noise `(..., act_dim)`, and log densities `(...)` of the tanh(u) in them."""
+        mu, log_std = tf.split(self.torso(obs), 2, axis=-1)
+        log_std = tf.clip_by_value(log_std, *LOG_STD)
+        u = mu + tf.exp(log_std) * noise
+        return self.center + self.limit * tf.tanh(u), squashed_log_prob(u, mu, log_std)
+
+    def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
+        """The policy with the weights `get_weights()` gave, as a function of obs and noise, None for the mean."""
+        center, limit = self.center, self.limit
+        if hasattr(self.torso, "to_numpy"):
+            heads = self.torso.to_numpy(weights)
+        else:
+            heads = lambda obs: self.compiled(weights, obs).numpy()
+
+        def act(obs: np.ndarray, noise: Optional[np.ndarray] = None) -> np.ndarray:
+            u, log_std = np.split(heads(obs), 2, axis=-1)
+            if noise is not None:
+                u = u + np.exp(np.clip(log_std, *LOG_STD)) * noise
+            return center + limit * np.tanh(u)
+
+        return act
+
+
+class Temperature(tf.keras.Model):
+    """alpha > 0, one per task, learned through its logarithm."""
+
+    def __init__(self, initial: float, batch_dims: tuple[int, ...]) -> None:
+        super().__init__()
+        start = tf.keras.initializers.Constant(math.log(initial))
+        self.log_alpha = self.add_weight(shape=batch_dims, initializer=start, name="log_alpha")
+        self.built = True
+
+    @property
+    def alpha(self) -> tf.Tensor:
+        """Shape `batch_dims`."""
+        return tf.exp(self.log_alpha)

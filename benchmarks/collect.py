@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from rl.experiments.curves import column, find_runs  # noqa: E402
 
-COLUMNS = ("Epoch", "TotalEnvInteracts", "AverageEpRet", "AverageTestEpRet", "StdTestEpRet", "LossQ", "Time")
+COLUMNS = ("Epoch", "TotalEnvInteracts", "AverageEpRet", "AverageTestEpRet", "StdTestEpRet", "Time")
 
 
 def main() -> None:

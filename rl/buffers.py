@@ -82,6 +82,9 @@ class ReplayBuffer:
     def learn(self, row: np.ndarray, error: np.ndarray) -> None:
         """Told the absolute TD errors of sampled transitions; uniform replay has no use for them."""
 
+    def progress(self, done: float) -> None:
+        """Told which share of the run's updates is done; nothing here depends on it."""
+
     def _draw(self, count: int, batch_size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         rows = rng.integers(0, len(self), (self.num_tasks, count * batch_size))
         return rows, np.ones(rows.shape, np.float32)

@@ -146,11 +146,11 @@ def build(config: type, values: dict[str, Any]) -> Any:
 
 def override(config: type, defaults: dict[str, Any]) -> type:
     """The dataclass `config` with other `defaults` for some of its flags; names it doesn't have are ignored."""
-    fields = [field for field in dataclasses.fields(config) if field.name in defaults]
-    if not fields:
-        return config
-    types = typing.get_type_hints(config)
-    new = [(f.name, types[f.name], dataclasses.field(default=defaults[f.name], metadata=f.metadata)) for f in fields]
-    return dataclasses.make_dataclass(
-        config.__name__, new, bases=(config,), namespace={"__doc__": config.__doc__}, frozen=True
-    )
+    types, new = typing.get_type_hints(config), []
+    for field in dataclasses.fields(config):
+        if field.name in defaults:
+            default: Any = dataclasses.field(  # pylint: disable=invalid-field-call
+                default=defaults[field.name], metadata=field.metadata
+            )
+            new.append((field.name, types[field.name], default))
+    return dataclasses.make_dataclass(config.__name__, new, bases=(config,), frozen=True)

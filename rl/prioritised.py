@@ -50,12 +50,12 @@ class PrioritisedReplay(ReplayBuffer):
     p is the absolute TD error of the last update with it; a new transition has the largest p so far.
 
     Args:
-      alpha: 0 is uniform, 1 fully by priority. beta: 1 corrects the bias wholly; the loop may raise it.
+      alpha: 0 is uniform, 1 fully by priority. beta0: beta at the start; 1, its end, corrects all the bias.
     """
 
-    def __init__(self, *args: Any, alpha: float = 0.6, beta: float = 0.4, **options: Any) -> None:
+    def __init__(self, *args: Any, alpha: float = 0.6, beta0: float = 0.4, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.alpha, self.beta = alpha, beta
+        self.alpha, self.beta0, self.beta = alpha, beta0, beta0
         self.trees = [SumTree(self.capacity) for _ in range(self.num_tasks)]
         self.largest, self.known = 1.0, 0  # p^alpha of a new transition; how many have had one
 
@@ -71,6 +71,10 @@ class PrioritisedReplay(ReplayBuffer):
         weight = (len(self) * share) ** -self.beta
         weight /= weight.max(axis=-1, keepdims=True)
         return rows.reshape(self.num_tasks, -1), weight.reshape(self.num_tasks, -1).astype(np.float32)
+
+    def progress(self, done: float) -> None:
+        """Told which share of the run's updates is done."""
+        self.beta = self.beta0 + (1 - self.beta0) * done
 
     def learn(self, row: np.ndarray, error: np.ndarray) -> None:
         """Priorities from absolute TD errors, both `(count, *batch_dims, batch_size)`."""

@@ -6,20 +6,34 @@ import sys
 from pathlib import Path
 
 from rl.__main__ import main
+from rl.algos import ALGOS
 
 ROOT = Path(__file__).parents[1]
-TINY = ["--hidden_sizes", "16", "--batch_size", "8", "--replay_size", "2000", "--num_test_episodes", "2"]
-TINY += ["--start_steps", "60", "--update_after", "40", "--update_every", "10", "--tensorboard", "false"]
+SHORT = ["--hidden_sizes", "16", "--num_test_episodes", "2", "--tensorboard", "false", "--epochs", "3"]
+TINY = {  # by loop
+    "off_policy": "--batch_size 8 --replay_size 2000 --start_steps 60 --update_after 40 --update_every 10",
+    "on_policy": "--rollout_steps 64 --batch_size 16 --update_epochs 2",
+}
+OPTIONS = {  # everything that has a state of its own
+    "off_policy": "--obs_norm --rew_norm --replay prioritised --n_step 3 --lr_schedule cosine --max_grad_norm 1",
+    "on_policy": "--obs_norm --rew_norm --lr_schedule plateau --lr_patience 1 --norm_value --target_kl 0.02",
+}
 
 
-def command(*args):
-    """argv of a tiny DDPG run."""
-    return ["--algo", "ddpg", "--env", "Pendulum", "--epochs", "3", "--steps_per_epoch", "200", *TINY, *map(str, args)]
+def command(*args, algo="ddpg"):
+    """argv of a tiny run."""
+    tiny = [*SHORT, "--steps_per_epoch", "200", *TINY[ALGOS[algo].loop].split()]
+    return ["--algo", algo, "--env", "Pendulum", *tiny, *map(str, args)]
 
 
-def train(data_dir, *args):
+def options(algo):
+    """Flags that turn on every option with a state of its own."""
+    return OPTIONS[ALGOS[algo].loop].split()
+
+
+def train(data_dir, *args, algo="ddpg"):
     """Runs it in this process; returns the run directory."""
-    argv = command("--data_dir", data_dir, "--exp_name", "x", *args)
+    argv = command("--data_dir", data_dir, "--exp_name", "x", *args, algo=algo)
     assert main(argv) == 0
     return Path(data_dir) / "x" / "x_s0"
 

@@ -16,12 +16,12 @@ PER_UPDATE = ("lr", "seed", "number")
 
 def make_spec(num_tasks=None, obs_dim=3, low=(-1.0, 0.0), high=(1.0, 4.0)):
     low, high = (np.array(x, np.float32) for x in (low, high))
-    return EnvSpec("test", obs_dim, len(low), (len(low),), low, high, num_tasks)
+    return EnvSpec("test", obs_dim, len(low), (len(low),), low, high, num_tasks=num_tasks)
 
 
 def make_algo(algorithm, num_tasks=None, sizes=(8,), seed=0, spec=None, opt=None, **flags):
     tf.keras.utils.set_random_seed(seed)
-    make_torso = lambda out, members=None: MLP([*sizes, out], members=members)
+    make_torso = lambda out, **options: MLP([*sizes, out], **options)
     make_opt = optimizer_maker(OptimizerConfig(**(opt or {})))
     return algorithm(spec or make_spec(num_tasks), make_torso, make_opt, algorithm.flags(**flags))
 

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,11 +11,16 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from rl import training
 from rl.__main__ import main
+from rl.algos import ALGOS
+from rl.envs import make
+from rl.experiments.build import make_loop
 from rl.training.checkpoint import Checkpoints
-from rl.training.files import load_tree
-from tests.helpers import ROOT, column, command, rows, start, train
+from rl.training.files import load_tree, save_tree
+from tests.helpers import ROOT, column, command, options, rows, start, train
 
 TOYS = "tests.toy_envs:"
 ENVS = ["HalfCheetah", "Pendulum", "LunarLanderContinuous", "MountainCarContinuous", "Hopper-v5", TOYS + "Matrix"]
@@ -33,9 +39,11 @@ def files(directory):
     return {p.relative_to(directory): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
 
 
-@pytest.mark.parametrize("env", ENVS)
-def test_every_command_on_every_env(tmp_path, env, capsys):
-    run = train(tmp_path, "--env", env, "--epochs", "2")
+@pytest.mark.parametrize(
+    "algo, env", [*((a, e) for a in sorted(ALGOS) for e in ENVS), ("ppo", "CartPole"), ("ppo", "Acrobot")]
+)
+def test_every_command_on_every_env(tmp_path, algo, env, capsys):
+    run = train(tmp_path, "--env", env, "--epochs", "2", algo=algo)
     assert column(run, "TotalEnvInteracts") == [200, 400] and np.isfinite(column(run, "AverageTestEpRet")).all()
     assert main(["resume", str(run), "--epochs", "3"]) == 0
     assert column(run, "Epoch") == [1, 2, 3]
@@ -44,13 +52,63 @@ def test_every_command_on_every_env(tmp_path, env, capsys):
     assert main(["eval", str(run), "--episodes", "3"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["episodes"] == 3 and result["return_min"] <= result["return_mean"] <= result["return_max"]
+    assert main(["eval", str(run), "--episodes", "1", "--export", str(tmp_path / "policy")]) == 0
+    spec = make(env).spec
+    policy = tf.saved_model.load(str(tmp_path / "policy"))
+    act = policy.act(np.ones((4, spec.obs_dim), np.float32)).numpy()
+    assert act.shape == (4, *spec.act_shape)
+    inside = (act >= spec.act_low.reshape(spec.act_shape or 1)) & (act <= spec.act_high.reshape(spec.act_shape or 1))
+    assert inside.all() and act.dtype == (np.int64 if spec.num_actions else np.float32)
 
 
-def test_same_command_same_bytes(tmp_path):
-    first, second = (train(tmp_path / name, "--env", "Hopper") for name in "ab")
+@pytest.mark.parametrize("algo", sorted(ALGOS))
+def test_same_command_same_bytes(tmp_path, algo):
+    args = ("--env", "Hopper", *options(algo))
+    first, second = (train(tmp_path / name, *args, algo=algo) for name in "ab")
     assert rows(first) == rows(second) and len(rows(first)) == 4
-    other = train(tmp_path / "c", "--env", "Hopper", "-s", "1", "--exp_name", "x").with_name("x_s0")
-    assert rows(first)[1:] != rows(other.parent / "x_s1")[1:]
+    other = train(tmp_path / "c", *args, "-s", "1", algo=algo).with_name("x_s1")
+    assert rows(first)[1:] != rows(other)[1:]
+
+
+@pytest.mark.parametrize("num_envs", [1, 4])
+@pytest.mark.parametrize("algo", sorted(ALGOS))
+def test_stopped_at_any_step_and_resumed(tmp_path, algo, num_envs):
+    """Every state is saved: in the middle of an epoch, of a rollout, of an episode, after an update or before."""
+    args = ("--env", "Hopper", *options(algo), "--num_envs", num_envs)
+    whole = train(tmp_path / "whole", *args, algo=algo)
+    train(tmp_path, *args, "--epochs", "1", algo=algo)
+    run = tmp_path / "x" / "x_s0"
+    values = json.loads((run / "config.json").read_text()) | {"epochs": 3}
+    (run / "config.json").write_text(json.dumps(values))
+    shutil.rmtree(run / "checkpoints")
+    for stop in (132, 512, None):
+        loop = make_loop(values, run)
+        collect = loop.collect
+
+        def collect_until(loop=loop, collect=collect, stop=stop):
+            ended = collect()
+            loop.session.stopping = loop.step == stop
+            return ended
+
+        loop.collect = collect_until
+        assert training.run(loop) == (stop is None) and loop.step == (stop or 600)
+    assert rows(run) == rows(whole)
+
+
+@pytest.mark.parametrize("algo", sorted(ALGOS))
+def test_the_saved_normaliser_is_used_frozen(tmp_path, algo, capsys):
+    """Two tests of a policy agree to the last digit, and differ from one with another normaliser."""
+    run, results = train(tmp_path, "--env", "Hopper", "--obs_norm", algo=algo), []
+    path = run / "checkpoints" / "step_000000600.npz"
+    for change in (False, False, True):
+        if change:
+            state = load_tree(path)
+            state["normaliser"]["seen"]["mean"] = state["normaliser"]["seen"]["mean"] + 1
+            save_tree(path, state)
+        capsys.readouterr()
+        assert main(["eval", str(run), "--episodes", "5"]) == 0
+        results.append(json.loads(capsys.readouterr().out)["return_mean"])
+    assert results[0] == results[1] != results[2]
 
 
 @pytest.mark.parametrize("extra", [(), ("--num_envs", "4", "--noise", "ou"), ("--reset_at_checkpoint",)])
@@ -135,7 +193,8 @@ def test_eval_any_checkpoint_film_and_export(tmp_path, capsys):
         (["--exp_name", ".."], ["--exp_name", "data_dir"]),
         (["--env", TOYS + "DictObs"], ["observation space Dict"]),
         (["--env", TOYS + "Unbounded"], ["unbounded"]),
-        (["--env", "CartPole"], ["action space Discrete(2)"]),
+        (["--env", "CartPole"], ["ddpg needs continuous actions", "ppo"]),
+        (["--lr_schedule", "exponential"], ["--lr_schedule exponential", "--lr_end"]),
     ],
 )
 def test_bad_flags(tmp_path, capsys, argv, words):
@@ -241,7 +300,7 @@ def test_ctrl_c_saves_and_resume_goes_on_exactly(tmp_path):
     assert rows(run) == rows(wanted)
 
 
-def kill_and_resume(tmp_path, kills, epochs, *extra):
+def kill_and_resume(tmp_path, kills, epochs, *extra, algo="ddpg"):
     """Kills a run `kills` times at random moments and resumes it; its rows must equal an uninterrupted run's.
 
     A moment is up to the start-up time and a `kills`-th of the training time after the process began, so
@@ -250,13 +309,13 @@ def kill_and_resume(tmp_path, kills, epochs, *extra):
     args = (*LONG, "--epochs", epochs, *extra)
     begin = time.perf_counter()
     whole, run = (tmp_path / name / "x" / "x_s0" for name in ("whole", "killed"))
-    process = start(*command("--data_dir", tmp_path / "whole", "--exp_name", "x", *args))
+    process = start(*command("--data_dir", tmp_path / "whole", "--exp_name", "x", *args, algo=algo))
     wait_for_rows(whole, 1, process)
     start_up = time.perf_counter() - begin
     out = process.communicate(timeout=600)[0]
     assert process.returncode == 0, out
     share = (time.perf_counter() - begin - start_up) / kills
-    first = command("--data_dir", tmp_path / "killed", "--exp_name", "x", "--overwrite", *args)
+    first = command("--data_dir", tmp_path / "killed", "--exp_name", "x", "--overwrite", *args, algo=algo)
     again = lambda: ["resume", run] if (run / "config.json").exists() else first
     moments = np.random.default_rng().uniform(0.5 * start_up, start_up + share, kills)
     for moment in moments:
@@ -271,15 +330,17 @@ def kill_and_resume(tmp_path, kills, epochs, *extra):
     assert rows(run) == rows(whole), moments
 
 
-@pytest.mark.parametrize("num_envs", [1, 4])
-def test_killed_and_resumed(tmp_path, num_envs):
-    kill_and_resume(tmp_path, 1, 12, "--num_envs", num_envs)
+@pytest.mark.parametrize("algo, num_envs", [("ddpg", 1), ("ddpg", 4), ("td3", 1), ("sac", 4), ("ppo", 1), ("ppo", 4)])
+def test_killed_and_resumed(tmp_path, algo, num_envs):
+    kill_and_resume(tmp_path, 1, 12, "--num_envs", num_envs, *options(algo), algo=algo)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("extra", [("--num_envs", "1"), ("--num_envs", "4", "--noise", "ou", "--env_backend", "async")])
-def test_killed_ten_times(tmp_path, extra):
-    kill_and_resume(tmp_path, 10, 80, *extra)
+@pytest.mark.parametrize("extra", [("--num_envs", "1"), ("--num_envs", "4", "--env_backend", "async")])
+@pytest.mark.parametrize("algo", sorted(ALGOS))
+def test_killed_ten_times(tmp_path, algo, extra):
+    ou = ("--noise", "ou") if algo == "ddpg" else ()
+    kill_and_resume(tmp_path, 10, 80, *extra, *ou, *options(algo), algo=algo)
 
 
 def test_runs_as_a_module_and_from_anywhere(tmp_path):

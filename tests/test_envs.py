@@ -35,7 +35,7 @@ def test_unknown_id_names_the_closest(name, hint):
 
 @pytest.mark.parametrize(
     "name, words",
-    [("DictObs", "observation space Dict"), ("Unbounded", "unbounded"), ("Discrete", "action space Discrete(3)")],
+    [("DictObs", "observation space Dict"), ("Unbounded", "unbounded"), ("MultiBinary", "action space MultiBinary(3)")],
 )
 def test_unsupported_spaces_are_named(name, words):
     with pytest.raises(UserError) as error:
@@ -52,6 +52,16 @@ def test_spec_of_a_matrix_action():
     assert obs.shape == (2, 4) and obs.dtype == np.float32
     act = np.stack([env.spec.act_low, env.spec.act_high])
     np.testing.assert_allclose(env.step(act).rew, act.sum(1))  # the env checks shape and bounds itself
+
+
+@pytest.mark.parametrize("backend", ["sync", "async"])
+def test_discrete_actions_are_counted_from_the_spaces_start(backend):
+    """The space is {5, 6, 7}; the reward is the action."""
+    env = envs.make(TOYS + "Discrete", 3, backend=backend)
+    assert (env.spec.num_actions, env.spec.act_dim, env.spec.act_shape) == (3, 1, ())
+    env.reset(0)
+    assert env.step(np.array([[0], [1], [2]], np.float32)).rew.tolist() == [5, 6, 7]
+    env.close()
 
 
 @pytest.mark.parametrize("backend", ["sync", "async"])

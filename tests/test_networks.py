@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 
 import rl.networks
-from rl.networks import MLP, NETWORKS, Critic, DeterministicActor
+from rl.envs.spec import EnvSpec
+from rl.networks import MLP, NETWORKS, Critic, DeterministicActor, PolicyValue, SquashedGaussianActor
+from tests.test_algos import make_spec
 
 B, D, OUT = 5, 4, 2
 SHAPES = {"single": (), "tasks": (3,)}
@@ -176,3 +178,62 @@ def test_critic_shape_and_action_order(lead, members):
     q = critic(obs, act)
     assert q.shape == (*(() if members is None else (members,)), *lead, B)
     np.testing.assert_allclose(q, np.broadcast_to(wanted, q.shape), rtol=1e-5, atol=1e-5)
+
+
+def test_one_member_of_an_ensemble(lead):
+    net = MLP([8, OUT], members=2)
+    net.build((*lead, None, D))
+    for m in range(2):
+        np.testing.assert_allclose(net(inputs(lead), member=m), net(inputs(lead))[m], rtol=1e-5, atol=1e-6)
+
+
+def test_orthogonal_layers_have_their_gains():
+    net = MLP([8, 4], initializer="orthogonal", out_gain=[0.01, 0.01, 1.0, 1.0])
+    net.build((None, 8))
+    first, last = (kernel.numpy() for kernel in net.kernels)
+    np.testing.assert_allclose(first.T @ first, 2 * np.eye(8), atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(last, axis=0), [0.01, 0.01, 1, 1], rtol=1e-5)
+
+
+def test_squashed_actor_by_its_mirror(lead):
+    actor = SquashedGaussianActor(MLP([8, 4]), np.array([1, 0], np.float32), np.array([2, 1], np.float32))
+    actor.build((*lead, None, D))
+    act, noise = actor.to_numpy(actor.get_weights()), np.random.default_rng(0).normal(size=(*lead, B, 2)).astype("f")
+    sampled, log_prob = actor.sample(inputs(lead), noise)
+    np.testing.assert_allclose(act(inputs(lead).numpy(), noise), sampled, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(act(inputs(lead).numpy()), actor(inputs(lead)), rtol=1e-4, atol=1e-5)
+    assert log_prob.shape == (*lead, B)
+
+
+POLICIES = {
+    "free": {},
+    "state": {"std": "state"},
+    "shared": {"shared": True},
+    "shared state": {"shared": True, "std": "state"},
+}
+
+
+@pytest.mark.parametrize("options", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize("num_actions", [None, 3])
+def test_policy_value(lead, num_actions, options):
+    tasks = lead[0] if lead else None
+    spec = make_spec(tasks, obs_dim=D) if num_actions is None else make_discrete(tasks, num_actions)
+    torso = lambda out, members=None, out_gain=1.0: MLP([8, out], members=members, out_gain=out_gain)
+    net = PolicyValue(torso, spec, log_std=-1.0, **options)
+    net.build((*lead, None, D))
+    obs = inputs(lead).numpy()
+    sample = net.to_numpy(net.get_weights())
+    mode, u = sample(obs), sample(obs, np.random.default_rng(0))
+    assert net.value(obs).shape == (*lead, B) and u.shape == (*lead, B, spec.act_dim) and u.dtype == np.float32
+    bounded = mode if num_actions else spec.act_center + spec.act_limit * np.clip(mode, -1, 1)
+    np.testing.assert_allclose(bounded, net(obs), rtol=1e-4, atol=1e-5)
+    many = np.broadcast_to(obs[..., :1, :], (*lead, 20000, D)).astype("f")
+    draws = sample(many, np.random.default_rng(0))
+    log_prob, entropy = net.log_prob(many, draws)
+    # the mean of -log p over draws from p is p's entropy: the draws and the densities are of one policy
+    np.testing.assert_allclose(-np.mean(log_prob, -1), np.mean(entropy, -1), atol=0.03)
+
+
+def make_discrete(tasks, num_actions):
+    low, high = np.zeros(1, np.float32), np.array([num_actions - 1], np.float32)
+    return EnvSpec("test", D, 1, (), low, high, num_actions, tasks)

@@ -110,12 +110,31 @@ class Unbounded(Toy):
     action_space = gym.spaces.Box(-np.inf, np.inf, (1,), np.float32)
 
 
+class MultiBinary(Toy):
+    action_space = gym.spaces.MultiBinary(3)
+
+
 class Discrete(Toy):
-    action_space = gym.spaces.Discrete(3)
+    """Actions 5, 6 and 7; the reward is the action."""
+
+    action_space = gym.spaces.Discrete(3, start=5)
+
+    def _step(self, action):
+        assert self.action_space.contains(int(action))
+        return float(action), False
 
 
-LIMITS = {Matrix: 20, Ones: 10, OnesUntilDeath: 50, Count: 50, Target: 10, NanReward: 50, Unrepeatable: 30}
-for cls in (*LIMITS, DictObs, Unbounded, Discrete):
+LIMITS = {
+    Matrix: 20,
+    Ones: 10,
+    OnesUntilDeath: 50,
+    Count: 50,
+    Target: 10,
+    NanReward: 50,
+    Unrepeatable: 30,
+    Discrete: 20,
+}
+for cls in (*LIMITS, DictObs, Unbounded, MultiBinary):
     if f"{cls.__name__}-v0" not in gym.registry:
         gym.register(
             f"{cls.__name__}-v0", entry_point=cls, max_episode_steps=LIMITS.get(cls, LONG), reward_threshold=0.5

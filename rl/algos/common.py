@@ -53,11 +53,13 @@ class Burst:
 
 
 class Algorithm:
-    """What every algorithm does alike with its `actor`, its `train_step` and the parts named in `saved`."""
+    """What every algorithm does alike with its `actor`, its `train_step`, and the parts named in `saved` and `host`."""
 
     actor: Any
     train_step: Any
     saved: tuple[str, ...] = ()
+    host: tuple[str, ...] = ()  # parts outside TensorFlow, with `state` and `load_state`
+    discrete = False  # whether actions may be a choice among some
     defaults: dict[str, Any] = {}  # of flags that are not its own
 
     def ready(self) -> None:
@@ -81,11 +83,14 @@ class Algorithm:
     def state(self) -> dict[str, Any]:
         """Everything that updates and acting change."""
         variables = {name: [np.asarray(v) for v in getattr(self, name).variables] for name in self.saved}
-        return {"variables": variables, "acting": self.acting}
+        host = {name: getattr(self, name).state() for name in self.host}
+        return {"variables": variables, "acting": self.acting, "host": host}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
         for name in self.saved:
             for variable, value in zip(getattr(self, name).variables, state["variables"][name], strict=True):
                 variable.assign(value)
+        for name in self.host:
+            getattr(self, name).load_state(state["host"][name])
         self.acting, self.policy = state["acting"], self.actor.to_numpy(state["acting"])

@@ -46,6 +46,7 @@ class DDPG(Algorithm):
     loop = "off_policy"
     columns = {"QVals": "all", "LossPi": "mean", "LossQ": "mean"}
     saved = ("actor", "actor_targ", "q", "q_targ", "pi_opt", "q_opt")
+    host = ("noise",)
 
     def __init__(
         self, spec: Any, make_torso: Callable[..., Any], make_opt: Any = Optimizer, config: Config = Config()
@@ -100,12 +101,3 @@ class DDPG(Algorithm):
         info |= self.pi_opt.minimise(self.pi_loss, batch)
         polyak_average(self.targets, self.config.polyak)
         return info
-
-    def state(self) -> dict[str, Any]:
-        """Everything that updates and acting change."""
-        return super().state() | {"noise": self.noise.value}
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Goes back to `state`."""
-        super().load_state(state)
-        self.noise.value = state["noise"]

@@ -19,3 +19,11 @@ class Noise:
         kept = np.where(start[:, None], 0, (1 - self.theta) * self.value)
         self.value = kept + self.std * rng.standard_normal(shape, np.float32)
         return self.value
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The noise of the last step, on which the next depends."""
+        return {"value": self.value}
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """Goes back to `state`."""
+        self.value = state["value"]

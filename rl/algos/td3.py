@@ -46,6 +46,7 @@ class TD3(Algorithm):
     loop = "off_policy"
     columns = {"Q1Vals": "all", "Q2Vals": "all", "LossPi": "mean", "LossQ": "mean"}
     saved = ("actor", "actor_targ", "q", "q_targ", "pi_opt", "q_opt")
+    host = ("noise",)
 
     def __init__(
         self, spec: Any, make_torso: Callable[..., Any], make_opt: Any = Optimizer, config: Config = Config()

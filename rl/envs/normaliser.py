@@ -58,14 +58,19 @@ class Normaliser:
         self.seen, self.earned = Moments((spec.obs_dim,)), Moments(spec.batch_dims)
         self.ret = np.zeros(num_envs)
 
-    def observe(self, obs: np.ndarray, rew: Any = 0.0, end: Any = False) -> None:
-        """Counts in what a step of every env brought: obs `(num_envs, obs_dim)`, rew and end `(num_envs,)`."""
+    def observe(self, obs: np.ndarray, rew: Any = None, end: Any = False) -> None:
+        """Counts in what a step of every env brought: obs `(num_envs, obs_dim)`, rew and end `(num_envs,)`.
+
+        Without `rew` the observations are the first of new episodes.
+        """
         if self.config.obs_norm:
             self.seen.update(obs)
-        if self.config.rew_norm:
+        if self.config.rew_norm and rew is not None:
             self.ret = self.gamma * self.ret + rew
             self.earned.update(self.ret.reshape(*self.batch_dims, -1).T)
             self.ret = np.where(end, 0, self.ret)
+        if rew is None:
+            self.ret = np.zeros_like(self.ret)
 
     def obs(self, obs: np.ndarray) -> np.ndarray:
         """Observations `(..., obs_dim)` as networks see them, float32, within +-10."""

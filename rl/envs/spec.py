@@ -17,6 +17,7 @@ class EnvSpec:
       obs_dim, act_dim: sizes of a flat observation and a flat action.
       act_shape: shape of the env's own action.
       act_low, act_high: float32 `(act_dim,)` bounds of an action, finite.
+      num_actions: None, or the number of choices; an action is then a whole number from 0, as float32 `(1,)`.
       num_tasks: None for a single task, whose batches have no task axis.
       reward_threshold: the return at which Gymnasium calls the env solved, or None.
     """
@@ -27,6 +28,7 @@ class EnvSpec:
     act_shape: tuple[int, ...]
     act_low: np.ndarray
     act_high: np.ndarray
+    num_actions: int | None = None
     num_tasks: int | None = None
     reward_threshold: float | None = None
 
@@ -54,21 +56,25 @@ def spec_of(env_id: str, env: gym.Env) -> EnvSpec:
     """The spec of a Gymnasium env.
 
     Raises:
-      UserError: the observation is no Box, or the action no Box with finite bounds.
+      UserError: the observation is no Box, or the action no Discrete and no Box with finite bounds.
     """
     obs_space, act_space, registered = env.observation_space, env.action_space, env.spec
     if not isinstance(obs_space, gym.spaces.Box):
         raise UserError(f"{env_id}: observation space {obs_space} is not supported, only Box is")
-    if not isinstance(act_space, gym.spaces.Box):
-        raise UserError(f"{env_id}: action space {act_space} is not supported, only Box is")
-    if not act_space.is_bounded():
+    if not isinstance(act_space, (gym.spaces.Box, gym.spaces.Discrete)):
+        raise UserError(f"{env_id}: action space {act_space} is not supported, only Box and Discrete are")
+    if isinstance(act_space, gym.spaces.Discrete):
+        actions = {"act_low": np.zeros(1, np.float32), "act_high": np.array([act_space.n - 1], np.float32)}
+        actions |= {"act_shape": (), "num_actions": int(act_space.n)}
+    elif act_space.is_bounded():
+        actions = {key: getattr(act_space, key[4:]).astype(np.float32).reshape(-1) for key in ("act_low", "act_high")}
+        actions |= {"act_shape": act_space.shape}
+    else:
         raise UserError(f"{env_id}: action space {act_space} is unbounded; actions need finite bounds")
     return EnvSpec(
         env_id=env_id,
         obs_dim=int(np.prod(obs_space.shape)),
-        act_dim=int(np.prod(act_space.shape)),
-        act_shape=act_space.shape,
-        act_low=act_space.low.astype(np.float32).reshape(-1),
-        act_high=act_space.high.astype(np.float32).reshape(-1),
+        act_dim=len(actions["act_low"]),
         reward_threshold=registered and registered.reward_threshold,
+        **actions,
     )

@@ -83,6 +83,11 @@ def make_algo(values: dict[str, Any], spec: Any) -> Any:
     """The algorithm of a run, its weights drawn from the run's seed."""
     tf.keras.utils.set_random_seed(values["seed"])
     algorithm = ALGOS[values["algo"]]
+    if spec.num_actions and not algorithm.discrete:
+        known = ", ".join(name for name, other in ALGOS.items() if other.discrete)
+        raise UserError(
+            f"{spec.env_id}: {values['algo']} needs continuous actions; {known} can choose among discrete ones"
+        )
     make_torso = rl.networks.torso_maker(build(rl.networks.Config, values))
     make_opt = optimizers.optimizer_maker(build(optimizers.Config, values))
     return algorithm(spec, make_torso, make_opt, build(algorithm.flags, values))

@@ -123,7 +123,8 @@ class Policy(tf.Module):
 
         def act(obs: tf.Tensor) -> tf.Tensor:
             seen = tf.clip_by_value((obs - mean) / std, -CLIP, CLIP) if scale else obs
-            return tf.reshape(actor(seen), shape)
+            chosen = tf.reshape(actor(seen), shape)
+            return tf.cast(chosen, tf.int64) if spec.num_actions else chosen
 
         self.act = tf.function(act, input_signature=[tf.TensorSpec((None, spec.obs_dim), tf.float32, name="obs")])
 

@@ -7,10 +7,11 @@ from typing import Any, Callable
 from rl.config import flag
 from rl.networks.actor_critic import Critic, DeterministicActor
 from rl.networks.mlp import ACTIVATIONS, INITIALIZERS, MLP
+from rl.networks.policy_value import PolicyValue
 from rl.networks.squashed import SquashedGaussianActor, Temperature
 
 __all__ = ["ACTIVATIONS", "Config", "Critic", "DeterministicActor", "INITIALIZERS", "MLP", "NETWORKS"]
-__all__ += ["SquashedGaussianActor", "Temperature", "torso_maker"]
+__all__ += ["PolicyValue", "SquashedGaussianActor", "Temperature", "torso_maker"]
 
 NETWORKS: dict[str, Any] = {"mlp": MLP}
 
@@ -22,10 +23,10 @@ class Config:
     network: str = flag("mlp", "torso of actor and critic", choices=tuple(NETWORKS))
     hidden_sizes: tuple[int, ...] = flag((256, 256), "units of each hidden layer", low=1)
     activation: str = flag("relu", "after each hidden layer", choices=tuple(ACTIVATIONS))
-    initializer: str = flag("glorot_uniform", "of the kernels", choices=INITIALIZERS)
+    initializer: str = flag("glorot_uniform", "of the kernels", choices=tuple(INITIALIZERS))
 
 
 def torso_maker(config: Config) -> Callable[..., Any]:
-    """A function `make_torso(out_dim, members=None)` for the algorithm's constructor."""
+    """A function `make_torso(out_dim, members=None, out_gain=1.0)` for the algorithm's constructor."""
     make = functools.partial(NETWORKS[config.network], activation=config.activation, initializer=config.initializer)
-    return lambda out_dim, members=None: make((*config.hidden_sizes, out_dim), members=members)
+    return lambda out_dim, **options: make((*config.hidden_sizes, out_dim), **options)

@@ -27,9 +27,13 @@ def tanh_log_det(u: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(2 * (math.log(2) - u - tf.nn.softplus(-2 * u)), axis=-1)
 
 
-def squashed_log_prob(u: tf.Tensor, mu: tf.Tensor, log_std: tf.Tensor) -> tf.Tensor:
-    """Of tanh(u), u from a diagonal Gaussian. Haarnoja et al., 2018, appendix C."""
-    return gaussian_log_prob(u, mu, log_std) - tanh_log_det(u)
+def squashed_log_prob(u: tf.Tensor, noise: tf.Tensor, log_std: tf.Tensor) -> tf.Tensor:
+    """Of tanh(u), u = mu + exp(log_std) * noise. Haarnoja et al., 2018, appendix C.
+
+    From the noise, because u - mu loses all its digits when the std is small.
+    """
+    gaussian = -0.5 * tf.reduce_sum(noise**2 + 2 * log_std + LOG_2PI, axis=-1)
+    return gaussian - tanh_log_det(u)
 
 
 def categorical_log_prob(index: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,6 @@
 """Multi-layer perceptron: the torso that every task shares."""
 
+import math
 from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
@@ -12,7 +13,8 @@ ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
     "elu": (tf.nn.elu, lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
     "silu": (tf.nn.silu, lambda x: x / (1 + np.exp(-x))),
 }
-INITIALIZERS = ("glorot_uniform", "he_uniform", "lecun_uniform", "orthogonal")
+# name -> the gain of all layers but the last
+INITIALIZERS = {"glorot_uniform": 1.0, "he_uniform": 1.0, "lecun_uniform": 1.0, "orthogonal": math.sqrt(2)}
 
 
 class MLP(tf.keras.Model):
@@ -22,6 +24,7 @@ class MLP(tf.keras.Model):
       sizes: units of each layer; the last is the output.
       activation: a name in ACTIVATIONS.
       initializer: of the kernels, a name in INITIALIZERS; biases start at zero.
+      out_gain: factor on the initial kernel of the last layer: a number, or `(sizes[-1],)`.
       members: None, or the size of an ensemble of independent networks on a new leading axis.
 
     Input shape: `(..., in)`, where `...` is `(batch,)` or `(num_tasks, batch)`.
@@ -34,9 +37,11 @@ class MLP(tf.keras.Model):
         activation: str = "relu",
         initializer: str = "glorot_uniform",
         members: Optional[int] = None,
+        out_gain: Any = 1.0,
     ) -> None:
         super().__init__()
         self.sizes, self.members, self.initializer = tuple(sizes), members, initializer
+        self.gains = [INITIALIZERS[initializer]] * (len(sizes) - 1) + [np.array(out_gain, np.float32)]
         self.activation, self.numpy_activation = ACTIVATIONS[activation]
 
     def build(self, input_shape: Any) -> None:
@@ -44,7 +49,7 @@ class MLP(tf.keras.Model):
         fan_ins = (input_shape[-1], *self.sizes[:-1])
         lead, thin = ((), ()) if self.members is None else ((self.members,), (self.members, 1))
         self.kernels = [
-            self.add_weight(shape=(*lead, i, o), initializer=self._init, name=f"kernel_{k}")
+            self.add_weight(shape=(*lead, i, o), initializer=self._init(self.gains[k]), name=f"kernel_{k}")
             for k, (i, o) in enumerate(zip(fan_ins, self.sizes))
         ]
         self.biases = [
@@ -52,10 +57,13 @@ class MLP(tf.keras.Model):
         ]
         self.built = True
 
-    def _init(self, shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
-        # A fresh initializer for each member: Keras' repeat their values, and would read the axis as a fan.
-        draw = lambda: tf.keras.initializers.get(self.initializer)(shape[-2:], dtype)
-        return draw() if self.members is None else tf.stack([draw() for _ in range(self.members)])
+    def _init(self, gain: Any) -> Callable[..., tf.Tensor]:
+        def init(shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
+            # A fresh initializer for each member: Keras' repeat their values, and would read the axis as a fan.
+            draw = lambda: gain * tf.keras.initializers.get(self.initializer)(shape[-2:], dtype)
+            return draw() if self.members is None else tf.stack([draw() for _ in range(self.members)])
+
+        return init
 
     def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:
         """All members, or `member` alone."""

@@ -41,7 +41,7 @@ class SquashedGaussianActor(tf.keras.Model):
         mu, log_std = tf.split(self.torso(obs), 2, axis=-1)
         log_std = tf.clip_by_value(log_std, *LOG_STD)
         u = mu + tf.exp(log_std) * noise
-        return self.center + self.limit * tf.tanh(u), squashed_log_prob(u, mu, log_std)
+        return self.center + self.limit * tf.tanh(u), squashed_log_prob(u, noise, log_std)
 
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
         """The policy with the weights `get_weights()` gave, as a function of obs and noise, None for the mean."""
@@ -52,7 +52,8 @@ class SquashedGaussianActor(tf.keras.Model):
             heads = lambda obs: self.compiled(weights, obs).numpy()
 
         def act(obs: np.ndarray, noise: Optional[np.ndarray] = None) -> np.ndarray:
-            u, log_std = np.split(heads(obs), 2, axis=-1)
+            out = heads(obs)
+            u, log_std = out[..., : len(center)], out[..., len(center) :]
             if noise is not None:
                 u = u + np.exp(np.clip(log_std, *LOG_STD)) * noise
             return center + limit * np.tanh(u)

@@ -13,6 +13,7 @@ import numpy as np
 
 from rl.config import flag
 from rl.training import feed
+from rl.training.episodes import Episodes
 from rl.training.policy import policy
 from rl.training.session import Session, check_finite
 
@@ -35,7 +36,6 @@ class OffPolicy:
     """One run of an off-policy algorithm on `env`, a VectorEnv, in the frame of a Session."""
 
     flags = Config
-    saved = ("step", "owed", "obs", "start", "ep_ret", "ep_len")
 
     def __init__(self, algo: Any, env: Any, config: Config, session: Session) -> None:
         self.algo, self.env, self.config, self.session = algo, env, config, session
@@ -51,8 +51,7 @@ class OffPolicy:
 
     def begin(self, obs: np.ndarray) -> None:
         """Starts afresh in every env, from `obs`."""
-        self.obs, self.start = obs, np.ones(len(obs), bool)
-        self.ep_ret, self.ep_len = np.zeros(len(obs)), np.zeros(len(obs), int)
+        self.obs, self.episodes = obs, Episodes(len(obs))
         self.session.normaliser.observe(obs)
         if self.step:
             self.replay.cut()
@@ -81,7 +80,7 @@ class OffPolicy:
             if self.step < self.config.start_steps:
                 act = self.act_rng.uniform(spec.act_low, spec.act_high, (len(self.obs), spec.act_dim)).astype("f")
             else:
-                act = self.explore(self.obs, self.start)
+                act = self.explore(self.obs, self.episodes.start)
             check_finite(self.step, action=act)
         with timer("env"):
             step = self.env.step(act)
@@ -91,13 +90,8 @@ class OffPolicy:
         self.step += self.env.num_envs
         if self.step > self.config.update_after:
             self.owed += self.config.updates_per_step * self.env.num_envs
-        self.ep_ret, self.ep_len = self.ep_ret + step.rew, self.ep_len + 1
-        self.obs, self.start = step.obs, end
-        ended = bool(self.start.any())
-        if ended:
-            self.session.logger.store(EpRet=self.ep_ret[self.start], EpLen=self.ep_len[self.start])
-            self.ep_ret[self.start], self.ep_len[self.start] = 0, 0
-        return ended
+        self.obs = step.obs
+        return self.episodes.step(step.rew, end, self.session.logger)
 
     def update(self) -> None:
         """Pays the updates owed, in bursts of one size so that one compiled program serves all."""
@@ -108,9 +102,11 @@ class OffPolicy:
             done = self.wait()
             self.pending.append((self.step, rows, self.worker.submit(self.algo.update, batches, count)))
             self.log(done)  # while the next burst is under way
+            self.feed.learn()
             self.owed -= count
         if not self.config.overlap or self.config.update_at == "episode":
             self.finish()
+            self.feed.learn()
         if self.session.terminal:
             self.session.terminal.advance(self.step)
 
@@ -134,20 +130,20 @@ class OffPolicy:
         return done
 
     def log(self, done: list[Any]) -> None:
-        """Logs what `wait` returned, and tells replay the TD errors."""
+        """Logs what `wait` returned, and keeps the TD errors until the next burst's batches are drawn."""
         for step, rows, info in done:
             check_finite(step, **info)
-            self.replay.learn(rows, info.pop("TDError"))
+            self.feed.keep(rows, info.pop("TDError"))
             self.session.logger.store(**info)
 
     def state(self) -> dict[str, Any]:
         """All that the next steps depend on, besides the algorithm, the replay's rows and the envs."""
-        state = {name: getattr(self, name) for name in self.saved}
+        state = {"step": self.step, "owed": self.owed, "obs": self.obs, "episodes": self.episodes.state()}
         return state | {"rng": self.act_rng.bit_generator.state, "feed": self.feed.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
-        for name in self.saved:
-            setattr(self, name, state[name])
+        self.step, self.owed, self.obs = state["step"], state["owed"], state["obs"]
+        self.episodes.load_state(state["episodes"])
         self.act_rng.bit_generator.state = state["rng"]
         self.feed.load_state(state["feed"])

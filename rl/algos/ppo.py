@@ -1,0 +1,148 @@
+"""Proximal Policy Optimisation (PPO), the clipped variant.
+
+Schulman et al., 2017: https://arxiv.org/abs/1707.06347
+Reference implementation: https://github.com/openai/baselines (ppo2), as CleanRL documents it:
+https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/
+Differs from the reference:
+1. a truncated episode bootstraps from its final observation;
+2. u = 1 is the upper bound of an action and -1 the lower, whatever the env's bounds are; u is clipped for the env only;
+3. the value loss is not clipped by default, and its coefficient multiplies a mean square without 1/2;
+4. minibatches are drawn anew each epoch, and what is left over by their size is dropped;
+5. with a target_kl an update stops after the first minibatch whose KL is 1.5 times that;
+6. the learning rate falls with each minibatch, not with each rollout.
+"""
+
+import dataclasses
+from typing import Any, Callable
+
+import numpy as np
+import tensorflow as tf
+
+from rl.algos.common import Algorithm, Info
+from rl.algos.optimizers import Optimizer
+from rl.config import flag
+from rl.envs.normaliser import Moments
+from rl.networks import PolicyValue
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """PPO's flags."""
+
+    gamma: float = flag(0.99, "discount", low=0, high=1)
+    lam: float = flag(0.95, "lambda of generalised advantage estimation", low=0, high=1)
+    lr: float = flag(3e-4, "learning rate of actor and critic", above=0)
+    clip_ratio: float = flag(0.2, "how far a probability ratio may move from 1 and still count", above=0)
+    clip_value: float = flag(0.0, "how far a value may move from the old one and still count; 0: any way", low=0)
+    vf_coef: float = flag(0.25, "weight of the value loss, a mean square", low=0)
+    ent_coef: float = flag(0.0, "weight of the entropy bonus", low=0)
+    target_kl: float = flag(0.0, "end an update when the policy has moved 1.5 times this far; 0: never", low=0)
+    norm_adv: bool = flag(True, "normalise advantages in each minibatch, per task")
+    norm_value: bool = flag(False, "let the critic predict returns minus their running mean, over their running std")
+    share_torso: bool = flag(False, "one torso for actor and critic")
+    std: str = flag("free", "the log std: a parameter per action, or an output of the actor", choices=("free", "state"))
+    log_std: float = flag(0.0, "log std at the start, of actions scaled to [-1, 1]")
+
+
+class PPO(Algorithm):
+    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in `spec`, an EnvSpec."""
+
+    flags = Config
+    loop = "on_policy"
+    discrete = True
+    defaults = {"hidden_sizes": (64, 64), "activation": "tanh", "initializer": "orthogonal", "epsilon": 1e-5}
+    defaults |= {"max_grad_norm": 0.5, "lr_schedule": "linear", "obs_norm": True, "rew_norm": True}
+    columns = {"VVals": "all", "LossPi": "mean", "LossV": "mean", "Entropy": "mean", "KL": "mean", "ClipFrac": "mean"}
+    columns |= {"ExplainedVar": "mean", "Updates": "mean"}
+    saved, host = ("actor", "opt"), ("returns",)
+
+    def __init__(
+        self, spec: Any, make_torso: Callable[..., Any], make_opt: Any = Optimizer, config: Config = Config()
+    ) -> None:
+        self.spec, self.config = spec, config
+        self.actor = PolicyValue(make_torso, spec, config.share_torso, config.std, config.log_std)
+        self.actor.build((*spec.batch_dims, None, spec.obs_dim))
+        self.opt = make_opt(config.lr, self.actor.trainable_variables)
+        self.returns = Moments(spec.batch_dims)
+        self.ready()
+
+    # Acting: the policy draws u, `bound` makes it an action of the env ----
+
+    def bound(self, u: np.ndarray) -> np.ndarray:
+        """The env's actions for u."""
+        if self.spec.num_actions:
+            return u
+        return self.spec.act_center + self.spec.act_limit * np.clip(u, -1, 1)
+
+    def act(self, obs: np.ndarray) -> np.ndarray:
+        """The mode of the policy at obs (..., envs, obs_dim)."""
+        return self.bound(self.policy(obs))
+
+    def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Sampled actions for obs (..., envs, obs_dim)."""
+        del start
+        return self.bound(self.policy(obs, rng))
+
+    # Losses: (...), one per task ------------------------------------------
+
+    def pi_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+        """The clipped surrogate, eq. 7, and the entropy bonus."""
+        adv, clip = batch["adv"], self.config.clip_ratio
+        if self.config.norm_adv:
+            mean, var = tf.nn.moments(adv, axes=[-1], keepdims=True)
+            adv = (adv - mean) / (tf.sqrt(var) + 1e-8)
+        log_prob, entropy = self.actor.log_prob(batch["obs"], batch["act"])
+        log_ratio = log_prob - batch["log_prob"]
+        ratio = tf.exp(log_ratio)
+        gain = tf.minimum(ratio * adv, tf.clip_by_value(ratio, 1 - clip, 1 + clip) * adv)
+        loss = -tf.reduce_mean(gain, axis=-1)
+        entropy = tf.reduce_mean(entropy, axis=-1)
+        kl = tf.reduce_mean(ratio - 1 - log_ratio, axis=-1)  # Schulman, 2020: unbiased, never negative
+        clipped = tf.reduce_mean(tf.cast(tf.abs(ratio - 1) > clip, tf.float32), axis=-1)
+        info = {"LossPi": loss, "Entropy": entropy, "KL": kl, "ClipFrac": clipped}
+        return loss - self.config.ent_coef * entropy, info
+
+    def v_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+        """Mean squared error of the value, or the larger one of it and of the value kept near the old."""
+        value = self.actor.value(batch["obs"])
+        error = (value - batch["ret"]) ** 2
+        if self.config.clip_value:
+            moved = tf.clip_by_value(value - batch["out"], -self.config.clip_value, self.config.clip_value)
+            error = tf.maximum(error, (batch["out"] + moved - batch["ret"]) ** 2)
+        loss = tf.reduce_mean(error, axis=-1)
+        return loss, {"LossV": loss}
+
+    def loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+        """Both, eq. 9."""
+        (pi_loss, pi_info), (v_loss, v_info) = self.pi_loss(batch), self.v_loss(batch)
+        return pi_loss + self.config.vf_coef * v_loss, pi_info | v_info
+
+    @tf.function
+    def train_step(self, batch: Info) -> Info:
+        """One step on actor and critic."""
+        info = self.opt.minimise(self.loss, batch)
+        if self.config.target_kl:
+            info["stop"] = tf.reduce_max(info["KL"]) > 1.5 * self.config.target_kl
+        return info
+
+    # Rollouts -------------------------------------------------------------
+
+    @tf.function(jit_compile=True)
+    def _evaluate(self, obs: tf.Tensor, obs2: tf.Tensor, act: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return self.actor.value(obs), self.actor.value(obs2), self.actor.log_prob(obs, act)[0]
+
+    def evaluate(self, obs: np.ndarray, obs2: np.ndarray, act: np.ndarray) -> dict[str, np.ndarray]:
+        """For steps (..., steps, dim): the critic's outputs, the values of obs and obs2, the log densities of act."""
+        out, out2, log_prob = (x.numpy() for x in self._evaluate(obs, obs2, act))
+        mean, std = self._scale()
+        return {"out": out, "value": mean + std * out, "value2": mean + std * out2, "log_prob": log_prob}
+
+    def targets(self, ret: np.ndarray) -> np.ndarray:
+        """What the critic's outputs should be for returns (..., steps)."""
+        mean, std = self._scale()
+        self.returns.update(ret.T)
+        return (ret - mean) / std
+
+    def _scale(self) -> list[np.ndarray]:
+        mean, std = (self.returns.mean, self.returns.std) if self.config.norm_value else (0.0, 1.0)
+        return [np.asarray(x, np.float32)[..., None] for x in (mean, std)]

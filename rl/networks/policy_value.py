@@ -1,0 +1,94 @@
+"""The actor and critic of on-policy algorithms."""
+
+from typing import Any, Callable, Optional, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from rl.networks import distributions
+from rl.networks.squashed import LOG_STD
+
+
+class PolicyValue(tf.keras.Model):
+    """A policy and a value, by two torsos or by two heads on a shared one.
+
+    For a Box, u is Gaussian and the env gets center + limit * clip(u, -1, 1); the density is that of u.
+    For a choice among some, u is the number of the choice.
+
+    Args:
+      make_torso: function of the output size, see `torso_maker`. spec: an EnvSpec.
+      shared: one torso for both. std: "free" has a log std of its own per task and action, which starts
+        at `log_std`; "state" makes it an output, to which `log_std` is added.
+
+    Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`, the env's action at the mean or mode.
+    """
+
+    def __init__(
+        self, make_torso: Callable[..., Any], spec: Any, shared: bool = False, std: str = "free", log_std: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.spec, self.shared, self.per_state, self.initial = spec, shared, std == "state", log_std
+        self.width = spec.num_actions or spec.act_dim * (2 if self.per_state else 1)
+        gains = [0.01] * self.width + [1.0]  # policies start near uniform, values do not
+        self.torso = make_torso(self.width + shared, out_gain=gains[: self.width + shared])
+        self.value_torso: Any = None if shared else make_torso(1)
+        self.compiled = tf.function(lambda weights, obs: self.stateless_call(weights, [], obs, heads=True)[0])
+
+    def build(self, input_shape: Any) -> None:
+        """`input_shape` is that of obs."""
+        for torso in filter(None, (self.torso, self.value_torso)):
+            torso.build(input_shape)
+        if not self.spec.num_actions and not self.per_state:
+            shape, start = (*self.spec.batch_dims, 1, self.spec.act_dim), tf.keras.initializers.Constant(self.initial)
+            self.log_std = self.add_weight(shape=shape, initializer=start, name="log_std")
+        self.built = True
+
+    def call(self, obs: tf.Tensor, heads: bool = False) -> tf.Tensor:
+        """The action at the mean or mode, or with `heads` the parameters of the policy."""
+        params = self.torso(obs)[..., : self.width]
+        if heads:
+            return params
+        if self.spec.num_actions:
+            return tf.cast(tf.argmax(params, axis=-1), tf.float32)[..., None]
+        mu = params[..., : self.spec.act_dim]
+        return self.spec.act_center + self.spec.act_limit * tf.clip_by_value(mu, -1, 1)
+
+    def value(self, obs: tf.Tensor) -> tf.Tensor:
+        """V(obs), `(...)`."""
+        return self.torso(obs)[..., -1] if self.shared else self.value_torso(obs)[..., 0]
+
+    def log_prob(self, obs: tf.Tensor, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Log density of u `(..., act_dim)` at obs, and the policy's entropy there: `(...)` each."""
+        params = self(obs, heads=True)
+        if self.spec.num_actions:
+            return distributions.categorical_log_prob(
+                tf.cast(u[..., 0], tf.int32), params
+            ), distributions.categorical_entropy(params)
+        mu, log_std = self._gaussian(params, None if self.per_state else self.log_std, tf.clip_by_value)
+        log_std = log_std + tf.zeros_like(mu)
+        return distributions.gaussian_log_prob(u, mu, log_std), distributions.gaussian_entropy(log_std)
+
+    def _gaussian(self, params: Any, log_std: Any, clip: Callable[..., Any]) -> tuple[Any, Any]:
+        if not self.per_state:
+            return params, log_std
+        half = self.spec.act_dim
+        return params[..., :half], clip(self.initial + params[..., half:], *LOG_STD)
+
+    def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
+        """u by the weights `get_weights()` gave, as a function of obs and a generator, None for the mode."""
+        values = {id(variable): value for variable, value in zip(self.weights, weights)}
+        if hasattr(self.torso, "to_numpy"):
+            heads = self.torso.to_numpy([values[id(variable)] for variable in self.torso.weights])
+        else:
+            heads = lambda obs: self.compiled(weights, obs).numpy()
+        log_std = None if self.per_state or self.spec.num_actions else values[id(self.log_std)]
+
+        def sample(obs: np.ndarray, rng: Optional[np.random.Generator] = None) -> np.ndarray:
+            params = heads(obs)[..., : self.width]
+            if self.spec.num_actions:
+                noise = 0 if rng is None else rng.gumbel(size=params.shape)
+                return np.argmax(params + noise, axis=-1).astype(np.float32)[..., None]
+            mu, spread = self._gaussian(params, log_std, np.clip)
+            return mu if rng is None else mu + np.exp(spread) * rng.standard_normal(mu.shape, np.float32)
+
+        return sample

@@ -1,0 +1,110 @@
+"""The on-policy loop: a rollout, many epochs of minibatches of it, the next rollout. It knows no algorithm.
+
+An algorithm has `act(obs)`, `policy(obs, rng)` and `bound(u)` to act, `evaluate(obs, obs2, act)` and
+`targets(ret)` for what a rollout is worth, and `update(batches, count) -> info`.
+"""
+
+import dataclasses
+import types
+from typing import Any
+
+import numpy as np
+
+from rl.config import UserError, flag
+from rl.training.episodes import Episodes
+from rl.training.rollout import Rollout
+from rl.training.session import Session, check_finite
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The on-policy loop's flags."""
+
+    rollout_steps: int = flag(2048, "steps of each env between two updates", low=1)
+    update_epochs: int = flag(10, "passes over a rollout in an update", low=1)
+    batch_size: int = flag(64, "steps in a minibatch, per task", low=1)
+
+
+class OnPolicy:
+    """One run of an on-policy algorithm on `env`, a VectorEnv, in the frame of a Session."""
+
+    flags = Config
+
+    def __init__(self, algo: Any, env: Any, config: Config, session: Session) -> None:
+        self.algo, self.env, self.config, self.session, spec = algo, env, config, session, env.spec
+        self.replay = types.SimpleNamespace(total=0, capacity=0)  # nothing is kept from one rollout to the next
+        self.act_rng, self.sample_rng = (np.random.default_rng(session.seed_for(k)) for k in (3, 4))
+        self.minibatches = config.rollout_steps * env.num_envs // (spec.num_tasks or 1) // config.batch_size
+        if not self.minibatches:
+            raise UserError(f"--batch_size {config.batch_size} is more than the steps of a task in a rollout")
+        self.rollout = Rollout(spec, config.rollout_steps, env.num_envs)
+        self.step, self.updates = 0, 0
+        self.begin(env.reset(session.seed_for(0)))
+
+    def begin(self, obs: np.ndarray) -> None:
+        """Starts afresh in every env, from `obs`."""
+        self.obs, self.episodes = obs, Episodes(len(obs))
+        self.session.normaliser.observe(obs)
+        self.rollout.cut()
+
+    def train(self, total_steps: int) -> None:
+        """Goes on to `total_steps` env steps, or until the session is told to stop."""
+        while self.step < total_steps:
+            self.collect()
+            if self.rollout.filled == self.config.rollout_steps:
+                self.update()
+            if self.step % self.session.config.steps_per_epoch == 0:
+                self.session.end_epoch(self)
+            elif self.session.stopping:
+                self.session.stop(self)
+            if self.session.stopping:
+                return
+
+    def collect(self) -> None:
+        """One step of every env, into the rollout."""
+        session, spec, count = self.session, self.env.spec, self.env.num_envs
+        with session.timer("act"):
+            seen = session.normaliser.obs(spec.by_task(self.obs))
+            act = self.algo.policy(seen, self.act_rng)
+            check_finite(self.step, action=act)
+            bounded = self.algo.bound(act).reshape(count, -1)
+        with session.timer("env"):
+            step = self.env.step(bounded)
+        end = step.terminated | step.truncated
+        session.normaliser.observe(step.obs, step.rew, end)
+        rew = session.normaliser.rew(step.rew.reshape(*spec.batch_dims, -1)).reshape(count)
+        seen2 = session.normaliser.obs(step.obs2)
+        row = {"obs": seen.reshape(count, -1), "act": act.reshape(count, -1), "obs2": seen2, "rew": rew}
+        self.rollout.store(**row, done=step.terminated, end=end)
+        self.obs, self.step = step.obs, self.step + count
+        self.episodes.step(step.rew, end, session.logger)
+
+    def update(self) -> None:
+        """All epochs and minibatches of the rollout, in one call."""
+        session, config, count = self.session, self.config, self.minibatches * self.config.update_epochs
+        total = session.total_steps // (config.rollout_steps * self.env.num_envs) * count
+        with session.timer("update"):
+            data, info = self.rollout.finish(self.algo)
+            batches = self.rollout.minibatches(data, config.update_epochs, config.batch_size, self.sample_rng)
+            batches["lr"] = session.schedule(self.updates, count, total)
+            info |= self.algo.update(batches, count)
+            self.algo.refresh()
+        check_finite(self.step, **info)
+        session.logger.store(**info, Updates=len(info["KL"]))
+        self.updates += count
+        if session.terminal:
+            session.terminal.advance(self.step)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next steps depend on, besides the algorithm and the envs."""
+        rngs = [rng.bit_generator.state for rng in (self.act_rng, self.sample_rng)]
+        state = {"step": self.step, "updates": self.updates, "obs": self.obs, "rngs": rngs}
+        return state | {"rollout": self.rollout.state(), "episodes": self.episodes.state()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes back to `state`."""
+        self.step, self.updates, self.obs = state["step"], state["updates"], state["obs"]
+        for rng, saved in zip((self.act_rng, self.sample_rng), state["rngs"]):
+            rng.bit_generator.state = saved
+        self.rollout.load_state(state["rollout"])
+        self.episodes.load_state(state["episodes"])

@@ -1,0 +1,99 @@
+"""Storage of a rollout, generalised advantage estimation, minibatches."""
+
+from typing import Any
+
+import numpy as np
+
+
+def gae(
+    rew: np.ndarray,
+    value: np.ndarray,
+    value2: np.ndarray,
+    done: np.ndarray,
+    end: np.ndarray,
+    gamma: float,
+    lam: float,
+) -> np.ndarray:
+    """Generalised advantage estimation, eq. 16 of https://arxiv.org/abs/1506.02438 (Schulman et al., 2015).
+
+    Every array is `(steps, ...)`.
+
+    `value2` is the value of what the step led to, even where the episode ended there: a truncated
+    episode bootstraps from its final observation. `done` is 1 for termination only, `end` for both.
+    """
+    delta = rew + gamma * (1 - done) * value2 - value
+    goes_on = gamma * lam * (1 - end)
+    advantage, last = np.zeros_like(delta), np.zeros_like(delta[0])
+    for t in reversed(range(len(delta))):
+        last = delta[t] + goes_on[t] * last
+        advantage[t] = last
+    return advantage
+
+
+class Rollout:
+    """The steps since the last update, float32 `(steps, num_envs, ...)`, the envs of a task side by side."""
+
+    def __init__(self, spec: Any, steps: int, num_envs: int) -> None:
+        widths = {"obs": (spec.obs_dim,), "obs2": (spec.obs_dim,), "act": (spec.act_dim,)}
+        fields = ("obs", "act", "rew", "obs2", "done", "end")
+        self.data = {k: np.zeros((steps, num_envs, *widths.get(k, ())), np.float32) for k in fields}
+        self.dims, self.steps, self.filled = spec.batch_dims, steps, 0
+
+    def store(self, **step: np.ndarray) -> None:
+        """Adds a step of every env."""
+        for key, value in step.items():
+            self.data[key][self.filled] = value
+        self.filled += 1
+
+    def cut(self) -> None:
+        """Ends every env's trajectory at its newest step, as a truncation does."""
+        self.data["end"][max(0, self.filled - 1)] = 1
+
+    def flat(self, array: np.ndarray) -> np.ndarray:
+        """`(steps, num_envs, ...)` to `(*batch_dims, steps of a task, ...)`."""
+        split = array.reshape(self.steps, *self.dims, -1, *array.shape[2:])
+        first = np.moveaxis(split, 0, len(self.dims))
+        return first.reshape(*self.dims, -1, *array.shape[2:])
+
+    def stacked(self, array: np.ndarray) -> np.ndarray:
+        """The inverse of `flat`, for one value per step."""
+        split = array.reshape(*self.dims, self.steps, -1)
+        return np.moveaxis(split, len(self.dims), 0).reshape(self.steps, -1)
+
+    def finish(self, algo: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """What minibatches are made of, fields `(*batch_dims, steps of a task, ...)`, and what to log."""
+        data = {key: self.flat(self.data[key]) for key in ("obs", "obs2", "act")}
+        data |= algo.evaluate(**data)
+        value, value2 = (self.stacked(data.pop(key)) for key in ("value", "value2"))
+        rew, done, end = (self.data[key] for key in ("rew", "done", "end"))
+        adv = gae(rew, value, value2, done, end, algo.config.gamma, algo.config.lam)
+        ret = self.flat(adv + value)
+        data |= {"adv": self.flat(adv), "ret": algo.targets(ret)}
+        del data["obs2"]
+        self.filled = 0
+        explained = 1 - data["adv"].var(-1) / (ret.var(-1) + 1e-8)
+        return data, {"VVals": value, "ExplainedVar": explained}
+
+    def minibatches(
+        self, data: dict[str, np.ndarray], epochs: int, size: int, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """Fields `(epochs * minibatches, *batch_dims, size, ...)`: each epoch an order of its own per task.
+
+        What is left over by `size` is dropped.
+        """
+        steps = data["adv"].shape[-1]
+        count = steps // size
+        order = rng.permuted(np.tile(np.arange(steps), (epochs, *self.dims, 1)), axis=-1)[..., : count * size]
+        order = np.moveaxis(order.reshape(epochs, *self.dims, count, size), -2, 1).reshape(-1, *self.dims, size)
+        index = (np.arange(self.dims[0])[:, None], order) if self.dims else (order,)
+        return {key: value[index].astype(np.float32) for key, value in data.items()}
+
+    def state(self) -> dict[str, Any]:
+        """All there is."""
+        return {"filled": self.filled, "data": {key: value[: self.filled] for key, value in self.data.items()}}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes back to `state`."""
+        self.filled = state["filled"]
+        for key, value in state["data"].items():
+            self.data[key][: self.filled] = value

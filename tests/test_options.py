@@ -1,0 +1,200 @@
+"""Options of every algorithm: n-step returns, prioritised replay, normalisation, optimisers."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rl.algos.optimizers import OPTIMIZERS, Config, Optimizer
+from rl.buffers import ReplayBuffer
+from rl.envs.normaliser import Config as NormConfig
+from rl.envs.normaliser import Moments, Normaliser
+from rl.prioritised import PrioritisedReplay, SumTree
+from tests.test_algos import make_spec
+from tests.test_buffers import transition
+
+
+def brute_force(env, start, n_step, gamma, rews, ends):
+    """The n-step return of an env's step by a plain loop: last step, sum, discount."""
+    total, discount, t = rews[start, env], gamma, start
+    while t - start + 1 < n_step and not ends[t, env] and t + 1 < len(rews):
+        t += 1
+        total, discount = total + discount * rews[t, env], discount * gamma
+    return t, total, discount
+
+
+@pytest.mark.parametrize("num_envs", [1, 3])
+@pytest.mark.parametrize("n_step", [1, 2, 5])
+@pytest.mark.parametrize("num_tasks", [None, 2])
+def test_n_step_returns_against_brute_force(num_envs, n_step, num_tasks):
+    """Random ends, a ring that has wrapped around: every start that is stored, in every env."""
+    rng, tasks, steps = np.random.default_rng(0), num_tasks or 1, 50
+    capacity = 20 * num_envs + 1
+    dims = () if num_tasks is None else (num_tasks,)
+    buffer = ReplayBuffer(1, 1, capacity, dims, num_envs, 0.9, n_step)
+    rews, dones = rng.normal(size=(steps, tasks * num_envs)), rng.random((steps, tasks * num_envs)) < 0.1
+    ends = dones | (rng.random(dones.shape) < 0.1)
+    for t in range(steps):
+        n = np.full((tasks * num_envs, 1), t, np.float32)
+        buffer.store(obs=n, act=n, rew=rews[t], obs2=n + 1, done=dones[t], end=ends[t])
+    for batch in [buffer.sample(1, 2000, rng)]:
+        rows = batch["row"].reshape(tasks, -1)
+        for task in range(tasks):
+            field = lambda key, task=task: batch[key].reshape(tasks, 2000, -1)[task, :, 0]
+            for i in range(0, 2000, 7):
+                newest = buffer.total - 1
+                number = rows[task, i] + (newest - rows[task, i]) // capacity * capacity
+                t, env = divmod(number, num_envs)
+                last, total, discount = brute_force(task * num_envs + env, t, n_step, 0.9, rews, ends)
+                assert field("obs")[i] == t and field("obs2")[i] == last + 1
+                assert field("done")[i] == dones[last, task * num_envs + env]
+                np.testing.assert_allclose(
+                    [field("rew")[i], field("gamma")[i]], [total, discount], rtol=1e-4, atol=1e-5
+                )
+
+
+def test_cut_ends_every_envs_trajectory():
+    buffer = ReplayBuffer(2, 1, 100, (), 2, 0.9, 3)
+    for i in range(4):
+        buffer.store(**transition(2 * i, 2) | {"done": np.zeros(2)})
+        if i == 1:
+            buffer.cut()
+    assert buffer.data["end"][0, :8].tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
+
+
+def test_sum_tree_draws_in_proportion():
+    tree = SumTree(5)
+    tree.set(np.arange(5), np.array([1.0, 0, 2, 3, 4]))
+    mass = (np.arange(1000) + 0.5) / 100
+    counts = np.bincount(tree.find(mass), minlength=5)
+    assert counts.tolist() == [100, 0, 200, 300, 400] and tree.tree[1] == 10
+    tree.set(np.array([3, 3]), np.array([9.0, 0.0]))  # the last value counts
+    assert tree.tree[1] == 7 and tree.leaves[3] == 0
+
+
+def prioritised(num_tasks=None, count=8, **options):
+    dims = () if num_tasks is None else (num_tasks,)
+    buffer = PrioritisedReplay(2, 1, 16, dims, **options)
+    for i in range(count):
+        buffer.store(**transition(i * (num_tasks or 1), num_tasks or 1))
+    return buffer
+
+
+@pytest.mark.parametrize("num_tasks", [None, 2])
+def test_priorities_follow_the_errors(num_tasks):
+    buffer, rng = prioritised(num_tasks, alpha=0.5, beta0=1.0), np.random.default_rng(0)
+    buffer.sample(1, 4, rng)
+    dims = () if num_tasks is None else (num_tasks,)
+    rows = np.broadcast_to(np.arange(8), (1, *dims, 8))
+    errors = np.broadcast_to(np.arange(8.0) ** 2, (1, *dims, 8))
+    buffer.learn(rows, errors)
+    batch = buffer.sample(100, 280, rng)
+    row = batch["row"][:, 0] if num_tasks else batch["row"]
+    shares = np.bincount(row.reshape(-1), minlength=8) / row.size
+    np.testing.assert_allclose(shares, np.arange(8) / 28, atol=2e-3)  # sqrt of the errors
+    # beta 1 undoes the bias: a weighted mean over draws is the mean over what is stored (but row 0, never drawn)
+    weight = batch["weight"][:, 0] if num_tasks else batch["weight"]
+    assert weight.max() == 1
+    np.testing.assert_allclose((weight * row).sum() / weight.sum(), np.arange(1, 8).mean(), rtol=0.03)
+
+
+def test_new_transitions_have_the_largest_priority():
+    buffer, rng = prioritised(alpha=1.0), np.random.default_rng(0)
+    buffer.sample(1, 4, rng)
+    buffer.learn(np.arange(8)[None], np.full((1, 8), 5.0))
+    buffer.learn(np.arange(8)[None], np.full((1, 8), 0.1))
+    buffer.store(**transition(8, 1))
+    rows = buffer.sample(100, 64, rng)["row"]
+    np.testing.assert_allclose((rows == 8).mean(), 5 / 5.8, atol=0.01)
+
+
+def test_alpha_zero_is_uniform():
+    buffer, rng = prioritised(alpha=0.0), np.random.default_rng(0)
+    buffer.sample(1, 4, rng)
+    buffer.learn(np.arange(8)[None], np.arange(8.0)[None])
+    batch = buffer.sample(100, 80, rng)
+    np.testing.assert_allclose(np.bincount(batch["row"].reshape(-1)) / 8000, 1 / 8, atol=1e-3)
+    np.testing.assert_allclose(batch["weight"], 1)
+
+
+def test_priorities_survive_a_checkpoint():
+    buffer, rng = prioritised(count=20), np.random.default_rng(0)
+    buffer.sample(1, 4, rng)
+    buffer.learn(np.arange(16)[None], rng.random((1, 16)))
+    copy = PrioritisedReplay(2, 1, 16)
+    copy.put_rows(4, buffer.rows(4, 20))
+    copy.total = 20
+    copy.load_state(buffer.state())
+    draws = [each.sample(3, 8, np.random.default_rng(1)) for each in (buffer, copy)]
+    for key in draws[0]:
+        np.testing.assert_array_equal(draws[0][key], draws[1][key])
+
+
+def test_moments_in_pieces_are_those_of_all():
+    rng, moments = np.random.default_rng(0), Moments((3,))
+    data = rng.normal(5, [1, 2, 3], (1000, 3))
+    for part in np.split(data, [1, 10, 500]):
+        moments.update(part)
+    np.testing.assert_allclose(moments.mean, data.mean(0), rtol=1e-4)
+    np.testing.assert_allclose(moments.std, data.std(0), rtol=1e-4)
+
+
+def test_normaliser_round_trip_and_flags():
+    rng, spec = np.random.default_rng(0), make_spec()
+    norm, off = Normaliser(spec, NormConfig(True, True), 4, 0.9), Normaliser(spec)
+    data = rng.normal(3, 2, (500, 4, 3)).astype("f")
+    for obs in data:
+        for each in (norm, off):
+            each.observe(obs, rng.normal(size=4), rng.random(4) < 0.1)
+    seen = norm.obs(data)
+    assert np.abs(seen.mean((0, 1))).max() < 0.01 and np.abs(seen.std((0, 1)) - 1).max() < 0.01
+    assert norm.obs(data + 1e6).max() == 10 and norm.obs(data).dtype == np.float32
+    np.testing.assert_array_equal(off.obs(data), data)
+    np.testing.assert_array_equal(off.rew(data[..., 0]), data[..., 0])
+    copy = Normaliser(spec, NormConfig(True, True), 4, 0.9)
+    copy.load_state(norm.state())
+    for each in (norm, copy):
+        each.observe(data[0], data[0, :, 0], np.zeros(4, bool))
+    np.testing.assert_array_equal(norm.obs(data), copy.obs(data))
+    np.testing.assert_array_equal(norm.rew(data[..., 0]), copy.rew(data[..., 0]))
+
+
+def test_rewards_are_scaled_by_the_std_of_the_return_per_task():
+    """Task 1 pays ten times task 0; after scaling they are alike. An independent sum of the returns agrees."""
+    rng, norm = np.random.default_rng(0), Normaliser(make_spec(2), NormConfig(False, True), 4, 0.5)
+    scale, rets, ret = np.array([1, 1, 10, 10]), [], np.zeros(4)
+    for _ in range(2000):
+        rew, end = scale * rng.normal(size=4), rng.random(4) < 0.1
+        norm.observe(np.zeros((4, 3), "f"), rew, end)
+        ret = 0.5 * ret + rew
+        rets.append(ret)
+        ret = np.where(end, 0, ret)
+    wanted = np.array(rets).reshape(-1, 2, 2).std((0, 2))
+    np.testing.assert_allclose(norm.rew(np.ones((2, 1), "f"))[:, 0], 1 / wanted, rtol=1e-3)
+    assert 9 < wanted[1] / wanted[0] < 11
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimisers_descend_and_follow_the_rate(name):
+    x = tf.Variable([4.0, -3.0])
+    opt = Optimizer(0.05, [x], Config(optimizer=name))
+    loss = lambda batch: (tf.reduce_sum(x**2), {"Loss": tf.reduce_sum(x**2)})
+    losses = [float(opt.minimise(loss, {"lr": 1.0})["Loss"]) for _ in range(100)]
+    assert losses[0] == 25 and losses[-1] < 5
+    before = x.numpy()
+    opt.minimise(loss, {"lr": 0.0})
+    np.testing.assert_array_equal(x.numpy(), before)
+
+
+def test_gradients_are_clipped_to_the_norm():
+    x = tf.Variable([4.0, -3.0])
+    opt = Optimizer(1.0, [x], Config(optimizer="sgd", max_grad_norm=0.5))
+    opt.minimise(lambda batch: (tf.reduce_sum(x**2), {}), {"lr": 1.0})
+    np.testing.assert_allclose(x, [4 - 0.4, -3 + 0.3], rtol=1e-6)  # the gradient (8, -6) scaled to length 0.5
+
+
+def test_weight_decay_shrinks_without_a_gradient():
+    x = tf.Variable([4.0])
+    Optimizer(0.1, [x], Config(optimizer="adamw", weight_decay=0.5)).minimise(
+        lambda batch: (0 * tf.reduce_sum(x), {}), {"lr": 1.0}
+    )
+    np.testing.assert_allclose(x, [4 * (1 - 0.05)], rtol=1e-5)

@@ -17,7 +17,7 @@ from rl import training
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.envs import make
-from rl.experiments.build import make_loop
+from rl.experiments.build import make_loop, use_device
 from rl.training.checkpoint import Checkpoints
 from rl.training.files import load_tree, save_tree
 from tests.helpers import ROOT, column, command, options, rows, start, train
@@ -348,3 +348,31 @@ def test_runs_as_a_module_and_from_anywhere(tmp_path):
     argv = [sys.executable, "-m", "rl", "--algo", "ddpg", "--help"]
     out = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout
     assert "--act_noise" in out and "discount, in [0, 1] (default: 0.99)" in " ".join(out.split())
+
+
+# Devices ----------------------------------------------------------------------
+
+
+def test_a_gpu_that_is_not_there(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    assert "sees no GPU" in refused(capsys, *command("--data_dir", tmp_path, "--device", "gpu"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "device, grown, hidden", [("gpu", ["gpu 0"], False), ("auto", ["gpu 0"], False), ("cpu", [], True)]
+)
+def test_devices(monkeypatch, device, grown, hidden):
+    """On a machine with a GPU: its memory is taken as needed, or it is left alone."""
+    calls = {"grown": [], "hidden": False}
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [f"{kind.lower()} 0"])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, on: calls["grown"].append(gpu))
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda gpus, kind: calls.update(hidden=gpus == []))
+    use_device(device)
+    assert calls == {"grown": grown, "hidden": hidden}
+
+
+@pytest.mark.parametrize("algo", sorted(ALGOS))
+def test_mixed_precision_and_cpu(tmp_path, algo):
+    run = train(tmp_path, "--precision", "bfloat16", "--device", "cpu", algo=algo)
+    assert np.isfinite(column(run, "LossPi")).any() and rows(run) != rows(train(tmp_path / "b", algo=algo))

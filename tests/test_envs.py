@@ -1,10 +1,17 @@
 """Envs: ids, spaces, episode ends, and state that can be rebuilt."""
 
+import importlib.util
+import sys
+import types
+
+import gymnasium as gym
 import numpy as np
 import pytest
 
 from rl import envs
+from rl.__main__ import main
 from rl.config import UserError
+from tests.helpers import column, rows, train
 
 TOYS = "tests.toy_envs:"
 
@@ -64,8 +71,69 @@ def test_discrete_actions_are_counted_from_the_spaces_start(backend):
     env.close()
 
 
-@pytest.mark.parametrize("backend", ["sync", "async"])
-def test_episode_ends(backend):
+class Pool:
+    """What EnvPool documents of its Gymnasium interface, on one of our envs: an id array resets those envs."""
+
+    action_space = gym.spaces.Box(-1, 1, (1,), np.float64)
+
+    def __init__(self, name, env_type, seed, num_envs, max_episode_steps):
+        assert env_type == "gymnasium"
+        self.envs = [gym.make(name, max_episode_steps=max_episode_steps) for _ in range(num_envs)]
+        self.seeds = [seed + i for i in range(num_envs)]
+
+    def reset(self, ids=None):
+        return np.stack([self.envs[i].reset(seed=self.seeds[i])[0] for i in (range(2) if ids is None else ids)]), {}
+
+    def step(self, act):
+        assert act.dtype == np.float64
+        obs, *rest, _ = zip(*(env.step(a.astype(np.float32)) for env, a in zip(self.envs, act)))
+        return np.stack(obs), *map(np.array, rest), {}
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(name="envpool")
+def fixture_envpool(monkeypatch):
+    pool = types.SimpleNamespace(make=Pool, list_all_envs=lambda: [TOYS + "Count-v0"])
+    monkeypatch.setitem(sys.modules, "envpool", pool)
+
+
+def test_envpool_has_not_every_env(envpool):
+    with pytest.raises(UserError, match="EnvPool has no env"):
+        envs.make(TOYS + "Matrix", backend="envpool")
+
+
+def test_without_envpool(monkeypatch):
+    monkeypatch.setitem(sys.modules, "envpool", None)
+    with pytest.raises(UserError, match="pip install"):
+        envs.make("Pendulum", backend="envpool")
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("envpool") is None,
+    reason="2026-11-21: EnvPool is 0.8 GB, so it is an extra and not in requirements.lock; runs where it is installed",
+)
+@pytest.mark.parametrize("algo", ["sac", "ppo"])
+def test_real_envpool(tmp_path, algo):
+    """Near Gymnasium's Pendulum, repeats itself, resumes exactly."""
+    args = ("--env_backend", "envpool", "--num_envs", "2", "--max_ep_len", "50")
+    runs = [train(tmp_path / name, *args, algo=algo) for name in "ab"]
+    assert rows(runs[0]) == rows(runs[1]) and column(runs[0], "EpLen")[-1] == 50
+    short = train(tmp_path / "c", *args, "--epochs", "2", algo=algo)
+    assert main(["resume", str(short), "--epochs", "3"]) == 0
+    assert rows(short) == rows(runs[0])
+    pool, single = envs.make("Pendulum", backend="envpool"), envs.make("Pendulum")
+    pool.reset(0)
+    single.reset(0)
+    act = np.ones((1, 1), np.float32)
+    for env in (pool, single):
+        last = [env.step(act) for _ in range(200)][-1]
+        assert last.truncated[0] and not last.terminated[0] and (last.obs != last.obs2).any()
+
+
+@pytest.mark.parametrize("backend", ["sync", "async", "envpool"])
+def test_episode_ends(backend, envpool):
     """Count observes its step number, so a wrong final observation shows."""
     env = envs.make(TOYS + "Count", 2, backend=backend)
     assert env.reset(0).tolist() == [[0], [0]]

@@ -187,6 +187,23 @@ def test_one_member_of_an_ensemble(lead):
         np.testing.assert_allclose(net(inputs(lead), member=m), net(inputs(lead))[m], rtol=1e-5, atol=1e-6)
 
 
+def test_bfloat16_rounds_the_inputs_of_products_only():
+    net = MLP([8, OUT], precision="bfloat16")
+    net.build((None, D))
+    near = lambda x: tf.cast(tf.cast(x, tf.bfloat16), tf.float32)  # 1 + 2^-8 is 1 there
+    exact = MLP([8, OUT])
+    exact.build((None, D))
+    exact.set_weights([near(w) for w in net.get_weights()])
+    x = near(inputs(()))
+    with tf.GradientTape() as tape:
+        out = net(x)
+    assert out.dtype == tf.float32 and {v.dtype for v in net.trainable_variables} == {"float32"}
+    assert all(grad.dtype == tf.float32 for grad in tape.gradient(out, net.trainable_variables))
+    np.testing.assert_allclose(out, exact(x), rtol=0.02, atol=0.02)
+    assert (out.numpy() != exact(x).numpy()).any()
+    np.testing.assert_array_equal(net.to_numpy(net.get_weights())(x.numpy()).dtype, np.float32)
+
+
 def test_orthogonal_layers_have_their_gains():
     net = MLP([8, 4], initializer="orthogonal", out_gain=[0.01, 0.01, 1.0, 1.0])
     net.build((None, 8))

@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 
 from rl.config import UserError
+from rl.envs.pool import EnvPool
 from rl.envs.registry import registered_name
 from rl.envs.replayable import Replayable
 from rl.envs.spec import spec_of
@@ -30,12 +31,15 @@ class Step(NamedTuple):
     info: dict[str, Any]
 
 
+def _time_limit(env_id: str, max_ep_len: int) -> int:
+    return max_ep_len or gym.spec(registered_name(env_id)).max_episode_steps or 1000
+
+
 def _make_one(env_id: str, index: int, render_mode: Optional[str], max_ep_len: int) -> gym.Env:
     if multiprocessing.parent_process() is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     try:
-        name = registered_name(env_id)
-        limit = max_ep_len or gym.spec(name).max_episode_steps or 1000
+        name, limit = registered_name(env_id), _time_limit(env_id, max_ep_len)
         env = gym.make(name, max_episode_steps=limit, render_mode=render_mode, disable_env_checker=True)
     except (ImportError, gym.error.Error) as error:
         raise UserError(f"cannot make env {env_id}: {' '.join(str(error).split())}") from None
@@ -60,6 +64,7 @@ class VectorEnv:
       num_envs: copies.
       backend: "sync" steps them here; "async" in a worker process each. Workers come from a fork
         server that never imports TensorFlow: a fork of a process with its threads can deadlock.
+        "envpool": in EnvPool's threads; their state can't be saved, so `keeps_state` is False.
       render_mode: as in `gymnasium.make`.
       max_ep_len: time limit in steps; 0: the env's own, or 1000 where it has none.
     """
@@ -80,9 +85,12 @@ class VectorEnv:
         self.first_action = getattr(probe.action_space, "start", 0)  # a Discrete space may not begin at 0
         self.fps = probe.metadata.get("render_fps", 30)
         probe.close()
+        self.max_ep_len, self.keeps_state = _time_limit(env_id, max_ep_len), backend != "envpool"
         self.env = self._build()
 
-    def _build(self) -> gym.vector.VectorEnv:
+    def _build(self) -> Any:
+        if self.backend == "envpool":
+            return EnvPool(self.spec.env_id, self.num_envs, self.max_ep_len)
         makers = [functools.partial(self._make, index=i) for i in range(self.num_envs)]
         options: Any = {"copy": False, "autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}
         if self.backend == "sync":

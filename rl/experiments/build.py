@@ -27,6 +27,7 @@ class Config:
     data_dir: str = flag("data", "folder of all experiments")
     overwrite: bool = flag(False, "replace an existing run")
     tensorboard: bool = flag(True, "write TensorBoard event files")
+    device: str = flag("auto", "where updates run; auto: on a GPU if there is one", choices=("auto", "cpu", "gpu"))
 
 
 def sections(algo: str) -> dict[str, Any]:
@@ -59,15 +60,34 @@ def load_config(directory: Path) -> dict[str, Any]:
         raise UserError(f"{directory} is not a run directory: config.json: {error}") from None
 
 
+def use_device(name: str) -> None:
+    """Chooses where TensorFlow runs; call it before any other of its functions.
+
+    Raises:
+      UserError: `name` is "gpu" and TensorFlow sees none.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if name == "gpu" and not gpus:
+        raise UserError("--device gpu: TensorFlow sees no GPU here; is the driver there, and tensorflow[and-cuda]?")
+    if name == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+        return
+    for gpu in gpus:  # several runs can share a GPU: no run takes all its memory at once
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
 def make_loop(values: dict[str, Any], directory: Path) -> Any:
     """The loop of a run, with all its parts, from the values of all flags."""
     for part in sections(values["algo"]).values():
         build(part, values)
+    use_device(values["device"])
     frame = build(training.Config, values)
     if frame.steps_per_epoch % frame.num_envs:
         nearest = -(-frame.steps_per_epoch // frame.num_envs) * frame.num_envs
         raise UserError(f"--steps_per_epoch must be a multiple of --num_envs ({frame.num_envs}), such as {nearest}")
     env = envs.make(values["env"], frame.num_envs, backend=frame.env_backend, max_ep_len=frame.max_ep_len)
+    if not env.keeps_state:
+        frame = dataclasses.replace(frame, reset_at_checkpoint=True)
     tests = min(frame.num_test_episodes, 10)
     test_env = envs.make(values["env"], tests, max_ep_len=frame.max_ep_len) if tests else None
     algo = make_algo(values, env.spec)

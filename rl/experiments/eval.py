@@ -13,7 +13,7 @@ from rl import envs
 from rl.config import Parser, UserError, build
 from rl.envs.normaliser import CLIP, Normaliser
 from rl.envs.normaliser import Config as NormaliserConfig
-from rl.experiments.build import load_config, make_algo
+from rl.experiments.build import load_config, make_algo, use_device
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
 from rl.training.files import TORN, load_tree
@@ -37,6 +37,7 @@ def main(argv: Sequence[str]) -> int:
     values = load_config(args.directory)
     options = {"max_ep_len": values["max_ep_len"]}
     env = envs.make(values["env"], min(args.episodes, 10), **options)
+    use_device("cpu")
     algo, normaliser, step = load_policy(args.directory, args.checkpoint, env.spec, values)
     acting = lambda: policy(algo, env.spec, normaliser, np.random.default_rng(args.seed) if args.noise else None)
     returns, lengths = evaluate(acting(), env, args.episodes, args.seed)

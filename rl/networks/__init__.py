@@ -24,9 +24,15 @@ class Config:
     hidden_sizes: tuple[int, ...] = flag((256, 256), "units of each hidden layer", low=1)
     activation: str = flag("relu", "after each hidden layer", choices=tuple(ACTIVATIONS))
     initializer: str = flag("glorot_uniform", "of the kernels", choices=tuple(INITIALIZERS))
+    precision: str = flag(
+        "float32",
+        "of the inputs of matrix products in updates; all else stays float32",
+        choices=("float32", "bfloat16"),
+    )
 
 
 def torso_maker(config: Config) -> Callable[..., Any]:
     """A function `make_torso(out_dim, members=None, out_gain=1.0)` for the algorithm's constructor."""
-    make = functools.partial(NETWORKS[config.network], activation=config.activation, initializer=config.initializer)
+    options = {name: getattr(config, name) for name in ("activation", "initializer", "precision")}
+    make = functools.partial(NETWORKS[config.network], **options)
     return lambda out_dim, **options: make((*config.hidden_sizes, out_dim), **options)

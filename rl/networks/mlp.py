@@ -25,6 +25,7 @@ class MLP(tf.keras.Model):
       activation: a name in ACTIVATIONS.
       initializer: of the kernels, a name in INITIALIZERS; biases start at zero.
       out_gain: factor on the initial kernel of the last layer: a number, or `(sizes[-1],)`.
+      precision: "float32", or "bfloat16" for matrix products whose inputs are rounded to it; all else is float32.
       members: None, or the size of an ensemble of independent networks on a new leading axis.
 
     Input shape: `(..., in)`, where `...` is `(batch,)` or `(num_tasks, batch)`.
@@ -38,8 +39,10 @@ class MLP(tf.keras.Model):
         initializer: str = "glorot_uniform",
         members: Optional[int] = None,
         out_gain: Any = 1.0,
+        precision: str = "float32",
     ) -> None:
         super().__init__()
+        self.precision = precision
         self.sizes, self.members, self.initializer = tuple(sizes), members, initializer
         self.gains = [INITIALIZERS[initializer]] * (len(sizes) - 1) + [np.array(out_gain, np.float32)]
         self.activation, self.numpy_activation = ACTIVATIONS[activation]
@@ -73,12 +76,17 @@ class MLP(tf.keras.Model):
         batch = tf.shape(x)[:-1]
         x = tf.reshape(x, (-1, x.shape[-1]))
         for kernel, bias in layers[:-1]:
-            x = self.activation(tf.matmul(x, kernel) + bias)
-        x = tf.matmul(x, layers[-1][0]) + layers[-1][1]
+            x = self.activation(self._matmul(x, kernel) + bias)
+        x = self._matmul(x, layers[-1][0]) + layers[-1][1]
         return tf.reshape(x, tf.concat([x.shape[:-2], batch, x.shape[-1:]], axis=0))
 
+    def _matmul(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        if self.precision == "float32":
+            return tf.matmul(x, kernel)
+        return tf.cast(tf.matmul(tf.cast(x, self.precision), tf.cast(kernel, self.precision)), tf.float32)
+
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-        """The same function of `get_weights()` in NumPy: a small batch takes microseconds, not a graph call."""
+        """The same function of `get_weights()` in NumPy, in float32: a small batch takes microseconds, not a graph call."""
         layers = list(zip(weights[: len(self.sizes)], weights[len(self.sizes) :]))
 
         def forward(x: np.ndarray) -> np.ndarray:

@@ -117,7 +117,7 @@ def test_without_envpool(monkeypatch):
 @pytest.mark.parametrize("algo", ["sac", "ppo"])
 def test_real_envpool(tmp_path, algo):
     """Near Gymnasium's Pendulum, repeats itself, resumes exactly."""
-    args = ("--env_backend", "envpool", "--num_envs", "2", "--max_ep_len", "50")
+    args = ("--env_backend", "envpool", "--num_envs", "2", "--max_ep_len", "50", "--lr_schedule", "constant")
     runs = [train(tmp_path / name, *args, algo=algo) for name in "ab"]
     assert rows(runs[0]) == rows(runs[1]) and column(runs[0], "EpLen")[-1] == 50
     short = train(tmp_path / "c", *args, "--epochs", "2", algo=algo)

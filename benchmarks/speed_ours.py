@@ -16,8 +16,8 @@ import tensorflow as tf  # noqa: E402
 
 from rl.experiments.build import make_loop, parse  # noqa: E402
 
-EPOCH = 2000
-WARM_UP = 4000  # env steps before the clock starts: compilation and the first bursts
+EPOCH = 2048
+WARM_UP = 4096  # env steps before the clock starts: compilation and the first bursts
 
 
 def matmul_rate(size: int = 2048) -> float:
@@ -33,29 +33,35 @@ def matmul_rate(size: int = 2048) -> float:
     return 2 * size**3 / min(times)
 
 
-def operations(loop, passes: tuple[int, int]) -> int:
+def operations(loop, passes: tuple[float, float]) -> float:
     """Float32 operations of the matrix products of one update."""
-    spec, hidden, batch = loop.env.spec, loop.algo.actor.torso.sizes[:-1], loop.config.batch_size
-    sizes = [(spec.obs_dim, *hidden, spec.act_dim), (spec.obs_dim + spec.act_dim, *hidden, 1)]
+    spec, torso, batch = loop.env.spec, loop.algo.actor.torso.sizes, loop.config.batch_size
+    sizes = [(spec.obs_dim, *torso), (spec.obs_dim + spec.act_dim, *torso[:-1], 1)]
     per_pass = [sum(i * o for i, o in zip(s[:-1], s[1:])) for s in sizes]
     return 2 * batch * sum(n * macs for n, macs in zip(passes, per_pass))
 
 
 def update_rate(loop) -> float:
     """Updates per second in a burst with nothing beside it: the median of some."""
-    _, batches = loop.feed.draw(loop.burst, 0, 1)
+    if loop.algo.loop == "off_policy":
+        _, batches = loop.feed.draw(loop.burst, 0, 1)
+    else:
+        data, _ = loop.rollout.finish(loop.algo)
+        batches = loop.rollout.minibatches(data, loop.config.update_epochs, loop.config.batch_size, loop.sample_rng)
+        batches["lr"] = np.ones(len(batches["obs"]), np.float32)
+    count = len(batches["lr"])
     times = []
     for _ in range(40):
         begin = time.perf_counter()
-        loop.algo.update(batches, loop.burst)
+        loop.algo.update(batches, count)
         times.append(time.perf_counter() - begin)
-    return loop.burst / float(np.median(times))
+    return count / float(np.median(times))
 
 
 def main() -> None:
     job, steps = json.loads(sys.argv[1]), int(sys.argv[2])
     total = ["--epochs", str((WARM_UP + steps) // EPOCH), "--steps_per_epoch", str(EPOCH), "--num_test_episodes", "0"]
-    values = parse(["--algo", job["algo"], "--env", "HalfCheetah-v5", *total, *job["ours"]]) | {"seed": 0}
+    values = parse(["--algo", job["algo"], "--env", "HalfCheetah-v5", *total, *job["ours"].split()]) | {"seed": 0}
     with tempfile.TemporaryDirectory() as directory:
         loop = make_loop(values | {"save_freq": 10**6}, Path(directory))
         loop.train(WARM_UP)
@@ -66,7 +72,8 @@ def main() -> None:
         rates = [(matmul_rate(), update_rate(loop)) for _ in range(3)]
     matmul, updates = (float(np.median(values)) for values in zip(*rates))
     result = {"steps_per_second": steps / seconds, "updates_per_second": updates, "peak_mb": memory}
-    result |= {"matmul_gflops": matmul / 1e9, "matmul_share": updates * operations(loop, job["passes"]) / matmul}
+    if "passes" in job:
+        result |= {"matmul_gflops": matmul / 1e9, "matmul_share": updates * operations(loop, job["passes"]) / matmul}
     print(json.dumps(result))
 
 

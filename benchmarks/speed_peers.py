@@ -6,12 +6,12 @@ import resource
 import sys
 import time
 
-import gymnasium as gym
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.noise import NormalActionNoise
 
-WARM_UP = 4000  # env steps before the clock starts: compilation and the first bursts
+WARM_UP = 4096  # env steps before the clock starts: compilation and the first bursts
 
 
 class Clock(BaseCallback):
@@ -33,7 +33,7 @@ class Clock(BaseCallback):
         self.model.train = timed
 
     def _on_step(self) -> bool:
-        if self.num_timesteps == WARM_UP:
+        if not self.begin and self.num_timesteps > WARM_UP:
             self.begin = time.perf_counter()
         return True
 
@@ -41,15 +41,18 @@ class Clock(BaseCallback):
 def main() -> None:
     package, job, steps = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
     module = importlib.import_module({"sb3": "stable_baselines3", "sbx": "sbx"}[package])
-    env = gym.make("HalfCheetah-v5")
-    options = dict(job["peers"], seed=0, buffer_size=1_000_000)
+    env = make_vec_env("HalfCheetah-v5", job.get("num_envs", 1))
+    options = dict(job["peers"], seed=0)
+    if job["algo"] != "ppo":
+        options["buffer_size"] = 1_000_000
     if job.get("noise"):
         size = env.action_space.shape[0]
         options["action_noise"] = NormalActionNoise(np.zeros(size), job["noise"] * np.ones(size))
     model, clock = getattr(module, job["algo"].upper())("MlpPolicy", env, **options), Clock()
     model.learn(WARM_UP + steps, callback=clock)
-    result = {"steps_per_second": steps / (time.perf_counter() - clock.begin)}
-    result |= {"updates_per_second": steps / clock.updating}
+    timed = model.num_timesteps - WARM_UP
+    result = {"steps_per_second": timed / (time.perf_counter() - clock.begin)}
+    result |= {"updates_per_second": timed * job["updates_per_step"] / clock.updating}
     print(json.dumps(result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
 

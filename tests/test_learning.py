@@ -1,4 +1,4 @@
-"""Does it learn: minutes each, run by `make test-slow`."""
+"""Does it learn: minutes each, run by `make test-slow`. Flags not given are the defaults."""
 
 import json
 
@@ -6,13 +6,30 @@ import pytest
 
 from rl.__main__ import main
 
+PENDULUM = "--epochs 15 --steps_per_epoch 2000 --start_steps 1000"
+LEARNS = [
+    ("ddpg", "Pendulum", PENDULUM, (0, 1, 2), -200),
+    ("td3", "Pendulum", PENDULUM, (0, 1, 2), -200),
+    ("sac", "Pendulum", PENDULUM, (0, 1, 2), -200),
+    ("ppo", "Pendulum", "--epochs 75", (0, 1, 2), -200),
+    ("ppo", "CartPole", "--epochs 25", (0, 1, 2), 475),
+    ("sac", "LunarLanderContinuous", "--epochs 75", (0,), 200),
+]
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_ddpg_solves_pendulum_within_30k_steps(tmp_path, seed, capsys):
-    """Over 100 episodes: a return's std is about 85, so the ten of a row are good to 27 only."""
-    flags = ["--algo", "ddpg", "--env", "Pendulum", "-s", str(seed), "--data_dir", str(tmp_path), "--exp_name", "x"]
-    assert main([*flags, "--epochs", "15", "--steps_per_epoch", "2000", "--start_steps", "1000"]) == 0
+@pytest.mark.parametrize(
+    "algo, env, flags, seed, wanted",
+    [
+        pytest.param(algo, env, flags, seed, wanted, id=f"{algo}-{env}-{seed}")
+        for algo, env, flags, seeds, wanted in LEARNS
+        for seed in seeds
+    ],
+)
+def test_learns(tmp_path, capsys, algo, env, flags, seed, wanted):
+    """Over 100 episodes: a Pendulum return's std is about 85, so the ten of a row are good to 27 only."""
+    run = ["--algo", algo, "--env", env, "-s", str(seed), "--data_dir", str(tmp_path), "--exp_name", "x"]
+    assert main([*run, *flags.split()]) == 0
     capsys.readouterr()
     assert main(["eval", str(tmp_path / "x" / f"x_s{seed}"), "--episodes", "100"]) == 0
-    assert json.loads(capsys.readouterr().out)["return_mean"] > -200
+    assert json.loads(capsys.readouterr().out)["return_mean"] > wanted

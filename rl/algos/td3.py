@@ -106,13 +106,15 @@ class TD3(Algorithm):
         """One step on the critics; every `policy_delay`th time one on the actor and the targets too."""
         info = self.q_opt.minimise(self.q_loss, batch)
 
-        def delayed() -> Info:
+        def delayed(turn: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             info = self.pi_opt.minimise(self.pi_loss, batch)
             polyak_average(self.targets, self.config.polyak)
-            return info
+            return turn + 1, info["LossPi"]
 
-        skipped = lambda: {"LossPi": tf.zeros(self.spec.batch_dims)}
-        return info | tf.cond(self._delay_is_over(batch["number"]), delayed, skipped)
+        # A loop of one turn or none, because XLA copies what tf.cond changes and not what a loop does.
+        turns, none = tf.cast(self._delay_is_over(batch["number"]), tf.int32), tf.zeros(self.spec.batch_dims)
+        _, loss = tf.while_loop(lambda turn, _: turn < turns, delayed, (tf.constant(0), none))
+        return info | {"LossPi": loss}
 
     def _delay_is_over(self, number: Any) -> Any:
         return (number + 1) % self.config.policy_delay == 0

@@ -62,12 +62,12 @@ def test_spec_of_a_matrix_action():
 
 
 @pytest.mark.parametrize("backend", ["sync", "async"])
-def test_discrete_actions_are_counted_from_the_spaces_start(backend):
+def test_discrete_actions_are_the_envs_own(backend):
     """The space is {5, 6, 7}; the reward is the action."""
     env = envs.make(TOYS + "Discrete", 3, backend=backend)
     assert (env.spec.num_actions, env.spec.act_dim, env.spec.act_shape) == (3, 1, ())
     env.reset(0)
-    assert env.step(np.array([[0], [1], [2]], np.float32)).rew.tolist() == [5, 6, 7]
+    assert env.step(np.array([[5], [6], [7]], np.float32)).rew.tolist() == [5, 6, 7]
     env.close()
 
 

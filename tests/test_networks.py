@@ -242,7 +242,7 @@ def test_policy_value(lead, num_actions, options):
     sample = net.to_numpy(net.get_weights())
     mode, u = sample(obs), sample(obs, np.random.default_rng(0))
     assert net.value(obs).shape == (*lead, B) and u.shape == (*lead, B, spec.act_dim) and u.dtype == np.float32
-    bounded = mode if num_actions else spec.act_center + spec.act_limit * np.clip(mode, -1, 1)
+    bounded = mode + 2 if num_actions else spec.act_center + spec.act_limit * np.clip(mode, -1, 1)
     np.testing.assert_allclose(bounded, net(obs), rtol=1e-4, atol=1e-5)
     many = np.broadcast_to(obs[..., :1, :], (*lead, 20000, D)).astype("f")
     draws = sample(many, np.random.default_rng(0))
@@ -252,5 +252,5 @@ def test_policy_value(lead, num_actions, options):
 
 
 def make_discrete(tasks, num_actions):
-    low, high = np.zeros(1, np.float32), np.array([num_actions - 1], np.float32)
+    low, high = np.array([2], np.float32), np.array([num_actions + 1], np.float32)
     return EnvSpec("test", D, 1, (), low, high, num_actions, tasks)

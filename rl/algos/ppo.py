@@ -71,7 +71,7 @@ class PPO(Algorithm):
     def bound(self, u: np.ndarray) -> np.ndarray:
         """The env's actions for u."""
         if self.spec.num_actions:
-            return u
+            return u + self.spec.act_low
         return self.spec.act_center + self.spec.act_limit * np.clip(u, -1, 1)
 
     def act(self, obs: np.ndarray) -> np.ndarray:

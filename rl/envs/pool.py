@@ -39,7 +39,7 @@ class EnvPool:
         """Steps every env with `act` `(num_envs, *act_shape)`; as SAME_STEP, with `final_obs` in info."""
         obs, rew, terminated, truncated, _ = self.env.step(act.astype(self.env.action_space.dtype))
         end = np.flatnonzero(terminated | truncated)
-        if not len(end):
+        if not end.size:
             return obs, rew, terminated, truncated, {}
         final, obs = obs, obs.copy()
         obs[end] = self.env.reset(end)[0]

@@ -82,7 +82,6 @@ class VectorEnv:
         # One env here first: a bad id, space or extra is one clear line instead of a worker's traceback.
         probe = self._make(index=0)
         self.spec = spec_of(env_id, probe)
-        self.first_action = getattr(probe.action_space, "start", 0)  # a Discrete space may not begin at 0
         self.fps = probe.metadata.get("render_fps", 30)
         probe.close()
         self.max_ep_len, self.keeps_state = _time_limit(env_id, max_ep_len), backend != "envpool"
@@ -106,7 +105,7 @@ class VectorEnv:
         """Steps every env with `act` `(num_envs, act_dim)`."""
         shaped = act.reshape(self.num_envs, *self.spec.act_shape)
         if self.spec.num_actions:
-            shaped = shaped.astype(np.int64) + self.first_action
+            shaped = shaped.astype(np.int64)
         obs, rew, terminated, truncated, info = self.env.step(shaped)
         obs = obs2 = self._flat(obs)
         if (terminated | truncated).any():

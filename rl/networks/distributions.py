@@ -1,7 +1,7 @@
 """Log-densities and entropies, summed over the last axis; x `(..., dim)` gives `(...)`.
 
-Written out because that is shorter than a library's import: they are three lines each, take noise
-that was drawn elsewhere from a saved generator, and compile into one fused kernel.
+Written out because that is shorter than a library's import: each is a few lines, takes noise
+that was drawn elsewhere from a saved generator, and compiles into one fused kernel.
 """
 
 import math

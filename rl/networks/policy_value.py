@@ -13,7 +13,7 @@ class PolicyValue(tf.keras.Model):
     """A policy and a value, by two torsos or by two heads on a shared one.
 
     For a Box, u is Gaussian and the env gets center + limit * clip(u, -1, 1); the density is that of u.
-    For a choice among some, u is the number of the choice.
+    For a choice among some, u is the number of the choice, from 0, and the env gets u + act_low.
 
     Args:
       make_torso: function of the output size, see `torso_maker`. spec: an EnvSpec.
@@ -49,7 +49,7 @@ class PolicyValue(tf.keras.Model):
         if heads:
             return params
         if self.spec.num_actions:
-            return tf.cast(tf.argmax(params, axis=-1), tf.float32)[..., None]
+            return tf.cast(tf.argmax(params, axis=-1), tf.float32)[..., None] + self.spec.act_low
         mu = params[..., : self.spec.act_dim]
         return self.spec.act_center + self.spec.act_limit * tf.clip_by_value(mu, -1, 1)
 

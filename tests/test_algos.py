@@ -1,5 +1,8 @@
 """What every algorithm must satisfy. A new one is covered by its line in rl.algos.ALGOS."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +13,7 @@ from rl.algos.optimizers import optimizer_maker
 from rl.envs.spec import EnvSpec
 from rl.networks import MLP
 
+DOCS = (Path(__file__).parents[1] / "docs" / "algorithms.md").read_text(encoding="utf-8")
 OFF_POLICY = sorted(name for name, algo in ALGOS.items() if algo.loop == "off_policy")
 PER_UPDATE = ("lr", "seed", "number")
 
@@ -183,3 +187,15 @@ def test_learning_rates_follow_the_batch(algorithm):
     for net, old in zip(nets, before):
         for got, want in zip(net.get_weights(), old):
             np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(ALGOS))
+def test_docs_have_every_difference_and_every_column(name):
+    """The numbered lines at the top of the file, word for word, and a row for each of its columns."""
+    section = DOCS.split(f"\n## {name.upper()}\n")[1].split("\n## ")[0]
+    numbered = [line for line in sys.modules[ALGOS[name].__module__].__doc__.splitlines() if line[:1].isdigit()]
+    assert len(numbered) >= 4 and [line for line in section.splitlines() if line[:1].isdigit()] == numbered
+    table = "".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
+    assert set(table.replace("(mean, std, min, max)", "").replace("`", "").replace(",", "").split()) == set(
+        ALGOS[name].columns
+    )

@@ -120,6 +120,15 @@ def test_extended_run_equals_a_long_one(tmp_path, extra):
     assert json.loads((short / "config.json").read_text())["epochs"] == 4
 
 
+def test_an_extended_run_follows_the_longer_schedule(tmp_path):
+    """The rate falls from 1e-3 to half of it: over 2 epochs first, then, in the middle of it, over 4."""
+    run = train(tmp_path, "--lr_schedule", "linear", "--lr_end", "0.5", "--epochs", "2", "--keep", "9")
+    rate = lambda step: float(load_tree(run / "checkpoints" / f"step_{step:09}.npz")["algo"]["variables"]["q_opt"][1])
+    assert rate(400) == pytest.approx(0.5e-3)
+    assert main(["resume", str(run), "--epochs", "4"]) == 0
+    assert rate(600) == pytest.approx(0.63e-3, rel=0.02) and rate(800) == pytest.approx(0.5e-3)
+
+
 def test_async_workers_give_the_same_run(tmp_path):
     args = ("--env", "Hopper", "--num_envs", "2", "--epochs", "2")
     here, workers = train(tmp_path / "a", *args), train(tmp_path / "b", *args, "--env_backend", "async")

@@ -8,8 +8,7 @@ Differs from the paper and the reference:
 3. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
 4. densities and the target entropy are those of actions scaled to [-1, 1], whatever the env's bounds;
 5. the log-density of a squashed action has no epsilon in it and is exact far out (see distributions.py);
-6. Keras' initialiser (Glorot) and Adam epsilon (1e-7);
-7. only a terminated step stops bootstrapping, never the time limit.
+6. Keras' initialiser (Glorot) and Adam epsilon (1e-7).
 """
 
 import dataclasses

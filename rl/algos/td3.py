@@ -3,12 +3,11 @@
 Fujimoto et al., 2018: https://arxiv.org/abs/1802.09477
 Reference implementation: https://github.com/sfujim/TD3
 Differs from the paper and the reference:
-1. learning rates are 1e-3 for both networks (Spinning Up's; the paper's too, the later reference has 3e-4);
+1. learning rates are 1e-3 and batches 100, as in the paper (the later reference: 3e-4 and 256);
 2. 10k uniform random steps and Gaussian exploration noise for every env, updates in bursts;
 3. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
 4. Keras' initialiser (Glorot) and Adam epsilon (1e-7) in place of PyTorch's;
-5. both noises follow each action's own bounds, which need not be symmetric;
-6. only a terminated step stops bootstrapping, never the time limit.
+5. both noises follow each action's own bounds, which need not be symmetric.
 With target_noise 0, policy_delay 1 and equal critics a step of TD3 is one of DDPG.
 """
 

@@ -13,6 +13,7 @@ from rl.envs.pool import EnvPool
 from rl.envs.registry import registered_name
 from rl.envs.replayable import Replayable
 from rl.envs.spec import spec_of
+from rl.envs.sync import SyncEnvs
 
 
 class Step(NamedTuple):
@@ -28,7 +29,6 @@ class Step(NamedTuple):
     terminated: np.ndarray
     truncated: np.ndarray
     obs: np.ndarray
-    info: dict[str, Any]
 
 
 def _time_limit(env_id: str, max_ep_len: int) -> int:
@@ -91,9 +91,9 @@ class VectorEnv:
         if self.backend == "envpool":
             return EnvPool(self.spec.env_id, self.num_envs, self.max_ep_len)
         makers = [functools.partial(self._make, index=i) for i in range(self.num_envs)]
-        options: Any = {"copy": False, "autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}
         if self.backend == "sync":
-            return gym.vector.SyncVectorEnv(makers, **options)
+            return SyncEnvs([make() for make in makers])
+        options: Any = {"copy": False, "autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}
         multiprocessing.get_context("forkserver").set_forkserver_preload(["rl.envs"])
         return gym.vector.AsyncVectorEnv(makers, context="forkserver", **options)
 
@@ -112,7 +112,7 @@ class VectorEnv:
             obs2 = obs.copy()
             for i in np.flatnonzero(terminated | truncated):
                 obs2[i] = np.reshape(info["final_obs"][i], -1)
-        return Step(obs2, rew, terminated, truncated & ~terminated, obs, info)
+        return Step(obs2, rew, terminated, truncated & ~terminated, obs)
 
     def state(self) -> list[dict[str, Any]]:
         """Per env, what rebuilds its current episode; see `Replayable`."""

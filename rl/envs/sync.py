@@ -1,0 +1,43 @@
+"""Envs stepped one after another in this process.
+
+Gymnasium's SyncVectorEnv does the same, and gathers spaces and infos on the way: 5 us of a HalfCheetah step's 37.
+"""
+
+from typing import Any, Optional, Sequence
+
+import gymnasium as gym
+import numpy as np
+
+
+class SyncEnvs:
+    """The part of Gymnasium's vector interface that we use, in autoreset mode SAME_STEP."""
+
+    def __init__(self, envs: Sequence[gym.Env]) -> None:
+        self.envs = envs
+
+    def reset(self, seed: Optional[int] = None) -> tuple[np.ndarray, dict[str, Any]]:
+        """Starts an episode in every env; env i is seeded with `seed + i`."""
+        seeds = [None if seed is None else seed + i for i in range(len(self.envs))]
+        return np.stack([env.reset(seed=s)[0] for env, s in zip(self.envs, seeds)]), {}
+
+    def step(self, act: np.ndarray) -> tuple[Any, ...]:
+        """Steps every env; where an episode ended `final_obs` in info has its last observation."""
+        obs, rew, terminated, truncated, _ = map(list, zip(*(env.step(a) for env, a in zip(self.envs, act))))
+        final = list(obs)
+        for i, env in enumerate(self.envs):
+            if terminated[i] or truncated[i]:
+                final[i] = np.array(obs[i])  # an env may reuse its array
+                obs[i] = env.reset()[0]
+        return np.stack(obs), np.array(rew, float), np.array(terminated), np.array(truncated), {"final_obs": final}
+
+    def call(self, name: str, *args: Any) -> list[Any]:
+        """What method `name` of each env returns."""
+        return [getattr(env, name)(*args) for env in self.envs]
+
+    def render(self) -> list[Any]:
+        """A picture of each env."""
+        return self.call("render")
+
+    def close(self) -> None:
+        """Ends the envs."""
+        self.call("close")

@@ -158,7 +158,7 @@ def learned_value(tmp_path, env, limit, store_truncated_as_done=False):
     loop = make(tmp_path, algo, env=env, limit=limit, epochs=4, steps_per_epoch=500, start_steps=10**6, batch_size=64)
     if store_truncated_as_done:
         store = loop.replay.store
-        loop.replay.store = lambda **t: store(**{**t, "done": loop.env.env.unwrapped._truncations | t["done"]})
+        loop.replay.store = lambda **t: store(**{**t, "done": t["end"]})
     training.run(loop)
     return read(tmp_path)[-1]["AverageQVals"]
 

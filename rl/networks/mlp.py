@@ -86,7 +86,7 @@ class MLP(tf.keras.Model):
         return tf.cast(tf.matmul(tf.cast(x, self.precision), tf.cast(kernel, self.precision)), tf.float32)
 
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-        """The same function of `get_weights()` in NumPy, float32: a small batch takes microseconds, not a graph call."""
+        """The function of `get_weights()` in NumPy, float32: a small batch takes microseconds, not a graph call."""
         layers = list(zip(weights[: len(self.sizes)], weights[len(self.sizes) :]))
 
         def forward(x: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ from typing import Any, Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from rl.networks.forward import compile_call, numpy_forward
+
 
 class DeterministicActor(tf.keras.Model):
     """Action = center + limit * tanh(torso(obs)), inside the env's bounds whatever the torso says.
@@ -19,7 +21,7 @@ class DeterministicActor(tf.keras.Model):
     def __init__(self, torso: tf.keras.Model, center: np.ndarray, limit: np.ndarray) -> None:
         super().__init__()
         self.torso, self.center, self.limit = torso, center, limit
-        self.compiled = tf.function(lambda weights, obs: self.stateless_call(weights, [], obs)[0])
+        self.compiled = compile_call(torso)
 
     def build(self, input_shape: Any) -> None:
         """`input_shape` is that of obs."""
@@ -30,13 +32,8 @@ class DeterministicActor(tf.keras.Model):
         return self.center + self.limit * tf.tanh(self.torso(obs))
 
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-        """The policy with the weights `get_weights()` gave, as a function of arrays that later updates don't change.
-
-        NumPy where the torso has a mirror, one compiled call where it has none.
-        """
-        if not hasattr(self.torso, "to_numpy"):
-            return lambda obs: self.compiled(weights, obs).numpy()
-        torso, center, limit = self.torso.to_numpy(weights), self.center, self.limit
+        """The policy with the weights `get_weights()` gave, as a function of arrays that later updates don't change."""
+        torso, center, limit = numpy_forward(self.torso, self.compiled, weights), self.center, self.limit
         return lambda obs: center + limit * np.tanh(torso(obs))
 
 

@@ -11,10 +11,14 @@ import tensorflow as tf
 LOG_2PI = math.log(2 * math.pi)
 
 
+def noise_log_prob(noise: tf.Tensor, log_std: tf.Tensor) -> tf.Tensor:
+    """Of mu + exp(log_std) * noise under that diagonal Gaussian."""
+    return -0.5 * tf.reduce_sum(noise**2 + 2 * log_std + LOG_2PI, axis=-1)
+
+
 def gaussian_log_prob(x: tf.Tensor, mu: tf.Tensor, log_std: tf.Tensor) -> tf.Tensor:
     """Of a diagonal Gaussian."""
-    z = (x - mu) * tf.exp(-log_std)
-    return -0.5 * tf.reduce_sum(z**2 + 2 * log_std + LOG_2PI, axis=-1)
+    return noise_log_prob((x - mu) * tf.exp(-log_std), log_std)
 
 
 def gaussian_entropy(log_std: tf.Tensor) -> tf.Tensor:
@@ -32,8 +36,7 @@ def squashed_log_prob(u: tf.Tensor, noise: tf.Tensor, log_std: tf.Tensor) -> tf.
 
     From the noise, because u - mu loses all its digits when the std is small.
     """
-    gaussian = -0.5 * tf.reduce_sum(noise**2 + 2 * log_std + LOG_2PI, axis=-1)
-    return gaussian - tanh_log_det(u)
+    return noise_log_prob(noise, log_std) - tanh_log_det(u)
 
 
 def categorical_log_prob(index: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

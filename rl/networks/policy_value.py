@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl.networks import distributions
+from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.squashed import LOG_STD
 
 
@@ -32,7 +33,7 @@ class PolicyValue(tf.keras.Model):
         gains = [0.01] * self.width + [1.0]  # policies start near uniform, values do not
         self.torso = make_torso(self.width + shared, out_gain=gains[: self.width + shared])
         self.value_torso: Any = None if shared else make_torso(1)
-        self.compiled = tf.function(lambda weights, obs: self.stateless_call(weights, [], obs, heads=True)[0])
+        self.compiled = compile_call(self.torso)
 
     def build(self, input_shape: Any) -> None:
         """`input_shape` is that of obs."""
@@ -43,11 +44,8 @@ class PolicyValue(tf.keras.Model):
             self.log_std = self.add_weight(shape=shape, initializer=start, name="log_std")
         self.built = True
 
-    def call(self, obs: tf.Tensor, heads: bool = False) -> tf.Tensor:
-        """The action at the mean or mode, or with `heads` the parameters of the policy."""
+    def call(self, obs: tf.Tensor) -> tf.Tensor:
         params = self.torso(obs)[..., : self.width]
-        if heads:
-            return params
         if self.spec.num_actions:
             return tf.cast(tf.argmax(params, axis=-1), tf.float32)[..., None] + self.spec.act_low
         mu = params[..., : self.spec.act_dim]
@@ -59,7 +57,7 @@ class PolicyValue(tf.keras.Model):
 
     def log_prob(self, obs: tf.Tensor, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Log density of u `(..., act_dim)` at obs, and the policy's entropy there: `(...)` each."""
-        params = self(obs, heads=True)
+        params = self.torso(obs)[..., : self.width]
         if self.spec.num_actions:
             return distributions.categorical_log_prob(
                 tf.cast(u[..., 0], tf.int32), params
@@ -77,10 +75,7 @@ class PolicyValue(tf.keras.Model):
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
         """u by the weights `get_weights()` gave, as a function of obs and a generator, None for the mode."""
         values = {id(variable): value for variable, value in zip(self.weights, weights)}
-        if hasattr(self.torso, "to_numpy"):
-            heads = self.torso.to_numpy([values[id(variable)] for variable in self.torso.weights])
-        else:
-            heads = lambda obs: self.compiled(weights, obs).numpy()
+        heads = numpy_forward(self.torso, self.compiled, [values[id(variable)] for variable in self.torso.weights])
         log_std = None if self.per_state or self.spec.num_actions else values[id(self.log_std)]
 
         def sample(obs: np.ndarray, rng: Optional[np.random.Generator] = None) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl.networks.distributions import squashed_log_prob
+from rl.networks.forward import compile_call, numpy_forward
 
 LOG_STD = (-20.0, 2.0)  # bounds of the log std, Haarnoja et al.'s
 
@@ -24,17 +25,15 @@ class SquashedGaussianActor(tf.keras.Model):
     def __init__(self, torso: tf.keras.Model, center: np.ndarray, limit: np.ndarray) -> None:
         super().__init__()
         self.torso, self.center, self.limit = torso, center, limit
-        self.compiled = tf.function(lambda weights, obs: self.stateless_call(weights, [], obs, heads=True)[0])
+        self.compiled = compile_call(torso)
 
     def build(self, input_shape: Any) -> None:
         """`input_shape` is that of obs."""
         self.torso.build(input_shape)
         self.built = True
 
-    def call(self, obs: tf.Tensor, heads: bool = False) -> tf.Tensor:
-        """The action of the mean, or with `heads` mean and log std of u side by side."""
-        out = self.torso(obs)
-        return out if heads else self.center + self.limit * tf.tanh(tf.split(out, 2, axis=-1)[0])
+    def call(self, obs: tf.Tensor) -> tf.Tensor:
+        return self.center + self.limit * tf.tanh(tf.split(self.torso(obs), 2, axis=-1)[0])
 
     def sample(self, obs: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Actions for standard normal noise `(..., act_dim)`, and log densities `(...)` of the tanh(u) in them."""
@@ -45,11 +44,7 @@ class SquashedGaussianActor(tf.keras.Model):
 
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
         """The policy with the weights `get_weights()` gave, as a function of obs and noise, None for the mean."""
-        center, limit = self.center, self.limit
-        if hasattr(self.torso, "to_numpy"):
-            heads = self.torso.to_numpy(weights)
-        else:
-            heads = lambda obs: self.compiled(weights, obs).numpy()
+        heads, center, limit = numpy_forward(self.torso, self.compiled, weights), self.center, self.limit
 
         def act(obs: np.ndarray, noise: Optional[np.ndarray] = None) -> np.ndarray:
             out = heads(obs)

@@ -65,12 +65,12 @@ class Normaliser:
         """
         if self.config.obs_norm:
             self.seen.update(obs)
-        if self.config.rew_norm and rew is not None:
+        if rew is None:
+            self.ret = np.zeros_like(self.ret)
+        elif self.config.rew_norm:
             self.ret = self.gamma * self.ret + rew
             self.earned.update(self.ret.reshape(*self.batch_dims, -1).T)
             self.ret = np.where(end, 0, self.ret)
-        if rew is None:
-            self.ret = np.zeros_like(self.ret)
 
     def obs(self, obs: np.ndarray) -> np.ndarray:
         """Observations `(..., obs_dim)` as networks see them, float32, within +-10."""

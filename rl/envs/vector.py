@@ -31,15 +31,12 @@ class Step(NamedTuple):
     obs: np.ndarray
 
 
-def _time_limit(env_id: str, max_ep_len: int) -> int:
-    return max_ep_len or gym.spec(registered_name(env_id)).max_episode_steps or 1000
-
-
 def _make_one(env_id: str, index: int, render_mode: Optional[str], max_ep_len: int) -> gym.Env:
     if multiprocessing.parent_process() is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     try:
-        name, limit = registered_name(env_id), _time_limit(env_id, max_ep_len)
+        name = registered_name(env_id)
+        limit = max_ep_len or gym.spec(name).max_episode_steps or 1000
         env = gym.make(name, max_episode_steps=limit, render_mode=render_mode, disable_env_checker=True)
     except (ImportError, gym.error.Error) as error:
         raise UserError(f"cannot make env {env_id}: {' '.join(str(error).split())}") from None
@@ -83,8 +80,8 @@ class VectorEnv:
         probe = self._make(index=0)
         self.spec = spec_of(env_id, probe)
         self.fps = probe.metadata.get("render_fps", 30)
+        self.max_ep_len, self.keeps_state = probe.spec.max_episode_steps, backend != "envpool"
         probe.close()
-        self.max_ep_len, self.keeps_state = _time_limit(env_id, max_ep_len), backend != "envpool"
         self.env = self._build()
 
     def _build(self) -> Any:

@@ -312,24 +312,26 @@ def test_ctrl_c_saves_and_resume_goes_on_exactly(tmp_path):
 def kill_and_resume(tmp_path, kills, epochs, *extra, algo="ddpg"):
     """Kills a run `kills` times at random moments and resumes it; its rows must equal an uninterrupted run's.
 
-    A moment is up to the start-up time and a `kills`-th of the training time after the process began, so
-    that some fall before training and the run outlives them all.
+    A moment is up to an epoch's time after the start of the process or after a row of the first two thirds
+    is written, so no run ends before its last kill even on a machine that is fast one minute, slow the next.
     """
     args = (*LONG, "--epochs", epochs, *extra)
-    begin = time.perf_counter()
     whole, run = (tmp_path / name / "x" / "x_s0" for name in ("whole", "killed"))
     process = start(*command("--data_dir", tmp_path / "whole", "--exp_name", "x", *args, algo=algo))
     wait_for_rows(whole, 1, process)
-    start_up = time.perf_counter() - begin
+    begin = time.perf_counter()
     out = process.communicate(timeout=600)[0]
     assert process.returncode == 0, out
-    share = (time.perf_counter() - begin - start_up) / kills
+    epoch = (time.perf_counter() - begin) / (epochs - 1)
     first = command("--data_dir", tmp_path / "killed", "--exp_name", "x", "--overwrite", *args, algo=algo)
     again = lambda: ["resume", run] if (run / "config.json").exists() else first
-    moments = np.random.default_rng().uniform(0.5 * start_up, start_up + share, kills)
-    for moment in moments:
+    rng = np.random.default_rng()
+    moments = [(row, rng.uniform(0, epoch)) for row in sorted(rng.integers(0, 2 * epochs // 3, kills))]
+    for row, delay in moments:
         process = start(*again())
-        time.sleep(moment)
+        if row:
+            wait_for_rows(run, row, process)
+        time.sleep(delay)
         assert process.poll() is None, "it ended before the kill"
         process.send_signal(signal.SIGKILL)
         process.communicate()

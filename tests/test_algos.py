@@ -20,7 +20,8 @@ PER_UPDATE = ("lr", "seed", "number")
 
 def make_spec(num_tasks=None, obs_dim=3, low=(-1.0, 0.0), high=(1.0, 4.0)):
     low, high = (np.array(x, np.float32) for x in (low, high))
-    return EnvSpec("test", obs_dim, len(low), (len(low),), low, high, num_tasks=num_tasks)
+    tasks = tuple(f"task{t}" for t in range(num_tasks or 0))
+    return EnvSpec("test", obs_dim, len(low), (len(low),), low, high, tasks=tasks)
 
 
 def make_algo(algorithm, num_tasks=None, sizes=(8,), seed=0, spec=None, opt=None, **flags):

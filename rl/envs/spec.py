@@ -18,7 +18,7 @@ class EnvSpec:
       act_shape: shape of the env's own action.
       act_low, act_high: float32 `(act_dim,)` bounds of an action, finite.
       num_actions: None, or the number of choices; an action is then a whole number in the bounds, as float32 `(1,)`.
-      num_tasks: None for a single task, whose batches have no task axis.
+      tasks: names of the tasks; none for a single task, whose batches have no task axis.
       reward_threshold: the return at which Gymnasium calls the env solved, or None.
     """
 
@@ -29,13 +29,18 @@ class EnvSpec:
     act_low: np.ndarray
     act_high: np.ndarray
     num_actions: int | None = None
-    num_tasks: int | None = None
+    tasks: tuple[str, ...] = ()
     reward_threshold: float | None = None
+
+    @property
+    def num_tasks(self) -> int | None:
+        """Length of the task axis, None without one."""
+        return len(self.tasks) or None
 
     @property
     def batch_dims(self) -> tuple[int, ...]:
         """Leading axes of every batch: `()` or `(num_tasks,)`."""
-        return () if self.num_tasks is None else (self.num_tasks,)
+        return (len(self.tasks),) if self.tasks else ()
 
     @property
     def act_center(self) -> np.ndarray:

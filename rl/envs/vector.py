@@ -21,7 +21,7 @@ class Step(NamedTuple):
 
     obs2 is the observation the step led to, even where the episode ended. obs is the one to act on
     next: the reset observation where it ended, obs2 elsewhere. A step that both terminates and
-    truncates counts as terminated.
+    truncates counts as terminated. success, where an env defines it, tells whether its goal is met now.
     """
 
     obs2: np.ndarray
@@ -29,6 +29,7 @@ class Step(NamedTuple):
     terminated: np.ndarray
     truncated: np.ndarray
     obs: np.ndarray
+    success: Optional[np.ndarray] = None
 
 
 def _make_one(env_id: str, index: int, render_mode: Optional[str], max_ep_len: int) -> gym.Env:

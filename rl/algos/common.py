@@ -57,6 +57,7 @@ class Algorithm:
 
     actor: Any
     train_step: Any
+    columns: dict[str, str]
     saved: tuple[str, ...] = ()
     host: tuple[str, ...] = ()  # parts outside TensorFlow, with `state` and `load_state`
     discrete = False  # whether actions may be a choice among some
@@ -65,6 +66,8 @@ class Algorithm:
     def ready(self) -> None:
         """Call when the networks are there."""
         self.burst = Burst(self.train_step)
+        for name in self.saved:
+            self.columns = self.columns | getattr(getattr(self, name), "columns", {})
         self.refresh()
 
     def act(self, obs: np.ndarray) -> np.ndarray:

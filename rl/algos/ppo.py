@@ -40,7 +40,11 @@ class Config:
     norm_adv: bool = flag(True, "normalise advantages in each minibatch, per task")
     norm_value: bool = flag(False, "let the critic predict returns minus their running mean, over their running std")
     share_torso: bool = flag(False, "one torso for actor and critic")
-    std: str = flag("free", "the log std: a parameter per action, or an output of the actor", choices=("free", "state"))
+    std: str = flag(
+        "free",
+        "the log std: a parameter per action and task, one per action, or an output of the actor",
+        choices=("free", "shared", "state"),
+    )
     log_std: float = flag(0.0, "log std at the start, of actions scaled to [-1, 1]")
 
 
@@ -62,7 +66,7 @@ class PPO(Algorithm):
         self.spec, self.config = spec, config
         self.actor = PolicyValue(make_torso, spec, config.share_torso, config.std, config.log_std)
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))
-        self.opt = make_opt(config.lr, self.actor.trainable_variables)
+        self.opt = make_opt(config.lr, self.actor)
         self.returns = Moments(spec.batch_dims)
         self.ready()
 

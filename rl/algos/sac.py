@@ -44,7 +44,7 @@ class SAC(Algorithm):
     loop = "off_policy"
     defaults = {"batch_size": 256}
     columns = {"Q1Vals": "all", "Q2Vals": "all", "LogPi": "all", "LossPi": "mean", "LossQ": "mean"}
-    columns |= {"Alpha": "mean", "LossAlpha": "mean"}
+    columns |= {"Alpha": "task", "LossAlpha": "mean"}
     saved = ("actor", "q", "q_targ", "temperature", "pi_opt", "q_opt", "alpha_opt")
 
     def __init__(
@@ -58,9 +58,9 @@ class SAC(Algorithm):
             net.build((*spec.batch_dims, None, spec.obs_dim + spec.act_dim))
         self.q_targ.set_weights(self.q.get_weights())
         self.temperature = Temperature(config.alpha, spec.batch_dims)
-        self.pi_opt = make_opt(config.pi_lr, self.actor.trainable_variables)
-        self.q_opt = make_opt(config.q_lr, self.q.trainable_variables)
-        self.alpha_opt = make_opt(config.alpha_lr, self.temperature.trainable_variables)
+        self.pi_opt = make_opt(config.pi_lr, self.actor)
+        self.q_opt = make_opt(config.q_lr, self.q)
+        self.alpha_opt = make_opt(config.alpha_lr, self.temperature)
         self.ready()
 
     def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:

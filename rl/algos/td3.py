@@ -56,8 +56,8 @@ class TD3(Algorithm):
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())
-        self.pi_opt = make_opt(config.pi_lr, self.actor.trainable_variables)
-        self.q_opt = make_opt(config.q_lr, self.q.trainable_variables)
+        self.pi_opt = make_opt(config.pi_lr, self.actor)
+        self.q_opt = make_opt(config.q_lr, self.q)
         self.noise = Noise(config.act_noise)
         self.ready()
 
@@ -105,20 +105,21 @@ class TD3(Algorithm):
         """One step on the critics; every `policy_delay`th time one on the actor and the targets too."""
         info = self.q_opt.minimise(self.q_loss, batch)
 
-        def delayed(turn: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def delayed(turn: tf.Tensor, _: Info) -> tuple[tf.Tensor, Info]:
             info = self.pi_opt.minimise(self.pi_loss, batch)
             polyak_average(self.targets, self.config.polyak)
-            return turn + 1, info["LossPi"]
+            return turn + 1, info
 
         # A loop of one turn or none, because XLA copies what tf.cond changes and not what a loop does.
-        turns, none = tf.cast(self._delay_is_over(batch["number"]), tf.int32), tf.zeros(self.spec.batch_dims)
-        _, loss = tf.while_loop(lambda turn, _: turn < turns, delayed, (tf.constant(0), none))
-        return info | {"LossPi": loss}
+        turns = tf.cast(self._delay_is_over(batch["number"]), tf.int32)
+        kinds = {"LossPi": "task"} | self.pi_opt.columns
+        none = {name: tf.zeros(self.spec.batch_dims if kind == "task" else ()) for name, kind in kinds.items()}
+        return info | tf.while_loop(lambda turn, _: turn < turns, delayed, (tf.constant(0), none))[1]
 
     def _delay_is_over(self, number: Any) -> Any:
         return (number + 1) % self.config.policy_delay == 0
 
     def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-        """`count` train steps on the first `count` of `batches`; LossPi is of those that updated the actor."""
-        info = super().update(batches, count)
-        return info | {"LossPi": info["LossPi"][self._delay_is_over(batches["number"][:count])]}
+        """`count` train steps on the first `count` of `batches`; the actor's info is of those that updated it."""
+        info, due = super().update(batches, count), self._delay_is_over(batches["number"][:count])
+        return info | {name: info[name][due] for name in ("LossPi", *self.pi_opt.columns)}

@@ -8,7 +8,7 @@ from typing import Any, Sequence
 import tensorflow as tf
 
 import rl.networks
-from rl import envs, training
+from rl import envs, gradients, training
 from rl.algos import ALGOS, optimizers
 from rl.config import Parser, UserError, add_flags, build, closest, flag, override
 from rl.envs import normaliser
@@ -37,6 +37,7 @@ def sections(algo: str) -> dict[str, Any]:
     algorithm = ALGOS[algo]
     parts = {"run": Config, "training": training.Config, "collection and updates": LOOPS[algorithm.loop].flags}
     parts |= {"normalisation": normaliser.Config, "network": rl.networks.Config, "optimiser": optimizers.Config}
+    parts |= {"gradients of several tasks": gradients.Config}
     parts |= {"learning-rate schedule": schedule.Config, algo: algorithm.flags}
     return {title: override(part, algorithm.defaults) for title, part in parts.items()}
 
@@ -82,13 +83,14 @@ def make_loop(values: dict[str, Any], directory: Path) -> Any:
         build(part, values)
     use_device(values["device"])
     frame = build(training.Config, values)
-    if frame.steps_per_epoch % frame.num_envs:
-        nearest = -(-frame.steps_per_epoch // frame.num_envs) * frame.num_envs
-        raise UserError(f"--steps_per_epoch must be a multiple of --num_envs ({frame.num_envs}), such as {nearest}")
     env = envs.make(values["env"], frame.num_envs, backend=frame.env_backend, max_ep_len=frame.max_ep_len)
+    if frame.steps_per_epoch % env.num_envs:
+        nearest, tasks = -(-frame.steps_per_epoch // env.num_envs) * env.num_envs, env.spec.num_tasks
+        each = f"tasks times --num_envs ({tasks} * {frame.num_envs})" if tasks else f"--num_envs ({frame.num_envs})"
+        raise UserError(f"--steps_per_epoch must be a multiple of {each}, such as {nearest}")
     if not env.keeps_state:
         frame = dataclasses.replace(frame, reset_at_checkpoint=True)
-    tests = min(frame.num_test_episodes, 10)
+    tests = min(frame.num_test_episodes, 1 if env.spec.tasks else 10)
     test_env = envs.make(values["env"], tests, max_ep_len=frame.max_ep_len) if tests else None
     algo = make_algo(values, env.spec)
     board = Board(directory) if values["tensorboard"] else None
@@ -108,6 +110,7 @@ def make_algo(values: dict[str, Any], spec: Any) -> Any:
         raise UserError(
             f"{spec.env_id}: {values['algo']} needs continuous actions; {known} can choose among discrete ones"
         )
-    make_torso = rl.networks.torso_maker(build(rl.networks.Config, values))
-    make_opt = optimizers.optimizer_maker(build(optimizers.Config, values))
+    make_torso = rl.networks.torso_maker(build(rl.networks.Config, values), spec.num_tasks)
+    balancing = build(gradients.Config, values)
+    make_opt = optimizers.optimizer_maker(build(optimizers.Config, values), balancing, spec.num_tasks)
     return algorithm(spec, make_torso, make_opt, build(algorithm.flags, values))

@@ -14,6 +14,7 @@ from rl.config import Parser, UserError, build
 from rl.envs.normaliser import CLIP, Normaliser
 from rl.envs.normaliser import Config as NormaliserConfig
 from rl.experiments.build import load_config, make_algo, use_device
+from rl.experiments.scores import summary
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
 from rl.training.files import TORN, load_tree
@@ -24,7 +25,7 @@ def main(argv: Sequence[str]) -> int:
     """The command `main.py eval DIR ...`; prints one JSON object."""
     parser = Parser(prog="main.py eval", description="Test the policy of a run, film it, export it.")
     parser.add_argument("directory", type=Path, help="of the run")
-    parser.add_argument("--episodes", type=int, default=10, help="how many, at least 1 (default: 10)")
+    parser.add_argument("--episodes", type=int, default=10, help="how many, of each task, at least 1 (default: 10)")
     parser.add_argument("--checkpoint", default="last", help="last, best, or an env step (default: last)")
     parser.add_argument("--noise", action="store_true", help="act with exploration noise, as in training")
     parser.add_argument("--seed", "-s", type=int, default=0, help="of the episodes and the noise (default: 0)")
@@ -36,12 +37,13 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"--episodes must be at least 1, got {args.episodes}")
     values = load_config(args.directory)
     options = {"max_ep_len": values["max_ep_len"]}
-    env = envs.make(values["env"], min(args.episodes, 10), **options)
+    env = envs.make(values["env"], **options)
+    env = env if env.spec.tasks else envs.make(values["env"], min(args.episodes, 10), **options)
     use_device("cpu")
     algo, normaliser, step = load_policy(args.directory, args.checkpoint, env.spec, values)
     acting = lambda: policy(algo, env.spec, normaliser, np.random.default_rng(args.seed) if args.noise else None)
-    returns, lengths = evaluate(acting(), env, args.episodes, args.seed)
-    print(json.dumps({"env": values["env"], "step": step, **summary(returns, lengths, env.spec)}, indent=2))
+    played = evaluate(acting(), env, args.episodes, args.seed)
+    print(json.dumps({"env": values["env"], "step": step, **summary(played, env.spec)}, indent=2))
     if args.export:
         export(algo, normaliser, env.spec, args.export)
         print(f"policy: {args.export}")
@@ -69,16 +71,6 @@ def load_policy(directory: Path, which: str, spec: Any, values: dict[str, Any]) 
         algo.refresh()
         return algo, normaliser, state["loop"]["step"]
     raise UserError(f"{directory} has no sound checkpoint {which!r}; it has: {', '.join(known) or 'none'}")
-
-
-def summary(returns: np.ndarray, lengths: np.ndarray, spec: Any) -> dict[str, Any]:
-    """Statistics of some episodes; `solved` is None where the env has no reward threshold."""
-    stats: dict[str, Any] = {"episodes": len(returns)}
-    for name, values in {"return": returns, "length": lengths}.items():
-        stats |= {f"{name}_{f.__name__}": float(f(values)) for f in (np.mean, np.std, np.min, np.max)}
-    threshold = spec.reward_threshold
-    solved = None if threshold is None else bool(returns.mean() >= threshold)
-    return stats | {"reward_threshold": threshold, "solved": solved}
 
 
 def film(act: Callable[..., np.ndarray], env_id: str, path: Path, seed: int, options: dict[str, Any]) -> None:
@@ -114,12 +106,15 @@ def _frames(act: Callable[..., np.ndarray], env_id: str, seed: int, options: dic
 
 
 class Policy(tf.Module):
-    """What `--export` saves: `act(obs)`, raw observations float32 `(batch, obs_dim)` to `(batch, *act_shape)`."""
+    """What `--export` saves: `act(obs)`, raw observations float32 `(batch, obs_dim)` to `(batch, *act_shape)`.
+
+    For several tasks both have the axis `num_tasks` in front.
+    """
 
     def __init__(self, actor: Any, normaliser: Any, spec: Any) -> None:
         super().__init__()
         self.actor = actor
-        shape, scale = (-1, *spec.act_shape), normaliser.config.obs_norm
+        shape, scale = (*spec.batch_dims, -1, *spec.act_shape), normaliser.config.obs_norm
         mean, std = (np.asarray(x, np.float32) for x in (normaliser.seen.mean, normaliser.seen.std))
 
         def act(obs: tf.Tensor) -> tf.Tensor:
@@ -127,7 +122,8 @@ class Policy(tf.Module):
             chosen = tf.reshape(actor(seen), shape)
             return tf.cast(chosen, tf.int64) if spec.num_actions else chosen
 
-        self.act = tf.function(act, input_signature=[tf.TensorSpec((None, spec.obs_dim), tf.float32, name="obs")])
+        inputs = tf.TensorSpec((*spec.batch_dims, None, spec.obs_dim), tf.float32, name="obs")
+        self.act = tf.function(act, input_signature=[inputs])
 
 
 def export(algo: Any, normaliser: Any, spec: Any, directory: Path) -> None:

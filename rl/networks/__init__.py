@@ -2,18 +2,41 @@
 
 import dataclasses
 import functools
-from typing import Any, Callable
+import sys
+from typing import Any, Callable, Optional
 
-from rl.config import flag
+from rl.config import UserError, flag
 from rl.networks.actor_critic import Critic, DeterministicActor
+from rl.networks.care import CARE
+from rl.networks.film import FiLM
 from rl.networks.mlp import ACTIVATIONS, INITIALIZERS, MLP
+from rl.networks.moore import MOORE
+from rl.networks.paco import PaCo
 from rl.networks.policy_value import PolicyValue
+from rl.networks.soft_modules import SoftModules
 from rl.networks.squashed import SquashedGaussianActor, Temperature
+from rl.networks.trunks import Trunk
 
 __all__ = ["ACTIVATIONS", "Config", "Critic", "DeterministicActor", "INITIALIZERS", "MLP", "NETWORKS"]
 __all__ += ["PolicyValue", "SquashedGaussianActor", "Temperature", "torso_maker"]
 
-NETWORKS: dict[str, Any] = {"mlp": MLP}
+# name -> the torso's class for several tasks, as a function of the flags; a single task has MLP
+NETWORKS: dict[str, Callable[["Config"], Any]] = {
+    "mlp": lambda config: functools.partial(Trunk, own=0),
+    "multi_head": lambda config: functools.partial(Trunk, own=1),
+    "trunk": lambda config: functools.partial(Trunk, own=config.task_layers),
+    "independent": lambda config: functools.partial(Trunk, own=sys.maxsize),
+    "film": lambda config: functools.partial(FiLM, embedding=config.task_embedding),
+    "soft_modules": lambda config: functools.partial(
+        SoftModules,
+        modules=config.modules,
+        module_layers=config.module_layers,
+        module_units=config.module_units,
+    ),
+    "paco": lambda config: functools.partial(PaCo, experts=config.experts or 5),
+    "moore": lambda config: functools.partial(MOORE, experts=config.experts or 4),
+    "care": lambda config: functools.partial(CARE, experts=config.experts or 6, embedding=config.task_embedding),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +52,26 @@ class Config:
         "of the inputs of matrix products in updates; all else stays float32",
         choices=("float32", "bfloat16"),
     )
+    task_onehot: bool = flag(True, "give networks of several tasks the task's one-hot code beside the observation")
+    task_layers: int = flag(2, "last layers, the output included, that each task has a copy of (trunk)", low=1)
+    task_embedding: int = flag(50, "size of the task's learned embedding (film, care); units of care's encoders", low=1)
+    experts: int = flag(0, "parameter sets (paco), experts (moore), encoders (care); 0: 5, 4 and 6, for MT10", low=0)
+    modules: int = flag(2, "modules of each layer (soft_modules)", low=1)
+    module_layers: int = flag(2, "layers of modules (soft_modules)", low=1)
+    module_units: int = flag(256, "units of each module and of the routing network's layers (soft_modules)", low=1)
 
 
-def torso_maker(config: Config) -> Callable[..., Any]:
-    """A function `make_torso(out_dim, members=None, out_gain=1.0)` for the algorithm's constructor."""
-    options = {name: getattr(config, name) for name in ("activation", "initializer", "precision")}
-    make = functools.partial(NETWORKS[config.network], **options)
+def torso_maker(config: Config, num_tasks: Optional[int] = None) -> Callable[..., Any]:
+    """A function `make_torso(out_dim, members=None, out_gain=1.0)` for the algorithm's constructor.
+
+    Raises:
+      UserError: the network is for several tasks, and `num_tasks` is None.
+    """
+    options: dict[str, Any] = {name: getattr(config, name) for name in ("activation", "initializer", "precision")}
+    if num_tasks is None and config.network != "mlp":
+        raise UserError(f"--network {config.network} is for several tasks, and this env has one")
+    make: Any = MLP if num_tasks is None else NETWORKS[config.network](config)
+    if num_tasks is not None:
+        options["onehot"] = config.task_onehot
+    make = functools.partial(make, **options)
     return lambda out_dim, **options: make((*config.hidden_sizes, out_dim), **options)

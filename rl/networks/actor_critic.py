@@ -28,6 +28,11 @@ class DeterministicActor(tf.keras.Model):
         self.torso.build(input_shape)
         self.built = True
 
+    @property
+    def groups(self) -> dict[str, list[Any]]:
+        """Its torsos by the loss they serve, for gradients per task."""
+        return {"LossPi": [self.torso]}
+
     def call(self, obs: tf.Tensor) -> tf.Tensor:
         return self.center + self.limit * tf.tanh(self.torso(obs))
 
@@ -54,6 +59,11 @@ class Critic(tf.keras.Model):
         """`input_shape` is that of obs and act side by side, `(..., obs_dim + act_dim)`."""
         self.torso.build(input_shape)
         self.built = True
+
+    @property
+    def groups(self) -> dict[str, list[Any]]:
+        """Its torsos by the loss they serve, for gradients per task."""
+        return {"LossQ": [self.torso]}
 
     def call(self, obs: tf.Tensor, act: tf.Tensor, **options: Any) -> tf.Tensor:
         """All members, or the one that the option `member` names."""

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl.networks import distributions
+from rl.networks.constants import Constants
 from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.squashed import LOG_STD
 
@@ -18,8 +19,8 @@ class PolicyValue(tf.keras.Model):
 
     Args:
       make_torso: function of the output size, see `torso_maker`. spec: an EnvSpec.
-      shared: one torso for both. std: "free" has a log std of its own per task and action, which starts
-        at `log_std`; "state" makes it an output, to which `log_std` is added.
+      shared: one torso for both. std: "free" has a log std per task and action that starts at `log_std`,
+        "shared" one per action; "state" makes it an output, to which `log_std` is added.
 
     Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`, the env's action at the mean or mode.
     """
@@ -29,6 +30,10 @@ class PolicyValue(tf.keras.Model):
     ) -> None:
         super().__init__()
         self.spec, self.shared, self.per_state, self.initial = spec, shared, std == "state", log_std
+        self.log_std: Any = None
+        if not spec.num_actions and not self.per_state:
+            tasks = spec.num_tasks or 1
+            self.log_std = Constants(spec.act_dim, log_std, tasks if std == "free" else 1, tasks)
         self.width = spec.num_actions or spec.act_dim * (2 if self.per_state else 1)
         gains = [0.01] * self.width + [1.0]  # policies start near uniform, values do not
         self.torso = make_torso(self.width + shared, out_gain=gains[: self.width + shared])
@@ -39,10 +44,13 @@ class PolicyValue(tf.keras.Model):
         """`input_shape` is that of obs."""
         for torso in filter(None, (self.torso, self.value_torso)):
             torso.build(input_shape)
-        if not self.spec.num_actions and not self.per_state:
-            shape, start = (*self.spec.batch_dims, 1, self.spec.act_dim), tf.keras.initializers.Constant(self.initial)
-            self.log_std = self.add_weight(shape=shape, initializer=start, name="log_std")
         self.built = True
+
+    @property
+    def groups(self) -> dict[str, list[Any]]:
+        """Its torsos by the loss they serve, for gradients per task."""
+        policy = [self.torso] + ([self.log_std] if self.log_std else [])
+        return {"Loss": policy} if self.shared else {"LossPi": policy, "LossV": [self.value_torso]}
 
     def call(self, obs: tf.Tensor) -> tf.Tensor:
         params = self.torso(obs)[..., : self.width]
@@ -62,9 +70,14 @@ class PolicyValue(tf.keras.Model):
             return distributions.categorical_log_prob(
                 tf.cast(u[..., 0], tf.int32), params
             ), distributions.categorical_entropy(params)
-        mu, log_std = self._gaussian(params, None if self.per_state else self.log_std, tf.clip_by_value)
+        free = self._by_task(self.log_std.value()) if self.log_std else None
+        mu, log_std = self._gaussian(params, free, tf.clip_by_value)
         log_std = log_std + tf.zeros_like(mu)
         return distributions.gaussian_log_prob(u, mu, log_std), distributions.gaussian_entropy(log_std)
+
+    def _by_task(self, constants: Any) -> Any:
+        """`(num_tasks or 1, act_dim)` for a batch to be added to."""
+        return constants[:, None] if self.spec.num_tasks else constants
 
     def _gaussian(self, params: Any, log_std: Any, clip: Callable[..., Any]) -> tuple[Any, Any]:
         if not self.per_state:
@@ -76,7 +89,7 @@ class PolicyValue(tf.keras.Model):
         """u by the weights `get_weights()` gave, as a function of obs and a generator, None for the mode."""
         values = {id(variable): value for variable, value in zip(self.weights, weights)}
         heads = numpy_forward(self.torso, self.compiled, [values[id(variable)] for variable in self.torso.weights])
-        log_std = None if self.per_state or self.spec.num_actions else values[id(self.log_std)]
+        log_std = self._by_task(values[id(self.log_std.variable)]) if self.log_std else None
 
         def sample(obs: np.ndarray, rng: Optional[np.random.Generator] = None) -> np.ndarray:
             params = heads(obs)[..., : self.width]

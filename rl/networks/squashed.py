@@ -32,6 +32,11 @@ class SquashedGaussianActor(tf.keras.Model):
         self.torso.build(input_shape)
         self.built = True
 
+    @property
+    def groups(self) -> dict[str, list[Any]]:
+        """Its torsos by the loss they serve, for gradients per task."""
+        return {"LossPi": [self.torso]}
+
     def call(self, obs: tf.Tensor) -> tf.Tensor:
         return self.center + self.limit * tf.tanh(tf.split(self.torso(obs), 2, axis=-1)[0])
 

@@ -11,14 +11,14 @@ class Config:
 
     epochs: int = flag(100, "length of the run, in epochs", low=1)
     steps_per_epoch: int = flag(4000, "env steps between two rows of the log, all envs together", low=1)
-    num_envs: int = flag(1, "envs stepped side by side", low=1)
+    num_envs: int = flag(1, "envs stepped side by side, of each task", low=1)
     env_backend: str = flag(
         "sync",
         "envs in this process, in one worker each, or in EnvPool's threads (implies reset_at_checkpoint)",
         choices=("sync", "async", "envpool"),
     )
     max_ep_len: int = flag(0, "time limit of an episode, in steps; 0: the env's own, or 1000 if it has none", low=0)
-    num_test_episodes: int = flag(10, "deterministic episodes at the end of each epoch; 0: none", low=0)
+    num_test_episodes: int = flag(10, "deterministic episodes at the end of each epoch, of each task; 0: none", low=0)
     window: int = flag(10, "epochs in the moving averages of returns", low=1)
     save_freq: int = flag(1, "epochs between two checkpoints", low=1)
     keep: int = flag(2, "newest checkpoints kept, besides the best", low=1)

@@ -1,4 +1,4 @@
-"""Returns and lengths of the episodes under way."""
+"""Returns, lengths and successes of the episodes under way."""
 
 from typing import Any
 
@@ -6,24 +6,43 @@ import numpy as np
 
 
 class Episodes:
-    """One episode per env; `start` `(num_envs,)` is true where the next step is an episode's first."""
+    """One episode per env; `start` `(num_envs,)` is true where the next step is an episode's first.
 
-    def __init__(self, num_envs: int) -> None:
+    Args:
+      num_envs: of all tasks together. tasks: their names; their envs are side by side.
+    """
+
+    def __init__(self, num_envs: int, tasks: tuple[str, ...] = ()) -> None:
         self.start, self.ret, self.length = np.ones(num_envs, bool), np.zeros(num_envs), np.zeros(num_envs, int)
+        self.success, self.tasks = np.zeros(num_envs, bool), tasks
 
-    def step(self, rew: np.ndarray, end: np.ndarray, logger: Any) -> bool:
-        """Counts in a step of every env and logs the episodes that it ended. Returns whether there are any."""
-        self.ret, self.length, self.start = self.ret + rew, self.length + 1, end
+    def step(self, step: Any, logger: Any) -> bool:
+        """Counts in a Step of every env and logs the episodes that it ended. Returns whether there are any."""
+        end = step.terminated | step.truncated
+        self.ret, self.length, self.start = self.ret + step.rew, self.length + 1, end
+        if step.success is not None:
+            self.success = self.success | step.success
         ended = bool(end.any())
         if ended:
-            logger.store(EpRet=self.ret[end], EpLen=self.length[end])
-            self.ret[end], self.length[end] = 0, 0
+            scores = {"EpRet": self.ret, "Success": self.success} if step.success is not None else {"EpRet": self.ret}
+            logger.store(EpLen=self.length[end], **by_task(scores, end, self.tasks))
+            self.ret[end], self.length[end], self.success[end] = 0, 0, False
         return ended
 
     def state(self) -> dict[str, Any]:
         """All there is."""
-        return {"start": self.start, "ret": self.ret, "length": self.length}
+        return {"start": self.start, "ret": self.ret, "length": self.length, "success": self.success}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
         self.start, self.ret, self.length = state["start"], state["ret"], state["length"]
+        self.success = state["success"]
+
+
+def by_task(scores: dict[str, np.ndarray], kept: np.ndarray, tasks: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The `kept` ones of scores `(num_envs,)`, all together and as `<name>/<task>` each task's."""
+    task_of = np.arange(len(kept)) // max(1, len(kept) // max(1, len(tasks)))
+    columns = {name: values[kept] for name, values in scores.items()}
+    for number, task in enumerate(tasks):
+        columns |= {f"{name}/{task}": values[kept & (task_of == number)] for name, values in scores.items()}
+    return columns

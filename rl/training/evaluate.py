@@ -5,25 +5,33 @@ from typing import Any
 import numpy as np
 
 
-def evaluate(act: Any, env: Any, episodes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns and lengths of `episodes` episodes, each `(episodes,)`.
+def evaluate(act: Any, env: Any, episodes: int, seed: int) -> dict[str, np.ndarray]:
+    """Plays `episodes` episodes of each task; success is at any step of an episode.
 
     Every env of the vector runs a share fixed in advance: taking whichever episodes end first would
     favour short ones. `act` is a function of obs `(num_envs, obs_dim)` and start `(num_envs,)`, true
     at first steps; `env` is a VectorEnv, reset with `seed`.
+
+    Returns:
+      EpRet, EpLen and, where the env defines it, Success: `(episodes,)`, or `(num_tasks, episodes)`.
     """
-    left = np.array([len(share) for share in np.array_split(np.arange(episodes), env.num_envs)])
+    tasks = env.spec.num_tasks or 1
+    shares = np.array_split(np.arange(episodes), env.num_envs // tasks)
+    left = np.tile([len(share) for share in shares], tasks)
     obs, start = env.reset(seed), np.ones(env.num_envs, bool)
-    ret, length = np.zeros(env.num_envs), np.zeros(env.num_envs, int)
-    returns, lengths = [], []
+    ret, length, success = np.zeros(env.num_envs), np.zeros(env.num_envs, int), np.zeros(env.num_envs, bool)
+    ended: dict[str, list[list[Any]]] = {name: [[] for _ in range(tasks)] for name in ("EpRet", "EpLen", "Success")}
     while left.any():
         step = env.step(act(obs, start))
         ret, length = ret + step.rew, length + 1
+        success = success | (step.success if step.success is not None else False)
         start = step.terminated | step.truncated
         for i in np.flatnonzero(start & (left > 0)):
-            returns.append(ret[i])
-            lengths.append(length[i])
+            for name, value in (("EpRet", ret[i]), ("EpLen", length[i]), ("Success", success[i])):
+                ended[name][i // len(shares)].append(value)
             left[i] -= 1
-        ret[start], length[start] = 0, 0
+        ret[start], length[start], success[start] = 0, 0, False
         obs = step.obs
-    return np.array(returns), np.array(lengths)
+    if step.success is None:
+        del ended["Success"]
+    return {name: np.array(values).reshape(*env.spec.batch_dims, episodes) for name, values in ended.items()}

@@ -51,7 +51,7 @@ class OffPolicy:
 
     def begin(self, obs: np.ndarray) -> None:
         """Starts afresh in every env, from `obs`."""
-        self.obs, self.episodes = obs, Episodes(len(obs))
+        self.obs, self.episodes = obs, Episodes(len(obs), self.env.spec.tasks)
         self.session.normaliser.observe(obs)
         if self.step:
             self.replay.cut()
@@ -91,7 +91,7 @@ class OffPolicy:
         if self.step > self.config.update_after:
             self.owed += self.config.updates_per_step * self.env.num_envs
         self.obs = step.obs
-        return self.episodes.step(step.rew, end, self.session.logger)
+        return self.episodes.step(step, self.session.logger)
 
     def update(self) -> None:
         """Pays the updates owed, in bursts of one size so that one compiled program serves all."""

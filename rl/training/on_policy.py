@@ -43,7 +43,7 @@ class OnPolicy:
 
     def begin(self, obs: np.ndarray) -> None:
         """Starts afresh in every env, from `obs`."""
-        self.obs, self.episodes = obs, Episodes(len(obs))
+        self.obs, self.episodes = obs, Episodes(len(obs), self.env.spec.tasks)
         self.session.normaliser.observe(obs)
         self.rollout.cut()
 
@@ -77,7 +77,7 @@ class OnPolicy:
         row = {"obs": seen.reshape(count, -1), "act": act.reshape(count, -1), "obs2": seen2, "rew": rew}
         self.rollout.store(**row, done=step.terminated, end=end)
         self.obs, self.step = step.obs, self.step + count
-        self.episodes.step(step.rew, end, session.logger)
+        self.episodes.step(step, session.logger)
 
     def update(self) -> None:
         """All epochs and minibatches of the rollout, in one call."""
@@ -87,6 +87,7 @@ class OnPolicy:
             data, info = self.rollout.finish(self.algo)
             batches = self.rollout.minibatches(data, config.update_epochs, config.batch_size, self.sample_rng)
             batches["lr"] = session.schedule(self.updates, count, total)
+            batches["seed"] = self.sample_rng.integers(0, 2**31, (count, 2), np.int32)
             info |= self.algo.update(batches, count)
             self.algo.refresh()
         check_finite(self.step, **info)

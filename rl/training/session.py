@@ -42,8 +42,12 @@ class Session:
         columns = {"Epoch": "value", "EpRet": "episode", "TestEpRet": "episode", "EpLen": "mean", "TestEpLen": "mean"}
         columns |= {"TotalEnvInteracts": "value", **algo.columns, "Time": "value"}
         columns |= {f"Time{part.capitalize()}": "value" for part in self.parts}
-        columns = {name: kind for name, kind in columns.items() if test_env or name not in ("TestEpRet", "TestEpLen")}
-        self.logger = EpochLogger(directory, columns, config.window)
+        if algo.spec.tasks:
+            columns |= {"Success": "mean", "TestSuccess": "mean"}
+            scores = ("EpRet", "Success", "TestEpRet", "TestSuccess")
+            columns |= {f"{score}/{task}": "mean" for score in scores for task in algo.spec.tasks}
+        columns = {name: kind for name, kind in columns.items() if test_env or not name.startswith("Test")}
+        self.logger = EpochLogger(directory, columns, config.window, tasks=algo.spec.tasks)
         self.checkpoints = Checkpoints(directory, config.keep)
         self.best, self.stopping = -np.inf, False
         self.before, self._since = 0.0, time.perf_counter()
@@ -58,8 +62,11 @@ class Session:
             with self.timer("test"):
                 act = policy(self.algo, loop.env.spec, self.normaliser)
                 seed = self.seed_for(1, self.logger.epoch)
-                returns, lengths = evaluate(act, self.test_env, self.config.num_test_episodes, seed)
-            self.logger.store(TestEpRet=returns, TestEpLen=lengths)
+                played = evaluate(act, self.test_env, self.config.num_test_episodes, seed)
+            self.logger.store(TestEpLen=played.pop("EpLen"))
+            for name, values in played.items():
+                self.logger.store(**{f"Test{name}": values})
+                self.logger.store(**{f"Test{name}/{task}": own for task, own in zip(self.algo.spec.tasks, values)})
         row = self._write(loop.step, complete=True)
         score = row.get("AverageTestEpRet", row["AverageEpRet"])
         self.schedule.observe(score)

@@ -1,0 +1,93 @@
+"""Point masses in the plane: several tasks, some at odds with others, thousands of steps a millisecond.
+
+A test bed for what tasks do to each other in one network. Every task sees the same observations; what
+they disagree on is where to go. NumPy arrays hold all envs, so a step of one costs as much as of fifty.
+"""
+
+from typing import Any, Optional
+
+import numpy as np
+
+from rl.config import UserError
+from rl.envs.spec import EnvSpec
+from rl.envs.vector import Step
+
+SPEED, HORIZON, NEAR = 0.2, 20, 0.1
+# id -> task -> by how many degrees its target is the marker turned about the origin
+LAYOUTS: dict[str, dict[str, float]] = {
+    "PointMass-MT4": {"east": 0.0, "east-north": 20.0, "west": 180.0, "west-south": 200.0},
+    "PointMass-Identical4": {"first": 0.0, "second": 0.0, "third": 0.0, "fourth": 0.0},
+    "PointMass-Opposed2": {"there": 0.0, "back": 180.0},
+}
+
+
+class PointMass:
+    """`num_envs` envs of every task of a layout, with VectorEnv's interface; envs of a task are side by side.
+
+    A step moves the point by SPEED times the action, inside [-1, 1]^2. The reward is minus the distance
+    to the target, success a distance under NEAR. An episode ends by truncation after `max_ep_len` steps.
+
+    Observation: point, marker `(4,)`. Action: `(2,)` in [-1, 1].
+    """
+
+    keeps_state, fps = True, 30
+
+    def __init__(self, env_id: str, num_envs: int = 1, max_ep_len: int = 0) -> None:
+        tasks, bounds = LAYOUTS[env_id], np.ones(2, np.float32)
+        self.spec = EnvSpec(env_id, 4, 2, (2,), -bounds, bounds, tasks=tuple(tasks))
+        self.num_envs, self.max_ep_len = num_envs * len(tasks), max_ep_len or HORIZON
+        angle = np.repeat(np.deg2rad(list(tasks.values())), num_envs)
+        self.turn = np.stack([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]).transpose(2, 0, 1)
+        self.rngs = [np.random.default_rng(i) for i in range(self.num_envs)]
+        self.point, self.marker = np.zeros((2, self.num_envs, 2))
+        self.steps = 0
+
+    def reset(self, seed: Optional[int] = None) -> np.ndarray:
+        """Starts an episode in every env. Returns obs `(num_envs, 4)`."""
+        if seed is not None:
+            self.rngs = [np.random.default_rng([seed, i]) for i in range(self.num_envs)]
+        drawn = np.stack([rng.uniform(-1, 1, 4) for rng in self.rngs])
+        self.point, self.steps = 0.5 * drawn[:, :2], 0
+        self.marker = 0.8 * drawn[:, 2:] / np.maximum(1e-9, np.linalg.norm(drawn[:, 2:], axis=1, keepdims=True))
+        return self._obs()
+
+    def step(self, act: np.ndarray) -> Step:
+        """Steps every env with `act` `(num_envs, 2)`."""
+        self.point = np.clip(self.point + SPEED * np.clip(act, -1, 1), -1, 1)
+        self.steps += 1
+        target = np.einsum("nij,nj->ni", self.turn, self.marker)
+        distance = np.linalg.norm(self.point - target, axis=1)
+        obs2, over = self._obs(), self.steps == self.max_ep_len
+        none = np.zeros(self.num_envs, bool)
+        return Step(obs2, -distance, none, none | over, self.reset() if over else obs2, distance < NEAR)
+
+    def _obs(self) -> np.ndarray:
+        return np.concatenate([self.point, self.marker], axis=1).astype(np.float32)
+
+    def state(self) -> dict[str, Any]:
+        """All that later steps depend on."""
+        rngs = [rng.bit_generator.state for rng in self.rngs]
+        return {"point": self.point, "marker": self.marker, "steps": self.steps, "rngs": rngs}
+
+    def load_state(self, state: dict[str, Any], obs: np.ndarray) -> None:
+        """Goes back to `state`, in which the envs show `obs`."""
+        self.point, self.marker, self.steps = state["point"], state["marker"], state["steps"]
+        for rng, saved in zip(self.rngs, state["rngs"]):
+            rng.bit_generator.state = saved
+        if not np.array_equal(self._obs(), obs):
+            raise UserError("the checkpoint's envs and observations do not belong together")
+
+    def rebuild(self, seed: int) -> np.ndarray:
+        """Starts over: a state that depends on `seed` alone."""
+        return self.reset(seed)
+
+    def render(self) -> np.ndarray:
+        """A picture of env 0, `(96, 96, 3)` uint8: the target green, the point red."""
+        picture = np.full((96, 96, 3), 255, np.uint8)
+        for place, colour in ((self.turn[0] @ self.marker[0], (0, 160, 0)), (self.point[0], (200, 0, 0))):
+            column, row = np.round((place * (1, -1) + 1) * 44).astype(int) + 2
+            picture[row : row + 5, column : column + 5] = colour
+        return picture
+
+    def close(self) -> None:
+        """Nothing to end."""

@@ -1,0 +1,47 @@
+"""GradNorm: equal gradient norms, but for tasks that learn slowly.
+
+Chen et al., 2018: https://arxiv.org/abs/1711.02257
+Reference implementation: https://github.com/median-research-group/LibMTL (by others)
+Differs from the paper:
+1. norms are of the gradients of all shared parameters, which the Gram matrix has anyway, not of the last shared layer;
+2. a loss is compared with its slow average, not with its first value, since losses of a moving target may grow;
+3. weights stay above 0.01, and parameters of one task only keep weight 1;
+4. tasks without a gradient are left out.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from rl.gradients.adam import Adam
+from rl.gradients.balancer import GramBalancer
+
+SLOW = 0.999  # decay of the average of a loss, per update
+LOWEST = 0.01
+SMALL = 1e-8
+
+
+class GradNorm(GramBalancer):
+    """Learns weights w that bring w_t |g_t| to (their mean) * (relative loss of t) ** gradnorm_alpha."""
+
+    critic_only = True
+
+    def __init__(self, num_tasks: int, config: Any) -> None:
+        super().__init__(num_tasks, config)
+        self.learned = self.variable(tf.ones(num_tasks))
+        self.usual, self.updates = self.variable(tf.zeros(num_tasks)), self.variable(0.0)
+        self.adam = Adam(self, self.learned, config.task_weight_lr)
+
+    def solve(self, kernel: tf.Tensor, mask: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
+        """The weights so far; the next ones are learned."""
+        weights, count = tf.identity(self.learned), tf.maximum(tf.reduce_sum(mask), 1.0)
+        self.updates.assign_add(1.0)
+        usual = self.usual.assign(self.usual + tf.maximum(1 - SLOW, 1 / self.updates) * (losses - self.usual))
+        progress = (tf.nn.relu(losses) + SMALL) / (tf.nn.relu(usual) + SMALL)
+        relative = progress * count / tf.reduce_sum(mask * progress)
+        norm = tf.sqrt(tf.linalg.diag_part(kernel))
+        wanted = tf.reduce_sum(weights * norm) / count * relative**self.config.gradnorm_alpha
+        self.adam.minimise(norm * tf.sign(weights * norm - wanted))
+        learned = tf.maximum(self.learned, LOWEST)
+        self.learned.assign(learned / tf.reduce_mean(learned))
+        return weights

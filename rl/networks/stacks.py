@@ -1,0 +1,56 @@
+"""What the architectures for several tasks are made of."""
+
+from typing import Any, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from rl.networks.banks import Bank, TaskNet
+
+
+class StackNet(TaskNet):
+    """A TaskNet made of stacks of dense layers and a learned code for each task."""
+
+    def layer(self, fan_in: int, units: int, copies: int = 1, lead: tuple = (), gain: Any = None, **maps: Any) -> int:
+        """Adds a region, kernel and bias `([members,] *lead, copies, ...)`; `maps` as Bank's. Returns its number."""
+        lead, gain = (*self.lead, *lead), self.hidden_gain if gain is None else gain
+        number, axis = len(self.regions), len(lead)
+
+        def init(shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
+            # A fresh initializer for each matrix: Keras' repeat their values, and would read leading axes as a fan.
+            draw = lambda: gain * tf.keras.initializers.get(self.initializer)(shape[-2:], dtype)
+            return tf.reshape(tf.stack([draw() for _ in range(int(np.prod(shape[:-2])))]), shape)
+
+        kernel = self.add_weight(shape=(*lead, copies, fan_in, units), initializer=init, name=f"kernel_{number}")
+        bias = self.add_weight(shape=(*lead, copies, units), initializer="zeros", name=f"bias_{number}")
+        self.regions.append([Bank(variable, axis, self.num_tasks, **maps) for variable in (kernel, bias)])
+        return number
+
+    def make_stack(self, fan_in: int, sizes: Sequence[int], gain: Any = None, **options: Any) -> slice:
+        """Adds dense layers, the last with `gain`; `options` are layer's. Returns the place of their regions."""
+        start, fan_ins = len(self.regions), (fan_in, *sizes[:-1])
+        for k, (width, units) in enumerate(zip(fan_ins, sizes), start=1):
+            self.layer(width, units, gain=gain if k == len(sizes) else None, **options)
+        return slice(start, len(self.regions))
+
+    def code(self, units: int, std: float) -> int:
+        """Adds a region, a normal vector for each task `([members,] num_tasks, units)`. Returns its number."""
+        number, normal = len(self.regions), tf.keras.initializers.RandomNormal(stddev=std)
+        shape = (*self.lead, self.num_tasks, units)
+        variable = self.add_weight(shape=shape, initializer=normal, name=f"code_{number}")
+        self.regions.append([Bank(variable, len(self.lead), self.num_tasks)])
+        return number
+
+    def stack(self, params: Sequence[Sequence[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
+        """Dense layers with an activation after all but the last."""
+        for region in params[:-1]:
+            x = self.activation(self.dense(x, region))
+        return self.dense(x, params[-1])
+
+
+def mixed(weights: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Sum over k of weights `(..., tasks, batch or 1, k)` times x `(..., k, tasks, batch, dim)`."""
+    # Products and a sum, which XLA fuses: as matrix products these are many and tiny.
+    rank = len(weights.shape)
+    order = (*range(rank - 3), rank - 1, rank - 3, rank - 2)
+    return tf.reduce_sum(tf.transpose(weights, order)[..., None] * x, axis=-4)

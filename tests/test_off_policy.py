@@ -1,5 +1,7 @@
 """The off-policy loop with a fake algorithm, and what values it makes a real one learn."""
 
+import types
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,7 @@ class Fake:
     """Acts 0.5, explores 0.25, and remembers what it was asked to do."""
 
     columns = {"Loss": "mean"}
+    spec = types.SimpleNamespace(tasks=())
     config = Config(gamma=0.9)
 
     def __init__(self, loss=0.0, explored=0.25):
@@ -148,8 +151,9 @@ def test_evaluation_counts_a_fixed_share_per_env():
     """Env i's episodes end at different times; all of them count, whichever end first."""
     env = envs.make(TOYS + "Count", 3)
     act = lambda obs, start: np.zeros((3, 1), np.float32)
-    returns, lengths = evaluate(act, env, 7, seed=0)
-    assert returns.tolist() == [6.0] * 7 and lengths.tolist() == [3] * 7
+    played = evaluate(act, env, 7, seed=0)
+    assert set(played) == {"EpRet", "EpLen"}
+    assert played["EpRet"].tolist() == [6.0] * 7 and played["EpLen"].tolist() == [3] * 7
 
 
 def learned_value(tmp_path, env, limit, store_truncated_as_done=False):

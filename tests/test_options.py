@@ -1,5 +1,7 @@
 """Options of every algorithm: n-step returns, prioritised replay, normalisation, optimisers."""
 
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -173,10 +175,14 @@ def test_rewards_are_scaled_by_the_std_of_the_return_per_task():
     assert 9 < wanted[1] / wanted[0] < 11
 
 
+def net_of(*variables):
+    return types.SimpleNamespace(trainable_variables=list(variables))
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimisers_descend_and_follow_the_rate(name):
     x = tf.Variable([4.0, -3.0])
-    opt = Optimizer(0.05, [x], Config(optimizer=name))
+    opt = Optimizer(0.05, net_of(x), Config(optimizer=name))
     loss = lambda batch: (tf.reduce_sum(x**2), {"Loss": tf.reduce_sum(x**2)})
     losses = [float(opt.minimise(loss, {"lr": 1.0})["Loss"]) for _ in range(100)]
     assert losses[0] == 25 and losses[-1] < 5
@@ -187,14 +193,14 @@ def test_optimisers_descend_and_follow_the_rate(name):
 
 def test_gradients_are_clipped_to_the_norm():
     x = tf.Variable([4.0, -3.0])
-    opt = Optimizer(1.0, [x], Config(optimizer="sgd", max_grad_norm=0.5))
+    opt = Optimizer(1.0, net_of(x), Config(optimizer="sgd", max_grad_norm=0.5))
     opt.minimise(lambda batch: (tf.reduce_sum(x**2), {}), {"lr": 1.0})
     np.testing.assert_allclose(x, [4 - 0.4, -3 + 0.3], rtol=1e-6)  # the gradient (8, -6) scaled to length 0.5
 
 
 def test_weight_decay_shrinks_without_a_gradient():
     x = tf.Variable([4.0])
-    Optimizer(0.1, [x], Config(optimizer="adamw", weight_decay=0.5)).minimise(
+    Optimizer(0.1, net_of(x), Config(optimizer="adamw", weight_decay=0.5)).minimise(
         lambda batch: (0 * tf.reduce_sum(x), {}), {"lr": 1.0}
     )
     np.testing.assert_allclose(x, [4 * (1 - 0.05)], rtol=1e-5)

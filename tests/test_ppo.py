@@ -151,7 +151,9 @@ def test_advantages_are_normalised_per_task():
 def test_losses_have_one_value_per_task():
     algo, single = make_ppo(3), make_ppo()
     pairs = zip(algo.actor.get_weights(), single.actor.weights)
-    single.actor.set_weights([w if w.shape == tuple(s.shape) else w[0] for w, s in pairs])  # the std of task 0, 1 and 2
+    single.actor.set_weights(
+        [w if w.shape == tuple(s.shape) else w[:1] for w, s in pairs]
+    )  # the std of task 0, 1 and 2
     batch = make_batch(algo, 3)
     values = algo.loss(batch)[0]
     each = [single.loss({k: v if k == "lr" else v[t] for k, v in batch.items()})[0] for t in range(3)]

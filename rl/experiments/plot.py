@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from rl.config import Parser, UserError
 from rl.experiments.curves import ESTIMATORS, Run, align, band, column, differences, find_runs, smooth
+from rl.experiments.heatmap import draw_tasks
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
 MOST_COLUMNS = 8  # of the table below the panels
@@ -22,6 +23,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--xaxis", "-x", default="TotalEnvInteracts", help="column (default: %(default)s)")
     text = "columns, a panel each; Performance is the test return where there is one (default: Performance)"
     parser.add_argument("--value", "-y", nargs="*", default=["Performance"], help=text)
+    parser.add_argument("--by_task", action="store_true", help="values of every task over time, as colours")
     parser.add_argument("--count", action="store_true", help="a curve per run instead of one per experiment")
     parser.add_argument("--smooth", "-s", type=int, default=1, help="window in rows (default: 1)")
     parser.add_argument("--select", nargs="*", default=[], help="only runs whose path contains all of these")
@@ -37,7 +39,8 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"--out must end with .png, .svg or .pdf, got {args.out}")
     if args.legend and len(args.legend) != len(args.logdir):
         raise UserError(f"--legend needs one label per logdir: {len(args.logdir)}, got {len(args.legend)}")
-    figure = draw(label_runs(find_runs(args.logdir, args.select, args.exclude), args.legend, args.count), args)
+    groups = label_runs(find_runs(args.logdir, args.select, args.exclude), args.legend, args.count)
+    figure = draw_tasks(groups, args) if args.by_task else draw(groups, args)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(args.out, bbox_inches="tight", dpi=150)
     print(args.out)

@@ -11,6 +11,7 @@ import numpy as np
 KINDS = {
     "value": ("",),
     "mean": ("",),
+    "task": ("",),
     "all": ("Average", "Std", "Max", "Min"),
     "episode": ("Average", "Std", "Max", "Min", "Moving"),
 }
@@ -46,12 +47,25 @@ class EpochLogger:
 
     Args:
       directory: gets `progress.txt`: tab-separated, one row per epoch.
-      columns: name -> kind in KINDS; the order is the header's. "value" columns are given to `dump`.
+      columns: name -> kind in KINDS; the order is the header's. "value" columns are given to `dump`. "task"
+        ones are means, of all values and in `<name>/<task>` of each task's.
       window: epochs in a moving average. capacity: values a column has room for before it first grows.
+      tasks: their names; the last axis of what "task" columns are given.
     """
 
-    def __init__(self, directory: Path, columns: dict[str, str], window: int = 10, capacity: int = 1024) -> None:
-        self.path, self.columns = Path(directory) / "progress.txt", columns
+    def __init__(
+        self,
+        directory: Path,
+        columns: dict[str, str],
+        window: int = 10,
+        capacity: int = 1024,
+        tasks: tuple[str, ...] = (),
+    ) -> None:
+        self.path, self.tasks = Path(directory) / "progress.txt", {n: tasks for n, k in columns.items() if k == "task"}
+        self.columns: dict[str, str] = {}
+        for name, kind in columns.items():
+            self.columns |= {name: kind} | {f"{name}/{task}": "mean" for task in self.tasks.get(name, ())}
+        columns = self.columns
         self.header = [prefix + name for name, kind in columns.items() for prefix in KINDS[kind]]
         self.values = {name: Values(capacity) for name, kind in columns.items() if kind != "value"}
         self.past: dict[str, Any] = {  # (sum, count) of each of the last `window` epochs
@@ -63,6 +77,8 @@ class EpochLogger:
         """Adds one value or array of values to each of the named columns."""
         for name, value in values.items():
             self.values[name].add(value)
+            for task, of_task in enumerate(self.tasks.get(name, ())):
+                self.values[f"{name}/{of_task}"].add(np.asarray(value)[..., task])
 
     def row(self, **values: float) -> dict[str, float]:
         """The statistics of the epoch so far and the "value" columns, in the header's order."""

@@ -1,0 +1,175 @@
+"""Several tasks through the front door, and how their gradients are joined."""
+
+import json
+import re
+import signal
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import rl.networks
+from rl import gradients
+from rl.__main__ import main
+from rl.algos import ALGOS
+from rl.algos.optimizers import Config as OptimizerConfig
+from rl.algos.optimizers import optimizer_maker
+from rl.gradients import GRADIENTS
+from rl.networks import NETWORKS, torso_maker
+from tests.helpers import column, command, options, rows, start, train
+from tests.test_algos import make_batches, make_spec, one
+from tests.test_cli import refused
+
+ENV = ("--env", "PointMass-MT4")
+COMBINATIONS = [("--network", name) for name in sorted(NETWORKS)]
+COMBINATIONS += [("--gradient", name) for name in sorted(GRADIENTS)]
+SOME = [("sac", "multi_head", "pcgrad"), ("ppo", "film", "gradvac"), ("td3", "paco", "famo")]
+
+
+def make_algo(name, gradient="sum", network="mlp", seed=0, opt=None, **flags):
+    tf.keras.utils.set_random_seed(seed)
+    make_torso = torso_maker(rl.networks.Config(network=network, hidden_sizes=(8, 8)), 3)
+    make_opt = optimizer_maker(OptimizerConfig(**(opt or {})), gradients.Config(gradient=gradient), 3)
+    return ALGOS[name](make_spec(3), make_torso, make_opt, ALGOS[name].flags(**flags))
+
+
+def batches_for(name, count=3, seed=0):
+    batches = make_batches(count, num_tasks=3, seed=seed)
+    if name == "ppo":
+        batches |= {key: batches["rew"] for key in ("adv", "ret", "out")} | {"log_prob": -3 + 0.1 * batches["rew"]}
+    return batches
+
+
+def weights(algo):
+    return [
+        v
+        for name in algo.saved
+        for net in [getattr(algo, name)]
+        if hasattr(net, "get_weights")
+        for v in net.get_weights()
+    ]
+
+
+# The joined step ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(ALGOS))
+def test_sum_by_task_is_the_plain_sum(name):
+    plain, by_task = make_algo(name), make_algo(name, opt={"gradient_stats": True})
+    for algo in (plain, by_task):
+        algo.update(batches_for(name), 3)
+    for left, right in zip(weights(plain), weights(by_task)):
+        np.testing.assert_allclose(left, right, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("gradient", ["pcgrad", "cagrad"])
+def test_tasks_that_share_nothing_keep_their_own_gradients(gradient):
+    plain, joined = make_algo("td3", network="independent"), make_algo("td3", gradient, "independent")
+    for algo in (plain, joined):
+        info = algo.update(batches_for("td3"), 3)
+    np.testing.assert_allclose(info["QWeight"], 1)
+    for left, right in zip(weights(plain), weights(joined)):
+        np.testing.assert_allclose(left, right, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("gradient", sorted(GRADIENTS))
+def test_every_method_in_a_burst(gradient, name="sac"):
+    """One trace, finite, all columns; as many single steps give the same."""
+    burst, single = (make_algo(name, gradient) for _ in range(2))
+    batches = batches_for(name)
+    info = burst.update(batches, 3)
+    burst.update(batches_for(name, seed=1), 2)
+    assert set(info) - {"TDError"} == set(burst.columns) - {"VVals", "ExplainedVar", "Updates"}
+    assert all(np.isfinite(value).all() for value in info.values())
+    assert burst.burst.compiled.experimental_get_tracing_count() == 1
+    step = tf.function(single.train_step, jit_compile=True)  # stateless noise is other noise without XLA
+    for i in range(3):
+        steps = step(one(batches, i))
+        for key in set(burst.columns) & set(steps):
+            np.testing.assert_allclose(info[key][i], steps[key], rtol=1e-3, atol=1e-4, err_msg=key)
+
+
+def test_critic_only_methods_sum_the_actor():
+    info = make_algo("sac", "gradnorm").update(batches_for("sac", 8), 8)
+    assert (info["PiWeight"] == 1).all() and (info["QWeight"][-1] != 1).any()
+
+
+def test_conflict_is_measured():
+    """Two tasks with opposite rewards and the same observations end with opposite critic gradients."""
+    algo = make_algo("ddpg", opt={"gradient_stats": True}, gamma=0.0, q_lr=1e-6, pi_lr=1e-6)
+    batches = batches_for("ddpg", 1)
+    for key in ("obs", "act", "obs2"):
+        batches[key][:] = batches[key][:, :1]
+    sign = np.array([1, -1, 1], np.float32)[:, None]
+    batches["rew"] = 100 * np.abs(batches["rew"][:, :1]) * sign
+    info = algo.update(batches, 1)
+    assert info["QConflict"] == pytest.approx(2 / 3) and info["QCosine"] < -0.8
+
+
+def test_state_includes_the_methods():
+    for gradient in ("gradvac", "famo"):
+        first, second = make_algo("sac", gradient), make_algo("sac", gradient, seed=1)
+        first.update(batches_for("sac"), 3)
+        second.load_state(first.state())
+        left, right = (algo.update(batches_for("sac", seed=2), 3) for algo in (first, second))
+        for key, value in left.items():
+            np.testing.assert_array_equal(value, right[key], err_msg=key)
+
+
+# Runs --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algo, network, gradient", SOME)
+def test_runs_resumes_and_evaluates(tmp_path, algo, network, gradient, capsys):
+    """Two epochs and two more are four; then eval."""
+    args = (*ENV, "--network", network, "--gradient", gradient, "--obs_norm", "--rew_norm", "--lr_schedule", "constant")
+    whole = train(tmp_path / "whole", *args, "--epochs", "4", algo=algo)
+    part = train(tmp_path / "part", *args, "--epochs", "2", algo=algo)
+    assert main(["resume", str(part), "--epochs", "4"]) == 0
+    assert rows(part)[:3] == rows(whole)[:3] and len(rows(part)) == 5
+    capsys.readouterr()
+    assert main(["eval", str(part), "--episodes", "3"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["tasks"]) == {"east", "east-north", "west", "west-south"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algo", ["sac", "ppo"])
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=lambda c: c[1])
+def test_every_combination_survives_a_kill(tmp_path, combination, algo):
+    args = (*ENV, *combination, "--epochs", "12", "--steps_per_epoch", "2000", *options(algo))
+    whole = train(tmp_path / "whole", *args, algo=algo)
+    process = start(*command("--data_dir", tmp_path, "--exp_name", "x", *args, algo=algo))
+    run = tmp_path / "x" / "x_s0"
+    while not run.exists() or len(column(run, "Epoch") if (run / "progress.txt").exists() else []) < 3:
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(np.random.default_rng().uniform(0, 0.5))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert main(["resume", str(run)]) == 0
+    assert rows(run) == rows(whole)
+
+
+def test_columns_by_task(tmp_path):
+    run = train(tmp_path, *ENV, algo="sac")
+    each = np.array([column(run, f"TestEpRet/{task}") for task in ("east", "east-north", "west", "west-south")])
+    np.testing.assert_allclose(each.mean(0), column(run, "AverageTestEpRet"), rtol=1e-5)
+    alphas = np.array([column(run, f"Alpha/{task}") for task in ("east", "east-north", "west", "west-south")])
+    np.testing.assert_allclose(alphas.mean(0), column(run, "Alpha"), rtol=1e-5)
+    out = tmp_path / "heat.png"
+    assert main(["plot", str(run), "--by_task", "-y", "TestSuccess", "-o", str(out)]) == 0
+    assert out.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        (("--network", "multi_head"), "--network multi_head is for several tasks"),
+        (("--gradient", "pcgrad"), "--gradient pcgrad is for several tasks"),
+        ((*ENV, "--steps_per_epoch", "210"), "tasks times --num_envs .4 . 1., such as 212"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(tmp_path, capsys, args, words):
+    assert re.search(words, refused(capsys, *command("--data_dir", tmp_path, *args)))
+    assert not list(tmp_path.iterdir())

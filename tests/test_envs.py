@@ -144,6 +144,7 @@ def test_episode_ends(backend, envpool):
     assert [s.rew[1] for s in steps] == [1, 2, 3, 1]
     assert [s.terminated[0] for s in steps] == [False, False, True, False]
     assert not any(s.truncated.any() for s in steps)
+    assert all(s.success is None for s in steps)  # Count doesn't tell
 
 
 def test_truncation_is_not_termination():

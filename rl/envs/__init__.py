@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from rl.config import UserError, closest
-from rl.envs import point_mass, registry
+from rl.envs import metaworld, point_mass, registry
 from rl.envs.spec import EnvSpec
 from rl.envs.vector import Step, VectorEnv
 
@@ -11,25 +10,29 @@ __all__ = ["EnvSpec", "Step", "VectorEnv", "make", "resolve"]
 
 
 def make(env_id: str, num_envs: int = 1, **options: Any) -> Any:
-    """`num_envs` copies of an env, or of every task of a set, by id; `options` are VectorEnv's.
+    """`num_envs` copies of an env, or of every task of a set, by id.
+
+    Args:
+      options: `backend`, `render_mode` and `max_ep_len` as VectorEnv's; for Meta-World also those of
+        `metaworld.make`, which other families don't heed.
 
     Raises:
       UserError: no such env, or a space that is not supported.
     """
     env_id = resolve(env_id)
-    if env_id in point_mass.LAYOUTS:
+    if metaworld.knows(env_id):
+        return metaworld.make(env_id, num_envs, **options)
+    if point_mass.knows(env_id):
         return point_mass.PointMass(env_id, num_envs, options.get("max_ep_len", 0))
-    return VectorEnv(env_id, num_envs, **options)
+    own = {name: value for name, value in options.items() if name in ("backend", "render_mode", "max_ep_len")}
+    return VectorEnv(env_id, num_envs, **own)
 
 
 def resolve(env_id: str) -> str:
-    """The full id of an env: "HalfCheetah" -> "HalfCheetah-v5".
+    """The full id of an env: "HalfCheetah" -> "HalfCheetah-v5", "MT1-reach" -> "MT1-reach-v3".
 
     Raises:
       UserError: no such env; the message has the closest names.
     """
-    if env_id.startswith("PointMass"):
-        if env_id not in point_mass.LAYOUTS:
-            raise UserError(f"unknown env {env_id!r}; the closest known are {closest(env_id, point_mass.LAYOUTS)}")
-        return env_id
-    return registry.resolve(env_id)
+    family = next((family for family in (metaworld, point_mass) if family.knows(env_id)), registry)
+    return family.resolve(env_id)

@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 import numpy as np
 
-from rl.config import UserError
+from rl.config import UserError, closest
 from rl.envs.spec import EnvSpec
 from rl.envs.vector import Step
 
@@ -19,6 +19,18 @@ LAYOUTS: dict[str, dict[str, float]] = {
     "PointMass-Identical4": {"first": 0.0, "second": 0.0, "third": 0.0, "fourth": 0.0},
     "PointMass-Opposed2": {"there": 0.0, "back": 180.0},
 }
+
+
+def knows(env_id: str) -> bool:
+    """Whether an id, right or wrong, is meant for this family."""
+    return env_id.startswith("PointMass")
+
+
+def resolve(env_id: str) -> str:
+    """The id itself. Raises a UserError if there is none such."""
+    if env_id not in LAYOUTS:
+        raise UserError(f"unknown env {env_id!r}; the closest known are {closest(env_id, LAYOUTS)}")
+    return env_id
 
 
 class PointMass:

@@ -6,7 +6,7 @@ every env whose steps depend only on its own generator and its actions, at no co
 and at most one episode's steps on restore.
 """
 
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import gymnasium as gym
 import numpy as np
@@ -20,18 +20,24 @@ class Replayable(gym.Wrapper):
         self.index = index
         self._start: dict[str, Any] = {}
         self._actions: list[np.ndarray] = []
+        self._options: Optional[dict[str, Any]] = None
+
+    def set_options(self, options: Optional[Sequence[dict[str, Any]]]) -> None:
+        """Gives `options[index]`, JSON values, to every later reset; None: nothing."""
+        self._options = options[self.index] if options else None
 
     def reset(self, *, seed: Optional[int] = None, options: Optional[dict[str, Any]] = None) -> Any:
         self._start = {"seed": seed} if seed is not None else {"rng": self._generator.state}
+        self._start["options"] = options or self._options
         self._actions = []
-        return self.env.reset(seed=seed, options=options)
+        return self.env.reset(seed=seed, options=self._start["options"])
 
     def step(self, action: Any) -> Any:
         self._actions.append(np.array(action))
         return self.env.step(action)
 
     def episode_state(self) -> dict[str, Any]:
-        """How the episode began (a seed or a generator state) and its actions, `(steps, ...)`."""
+        """How the episode began (a seed or a generator state, options) and its actions, `(steps, ...)`."""
         shape = (0, *self.action_space.shape) if self.action_space.shape else (0,)
         actions = np.stack(self._actions) if self._actions else np.zeros(shape, self.action_space.dtype)
         return {**self._start, "actions": actions}
@@ -41,6 +47,7 @@ class Replayable(gym.Wrapper):
         state = states[self.index]
         if "rng" in state:
             self._generator.state = state["rng"]
+        self._options = state.get("options")
         obs, _ = self.reset(seed=state.get("seed"))
         for action in state["actions"]:
             obs, *_ = self.step(action)

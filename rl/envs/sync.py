@@ -21,14 +21,20 @@ class SyncEnvs:
         return np.stack([env.reset(seed=s)[0] for env, s in zip(self.envs, seeds)]), {}
 
     def step(self, act: np.ndarray) -> tuple[Any, ...]:
-        """Steps every env; where an episode ended `final_obs` in info has its last observation."""
-        obs, rew, terminated, truncated, _ = map(list, zip(*(env.step(a) for env, a in zip(self.envs, act))))
+        """Steps every env; where an episode ended `final_obs` in info has its last observation.
+
+        Envs whose own info has `success` show it in info as bool `(num_envs,)`.
+        """
+        obs, rew, terminated, truncated, infos = map(list, zip(*(env.step(a) for env, a in zip(self.envs, act))))
         final = list(obs)
         for i, env in enumerate(self.envs):
             if terminated[i] or truncated[i]:
                 final[i] = np.array(obs[i])  # an env may reuse its array
                 obs[i] = env.reset()[0]
-        return np.stack(obs), np.array(rew, float), np.array(terminated), np.array(truncated), {"final_obs": final}
+        info: dict[str, Any] = {"final_obs": final}
+        if "success" in infos[0]:
+            info["success"] = np.array([own["success"] > 0 for own in infos])
+        return np.stack(obs), np.array(rew, float), np.array(terminated), np.array(truncated), info
 
     def call(self, name: str, *args: Any) -> list[Any]:
         """What method `name` of each env returns."""

@@ -1,19 +1,17 @@
 """One interface to many envs: flat float32 observations, final observations, state that can be saved."""
 
 import functools
-import multiprocessing
-import signal
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 import gymnasium as gym
 import numpy as np
 
 from rl.config import UserError
+from rl.envs.gymnasium import make_one
 from rl.envs.pool import EnvPool
-from rl.envs.registry import registered_name
-from rl.envs.replayable import Replayable
-from rl.envs.spec import spec_of
+from rl.envs.spec import EnvSpec, spec_of
 from rl.envs.sync import SyncEnvs
+from rl.envs.workers import Workers
 
 
 class Step(NamedTuple):
@@ -32,68 +30,39 @@ class Step(NamedTuple):
     success: Optional[np.ndarray] = None
 
 
-def _make_one(env_id: str, index: int, render_mode: Optional[str], max_ep_len: int) -> gym.Env:
-    if multiprocessing.parent_process() is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
-    try:
-        name = registered_name(env_id)
-        limit = max_ep_len or gym.spec(name).max_episode_steps or 1000
-        env = gym.make(name, max_episode_steps=limit, render_mode=render_mode, disable_env_checker=True)
-    except (ImportError, gym.error.Error) as error:
-        raise UserError(f"cannot make env {env_id}: {' '.join(str(error).split())}") from None
-    if render_mode is not None:
-        _follow_agent(env.unwrapped)
-    return Replayable(env, index)
-
-
-def _follow_agent(env: Any) -> None:
-    """Points a MuJoCo env's camera at its robot, where it has such a camera: the free one stays at the start."""
-    cameras = [env.model.camera(i) for i in range(env.model.ncam)] if hasattr(env, "mujoco_renderer") else []
-    for camera in cameras:
-        if camera.name == "track":
-            env.mujoco_renderer.camera_id = camera.id
-
-
-class VectorEnv:
-    """`num_envs` copies of one Gymnasium env that reset themselves when an episode ends.
+class Vector:
+    """`num_envs` envs with one spec that reset themselves when an episode ends.
 
     Args:
-      env_id: full id of a registered env.
-      num_envs: copies.
-      backend: "sync" steps them here; "async" in a worker process each. Workers come from a fork
-        server that never imports TensorFlow: a fork of a process with its threads can deadlock.
-        "envpool": in EnvPool's threads; their state can't be saved, so `keeps_state` is False.
-      render_mode: as in `gymnasium.make`.
-      max_ep_len: time limit in steps; 0: the env's own, or 1000 where it has none.
+      spec: an EnvSpec.
+      make: picklable function from an env's index to the env, a Replayable.
+      num_envs: how many.
+      backend: "sync" steps them here; "async" in worker processes.
+      fps: pictures a second. max_ep_len: their time limit in steps.
+      num_workers: of "async"; 0: one per env.
     """
+
+    keeps_state = True
 
     def __init__(
         self,
-        env_id: str,
-        num_envs: int = 1,
-        backend: str = "sync",
-        render_mode: Optional[str] = None,
-        max_ep_len: int = 0,
+        spec: EnvSpec,
+        make: Callable[[int], gym.Env],
+        num_envs: int,
+        backend: str,
+        fps: int,
+        max_ep_len: int,
+        num_workers: int = 0,
     ) -> None:
-        self._make = functools.partial(_make_one, env_id, render_mode=render_mode, max_ep_len=max_ep_len)
-        self.num_envs, self.backend = num_envs, backend
-        # One env here first: a bad id, space or extra is one clear line instead of a worker's traceback.
-        probe = self._make(index=0)
-        self.spec = spec_of(env_id, probe)
-        self.fps = probe.metadata.get("render_fps", 30)
-        self.max_ep_len, self.keeps_state = probe.spec.max_episode_steps, backend != "envpool"
-        probe.close()
+        self.spec, self.num_envs, self.fps, self.max_ep_len = spec, num_envs, fps, max_ep_len
+        self._make, self.backend, self.num_workers = make, backend, num_workers or num_envs
         self.env = self._build()
 
     def _build(self) -> Any:
-        if self.backend == "envpool":
-            return EnvPool(self.spec.env_id, self.num_envs, self.max_ep_len)
-        makers = [functools.partial(self._make, index=i) for i in range(self.num_envs)]
-        if self.backend == "sync":
-            return SyncEnvs([make() for make in makers])
-        options: Any = {"copy": False, "autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}
-        multiprocessing.get_context("forkserver").set_forkserver_preload(["rl.envs"])
-        return gym.vector.AsyncVectorEnv(makers, context="forkserver", **options)
+        makers = [functools.partial(self._make, i) for i in range(self.num_envs)]
+        if self.backend == "async":
+            return Workers(makers, self.num_workers, self.spec.obs_dim)
+        return SyncEnvs([make() for make in makers])
 
     def reset(self, seed: Optional[int] = None) -> np.ndarray:
         """Starts an episode in every env; env i is seeded with `seed + i`. Returns obs `(num_envs, obs_dim)`."""
@@ -110,7 +79,7 @@ class VectorEnv:
             obs2 = obs.copy()
             for i in np.flatnonzero(terminated | truncated):
                 obs2[i] = np.reshape(info["final_obs"][i], -1)
-        return Step(obs2, rew, terminated, truncated & ~terminated, obs)
+        return Step(obs2, rew, terminated, truncated & ~terminated, obs, info.get("success"))
 
     def state(self) -> list[dict[str, Any]]:
         """Per env, what rebuilds its current episode; see `Replayable`."""
@@ -122,7 +91,6 @@ class VectorEnv:
         Raises:
           UserError: they end elsewhere, so the env isn't deterministic.
         """
-        self.env.reset(seed=0)  # the vector refuses to step before its own reset
         rebuilt = np.stack(self.env.call("replay_episode", state))
         if not np.array_equal(self._flat(rebuilt), obs, equal_nan=True):
             raise UserError(
@@ -146,3 +114,36 @@ class VectorEnv:
 
     def _flat(self, obs: np.ndarray) -> np.ndarray:
         return obs.reshape(self.num_envs, -1).astype(np.float32)
+
+
+class VectorEnv(Vector):
+    """`num_envs` copies of one Gymnasium env.
+
+    Args:
+      env_id: full id of a registered env.
+      backend: "sync"; "async", in a worker process each; "envpool", in EnvPool's threads: their state
+        can't be saved, so `keeps_state` is False.
+      render_mode: as in `gymnasium.make`.
+      max_ep_len: time limit in steps; 0: the env's own, or 1000 where it has none.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        num_envs: int = 1,
+        backend: str = "sync",
+        render_mode: Optional[str] = None,
+        max_ep_len: int = 0,
+    ) -> None:
+        make = functools.partial(make_one, env_id=env_id, render_mode=render_mode, max_ep_len=max_ep_len)
+        # One env here first: a bad id, space or extra is one clear line instead of a worker's traceback.
+        probe = make(0)
+        self.keeps_state = backend != "envpool"
+        fps, limit = probe.metadata.get("render_fps", 30), probe.spec.max_episode_steps
+        probe.close()
+        super().__init__(spec_of(env_id, probe), make, num_envs, backend, fps, limit)
+
+    def _build(self) -> Any:
+        if self.keeps_state:
+            return super()._build()
+        return EnvPool(self.spec.env_id, self.num_envs, self.max_ep_len)

@@ -37,7 +37,7 @@ def sections(algo: str) -> dict[str, Any]:
     algorithm = ALGOS[algo]
     parts = {"run": Config, "training": training.Config, "collection and updates": LOOPS[algorithm.loop].flags}
     parts |= {"normalisation": normaliser.Config, "network": rl.networks.Config, "optimiser": optimizers.Config}
-    parts |= {"gradients of several tasks": gradients.Config}
+    parts |= {"gradients of several tasks": gradients.Config, "environment": envs.metaworld.Config}
     parts |= {"learning-rate schedule": schedule.Config, algo: algorithm.flags}
     return {title: override(part, algorithm.defaults) for title, part in parts.items()}
 
@@ -77,13 +77,20 @@ def use_device(name: str) -> None:
         tf.config.experimental.set_memory_growth(gpu, True)
 
 
+def env_options(values: dict[str, Any]) -> dict[str, Any]:
+    """What `envs.make` is told beside id, number and backend; Meta-World's goal lists are of the run's seed."""
+    names = ["max_ep_len", "seed", *(field.name for field in dataclasses.fields(envs.metaworld.Config))]
+    return {name: values[name] for name in names}
+
+
 def make_loop(values: dict[str, Any], directory: Path) -> Any:
     """The loop of a run, with all its parts, from the values of all flags."""
     for part in sections(values["algo"]).values():
         build(part, values)
     use_device(values["device"])
     frame = build(training.Config, values)
-    env = envs.make(values["env"], frame.num_envs, backend=frame.env_backend, max_ep_len=frame.max_ep_len)
+    options = env_options(values)
+    env = envs.make(values["env"], frame.num_envs, backend=frame.env_backend, **options)
     if frame.steps_per_epoch % env.num_envs:
         nearest, tasks = -(-frame.steps_per_epoch // env.num_envs) * env.num_envs, env.spec.num_tasks
         each = f"tasks times --num_envs ({tasks} * {frame.num_envs})" if tasks else f"--num_envs ({frame.num_envs})"
@@ -91,7 +98,7 @@ def make_loop(values: dict[str, Any], directory: Path) -> Any:
     if not env.keeps_state:
         frame = dataclasses.replace(frame, reset_at_checkpoint=True)
     tests = min(frame.num_test_episodes, 1 if env.spec.tasks else 10)
-    test_env = envs.make(values["env"], tests, max_ep_len=frame.max_ep_len) if tests else None
+    test_env = envs.make(values["env"], tests, **options) if tests else None
     algo = make_algo(values, env.spec)
     board = Board(directory) if values["tensorboard"] else None
     norm = normaliser.Normaliser(env.spec, build(normaliser.Config, values), env.num_envs, algo.config.gamma)

@@ -13,7 +13,7 @@ from rl import envs
 from rl.config import Parser, UserError, build
 from rl.envs.normaliser import CLIP, Normaliser
 from rl.envs.normaliser import Config as NormaliserConfig
-from rl.experiments.build import load_config, make_algo, use_device
+from rl.experiments.build import env_options, load_config, make_algo, use_device
 from rl.experiments.scores import summary
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
     if args.episodes < 1:
         raise UserError(f"--episodes must be at least 1, got {args.episodes}")
     values = load_config(args.directory)
-    options = {"max_ep_len": values["max_ep_len"]}
+    options = env_options(values)
     env = envs.make(values["env"], **options)
     env = env if env.spec.tasks else envs.make(values["env"], min(args.episodes, 10), **options)
     use_device("cpu")

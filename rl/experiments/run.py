@@ -15,7 +15,7 @@ from rl.config import Parser, UserError, build
 from rl.experiments.build import load_config, make_loop, parse, sections
 from rl.training.files import write_json
 
-PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "mujoco")
+PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "metaworld", "mujoco")
 STOPPED = 130  # exit code of a run ended by a signal, as in a shell
 
 

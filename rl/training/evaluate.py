@@ -10,7 +10,7 @@ def evaluate(act: Any, env: Any, episodes: int, seed: int) -> dict[str, np.ndarr
 
     Every env of the vector runs a share fixed in advance: taking whichever episodes end first would
     favour short ones. `act` is a function of obs `(num_envs, obs_dim)` and start `(num_envs,)`, true
-    at first steps; `env` is a VectorEnv, reset with `seed`.
+    at first steps; `env` is a VectorEnv, reset with `seed`. Where it has goals each task's are played in turn.
 
     Returns:
       EpRet, EpLen and, where the env defines it, Success: `(episodes,)`, or `(num_tasks, episodes)`.
@@ -18,10 +18,15 @@ def evaluate(act: Any, env: Any, episodes: int, seed: int) -> dict[str, np.ndarr
     tasks = env.spec.num_tasks or 1
     shares = np.array_split(np.arange(episodes), env.num_envs // tasks)
     left = np.tile([len(share) for share in shares], tasks)
+    aim, number = getattr(env, "aim", lambda number: None), np.zeros(env.num_envs, int)
+    aim(number)
     obs, start = env.reset(seed), np.ones(env.num_envs, bool)
     ret, length, success = np.zeros(env.num_envs), np.zeros(env.num_envs, int), np.zeros(env.num_envs, bool)
     ended: dict[str, list[list[Any]]] = {name: [[] for _ in range(tasks)] for name in ("EpRet", "EpLen", "Success")}
     while left.any():
+        if start.any():  # the next episodes; the goals of those under way are set
+            number = number + start
+            aim(number)
         step = env.step(act(obs, start))
         ret, length = ret + step.rew, length + 1
         success = success | (step.success if step.success is not None else False)

@@ -1,0 +1,126 @@
+"""What several tasks cost an update of SAC at Meta-World's sizes: each architecture, each gradient method.
+
+    .venv/bin/python benchmarks/multitask_update.py --tasks 10 --out benchmarks/results/multitask_update_10.json
+
+Observations 39, actions 4, hidden layers 400x3, 128 transitions a task, in compiled bursts. In every round all
+contenders are timed in turn, so that a machine that slows down slows down all; printed are medians over rounds of
+the ratio to the first, plain `mlp`. `backward` computes each task's gradient in a backward pass of its own, as most
+code does, and joins them by PCGrad. Also printed: compile seconds and the process's peak memory.
+"""
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "OPENBLAS_NUM_THREADS": "1"}
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+import rl.networks  # noqa: E402
+from rl import gradients  # noqa: E402
+from rl.algos import ALGOS  # noqa: E402
+from rl.algos.optimizers import Config, Optimizer, optimizer_maker  # noqa: E402
+from rl.envs.spec import EnvSpec  # noqa: E402
+
+OBS, ACT, BATCH, UPDATES = 39, 4, 128, 4
+NETWORKS = [("mlp", "sum")] + [(name, "sum") for name in rl.networks.NETWORKS if name != "mlp"]
+METHODS = [("multi_head", "sum"), ("multi_head", "task gradients")]
+METHODS += [("multi_head", name) for name in gradients.GRADIENTS if name != "sum"] + [("multi_head", "backward")]
+
+
+class Backward(Optimizer):
+    """PCGrad with a backward pass for each task."""
+
+    def _by_task(self, loss_fn, batch):
+        rows = []
+        with tf.GradientTape(persistent=True) as tape:
+            losses, info = loss_fn(batch)
+            each = tf.unstack(losses)
+        for loss in each:
+            grads = tape.gradient(loss, self.targets, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            rows.append(tf.concat([tf.reshape(grad, [-1]) for grad in grads], axis=0))
+        flat = tf.stack(rows)
+        gram = tf.matmul(flat, flat, transpose_b=True)[None]
+        balancer = next(iter(self.balancers.values()))
+        joined = tf.linalg.matvec(flat, balancer.weights(losses, gram, tf.ones_like(gram), batch["seed"])[0], True)
+        parts = tf.split(joined, [int(np.prod(v.shape)) for v in self.targets])
+        return [tf.reshape(part, v.shape) for part, v in zip(parts, self.targets)], info
+
+    @property
+    def columns(self):
+        return {}
+
+
+def make(network: str, method: str, tasks: int, hidden: list[int]):
+    bound = np.ones(ACT, np.float32)
+    spec = EnvSpec("bench", OBS, ACT, (ACT,), -bound, bound, tasks=tuple(f"task {t}" for t in range(tasks)))
+    make_torso = rl.networks.torso_maker(rl.networks.Config(network=network, hidden_sizes=tuple(hidden)), tasks)
+    name = {"task gradients": "sum", "backward": "pcgrad"}.get(method, method)
+    config = Config(gradient_stats=method == "task gradients")
+    make_opt = optimizer_maker(config, gradients.Config(gradient=name), tasks)
+    if method == "backward":
+        own = lambda net: {"": gradients.make_balancer(tasks, gradients.Config(gradient="pcgrad"))}
+        make_opt = lambda lr, net: Backward(lr, net, config, own(net) if hasattr(net, "groups") else None)
+    return ALGOS["sac"](spec, make_torso, make_opt)
+
+
+def make_batches(tasks: int) -> dict[str, np.ndarray]:
+    rng, lead = np.random.default_rng(0), (UPDATES, tasks, BATCH)
+    widths = {"obs": OBS, "act": ACT, "obs2": OBS}
+    batches = {key: rng.standard_normal((*lead, width), np.float32) for key, width in widths.items()}
+    batches |= {"rew": rng.standard_normal(lead, np.float32), "done": np.zeros(lead, np.float32)}
+    batches |= {"gamma": np.full(lead, 0.99, np.float32), "weight": np.ones(lead, np.float32)}
+    batches |= {"lr": np.ones(UPDATES, np.float32), "number": np.arange(UPDATES, dtype=np.int32)}
+    return batches | {"seed": rng.integers(0, 2**31, (UPDATES, 2), np.int32)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--tasks", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--hidden", type=int, nargs="+", default=[400, 400, 400])
+    parser.add_argument("--only", nargs="*", help="network:method pairs instead of all, mlp:sum first")
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    pairs = [tuple(pair.split(":")) for pair in args.only] if args.only else list(dict.fromkeys(NETWORKS + METHODS))
+    batches, algos, compiled, times = make_batches(args.tasks), {}, {}, {pair: [] for pair in pairs}
+    for pair in pairs:
+        algos[pair] = make(*pair, args.tasks, args.hidden)
+        begin = time.perf_counter()
+        algos[pair].update(batches, UPDATES)
+        compiled[pair] = time.perf_counter() - begin
+    for _ in range(args.rounds):
+        for pair in pairs:
+            begin = time.perf_counter()
+            algos[pair].update(batches, UPDATES)
+            times[pair].append((time.perf_counter() - begin) / UPDATES)
+    first, results = np.array(times[pairs[0]]), []
+    print(f"{args.tasks} tasks; {pairs[0]}: {1e3 * np.median(first):.1f} ms an update, median of {args.rounds} rounds")
+    for pair in pairs:
+        ratio = np.array(times[pair]) / first
+        row = {
+            "network": pair[0],
+            "method": pair[1],
+            "ratio": float(np.median(ratio)),
+            "ms": [1e3 * t for t in times[pair]],
+        }
+        results.append(row | {"low": float(ratio.min()), "high": float(ratio.max()), "compile": compiled[pair]})
+        print(
+            "{network:13} {method:15} {ratio:5.2f}  ({low:.2f}-{high:.2f})  compiled in {compile:.0f} s".format(
+                **results[-1]
+            )
+        )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory {peak:.0f} MB")
+    if args.out:
+        args.out.write_text(json.dumps({"tasks": args.tasks, "peak_mb": peak, "results": results}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Meta-World v3: sets of manipulation tasks, on the package's env classes and goal lists. arXiv 1910.10897.
+
+https://github.com/Farama-Foundation/Metaworld, 3.1.1.
+
+Differs from it:
+  1. Its gym.make wrappers aren't used: ML1-train serves the test goals there, and every env of a set draws
+     goals from the same seed.
+  2. `reset(seed)` is heeded; each env draws goals with a generator of its own.
+  3. Observations are float32 and never hold a one-hot of the task, which the task axis tells.
+"""
+
+import dataclasses
+import functools
+import os
+from typing import Any, Optional, Sequence
+
+import gymnasium as gym
+import numpy as np
+
+from rl.config import UserError, check, flag
+from rl.envs.goals import NUM_GOALS, goal_lists
+from rl.envs.replayable import Replayable
+from rl.envs.sawyer import make_task
+from rl.envs.spec import EnvSpec
+from rl.envs.task_sets import SETS, knows, resolve, tasks_of
+from rl.envs.vector import Vector
+
+__all__ = ["Config", "MetaWorld", "knows", "make", "resolve"]
+HORIZON, FPS, OBS_DIM, ACT_DIM = 500, 80, 39, 4
+BOUND = np.ones(ACT_DIM, np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Meta-World's flags."""
+
+    goals: str = flag("random", "Meta-World: an episode's goal, of 50 or the first", choices=("random", "fixed"))
+    reward: str = flag("v2", "Meta-World: version of its reward functions", choices=("v1", "v2"))
+
+
+class MetaWorld(Vector):
+    """Envs by task, those of a task side by side. `num_goals`: each task has goals 0 to `num_goals - 1`."""
+
+    num_goals = NUM_GOALS
+
+    def reset(self, seed: Optional[int] = None, goals: Optional[Sequence[int]] = None) -> np.ndarray:
+        """Starts an episode in every env; env i is seeded with `seed + i`. Returns obs `(num_envs, obs_dim)`.
+
+        With `goals` env i has goal `goals[i]` in this episode and every one until told otherwise; an env that
+        was never told draws each episode's goal.
+
+        Raises:
+          ValueError: `goals` isn't `(num_envs,)`, in range.
+        """
+        if goals is not None:
+            if not (len(goals) == self.num_envs and 0 <= min(goals) <= max(goals) < self.num_goals):
+                raise ValueError(f"goals must be {self.num_envs} whole numbers below {self.num_goals}, got {goals}")
+            self.env.call("set_options", [{"goal": int(goal)} for goal in goals])
+        return super().reset(seed)
+
+    def aim(self, number: np.ndarray) -> None:
+        """Lets env i's next episode have the goal numbered `number[i]`, and every one after it until told otherwise.
+
+        A task's envs take turns: together they play goals 0, 1, 2, ... when each counts its own episodes from 0.
+        """
+        each = self.num_envs // len(self.spec.tasks)
+        goals = (number * each + np.arange(self.num_envs) % each) % self.num_goals
+        self.env.call("set_options", [{"goal": int(goal)} for goal in goals])
+
+
+def make(
+    env_id: str,
+    num_envs: int = 1,
+    backend: str = "sync",
+    render_mode: Optional[str] = None,
+    max_ep_len: int = 0,
+    num_workers: int = 0,
+    seed: int = 0,
+    split: str = "train",
+    **flags: Any,
+) -> MetaWorld:
+    """`num_envs` envs of every task of a set, which observe `(39,)` and act in [-1, 1]^4.
+
+    An episode ends by truncation only; a step's success is the env's own. ML hides the goal: zeros.
+
+    Args:
+      env_id: MT1-<task>, MT10, MT25, MT50, MT:<task>,<task>; ML1-<task>, ML10, ML25, ML45, ML:<task>,<task>.
+      backend: "sync" steps the envs here, "async" in `num_workers` processes; 0: as many as there are cores.
+      render_mode: None or "rgb_array".
+      max_ep_len: steps; 0: 500.
+      seed: of the goal lists, not of what is drawn from them.
+      split: "train" or "test": the same for MT; other tasks for ML sets, other goals for ML1 and one's own.
+      flags: Config's.
+
+    Raises:
+      UserError: no such set, task, backend or value of a flag.
+    """
+    config, env_id = check(Config(**flags)), resolve(env_id)
+    if backend not in ("sync", "async"):
+        raise UserError(f"{env_id} needs --env_backend sync or async, got {backend}")
+    tasks, hidden, limit = tasks_of(env_id, split), env_id.startswith("ML"), max_ep_len or HORIZON
+    lists = goal_lists(tasks, seed + (split == "test" and hidden and env_id not in SETS))
+    count = NUM_GOALS if config.goals == "random" else 1
+    served = [(task, lists[task][:count]) for task in tasks for _ in range(num_envs)]
+    options = {"reward_function_version": config.reward, "render_mode": render_mode, "camera_name": "corner2"}
+    make_one = functools.partial(_make_one, served=served, hidden=hidden, limit=limit, **options)
+    spec = EnvSpec(env_id, OBS_DIM, ACT_DIM, (ACT_DIM,), -BOUND, BOUND, tasks=tasks)
+    env = MetaWorld(spec, make_one, len(served), backend, FPS, limit, num_workers or os.cpu_count() or 1)
+    env.num_goals = count
+    return env
+
+
+def _make_one(index: int, served: Sequence[tuple[str, np.ndarray]], **options: Any) -> gym.Env:
+    name, goals = served[index]
+    return Replayable(make_task(name, goals, **options), index)

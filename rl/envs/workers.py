@@ -1,0 +1,149 @@
+"""Envs in worker processes, each of which steps a share of them.
+
+A step is one message to each worker and one back; observations, rewards and flags pass through shared
+memory. Workers come from a fork server that never imports TensorFlow: a fork of a process with its
+threads can deadlock.
+"""
+
+import contextlib
+import multiprocessing
+import signal
+import traceback
+from typing import Any, Callable, Optional, Sequence
+
+import gymnasium as gym
+import numpy as np
+
+from rl.config import UserError
+from rl.envs.sync import SyncEnvs
+
+
+class Workers:
+    """SyncEnvs' interface to envs elsewhere; observations come flat and float32, `(num_envs, obs_dim)`.
+
+    Args:
+      makers: picklable functions that make the envs; those of a worker are side by side.
+      num_workers: processes, at most one per env.
+      obs_dim: size of a flat observation.
+
+    Raises:
+      UserError: an env raised it. RuntimeError: another exception in a worker, with its traceback, or a
+        worker's death. Either ends the workers.
+    """
+
+    def __init__(self, makers: Sequence[Callable[[], gym.Env]], num_workers: int, obs_dim: int) -> None:
+        context: Any = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["rl.envs"])
+        memory = context.RawArray("b", _row(obs_dim).itemsize * len(makers))
+        self.rows, self.pipes, self.processes = np.frombuffer(memory, _row(obs_dim)), [], []
+        self.shares = np.array_split(np.arange(len(makers)), min(num_workers, len(makers)))
+        for share in self.shares:
+            pipe, end = context.Pipe()
+            args = (end, memory, obs_dim, share[0], [makers[i] for i in share])
+            process = context.Process(target=_serve, args=args, daemon=True)
+            process.start()
+            end.close()  # so that the worker's death ends the pipe
+            self.pipes.append(pipe)
+            self.processes.append(process)
+        self._answers()
+
+    def reset(self, seed: Optional[int] = None) -> tuple[np.ndarray, dict[str, Any]]:
+        """Starts an episode in every env; env i is seeded with `seed + i`."""
+        self._ask("reset_rows", [(None if seed is None else seed + int(share[0]),) for share in self.shares])
+        return self.rows["obs"].copy(), {}
+
+    def step(self, act: np.ndarray) -> tuple[Any, ...]:
+        """Steps every env; info as SyncEnvs has it, but for `final_obs`, which only ended episodes write."""
+        self._ask("step_rows", [(act[share[0] : share[-1] + 1],) for share in self.shares])
+        rows = self.rows.copy()
+        info = {"final_obs": rows["final_obs"]}
+        if rows["success"][0] >= 0:
+            info["success"] = rows["success"] > 0
+        return rows["obs"], rows["rew"], rows["terminated"], rows["truncated"], info
+
+    def call(self, name: str, *args: Any) -> list[Any]:
+        """What method `name` of each env returns."""
+        return [value for answer in self._ask("call", [(name, *args)] * len(self.pipes)) for value in answer]
+
+    def render(self) -> list[Any]:
+        """A picture of each env."""
+        return self.call("render")
+
+    def close(self) -> None:
+        """Ends the workers, who close their envs first."""
+        for pipe in self.pipes:
+            pipe.close()
+        for process in self.processes:
+            process.join(10)
+            process.kill()
+
+    def _ask(self, name: str, args: Sequence[tuple[Any, ...]]) -> list[Any]:
+        for pipe, own in zip(self.pipes, args):
+            with contextlib.suppress(ConnectionError):  # a dead worker shows in its answer
+                pipe.send((name, own))
+        return self._answers()
+
+    def _answers(self) -> list[Any]:
+        answers = [_answer(pipe, process) for pipe, process in zip(self.pipes, self.processes)]
+        for answer in answers:
+            if isinstance(answer, Exception):
+                self.close()
+                raise answer
+        return answers
+
+
+def _row(obs_dim: int) -> np.dtype:
+    """What a step of one env brings. `success` is -1 where the env doesn't tell."""
+    obs, flags = (np.float32, (obs_dim,)), [(name, bool) for name in ("terminated", "truncated")]
+    return np.dtype([("rew", float), ("obs", *obs), ("final_obs", *obs), *flags, ("success", np.int8)], align=True)
+
+
+def _answer(pipe: Any, process: Any) -> Any:
+    try:
+        return pipe.recv()
+    except (EOFError, ConnectionError):
+        process.join(10)
+        return RuntimeError(f"a worker process of the envs died, exit code {process.exitcode}")
+
+
+def _serve(pipe: Any, memory: Any, obs_dim: int, first: int, makers: Sequence[Callable[[], gym.Env]]) -> None:
+    """A worker's life: it ends when the main process closes the pipe, or dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    share = _Share(np.frombuffer(memory, _row(obs_dim))[first : first + len(makers)])
+    with contextlib.suppress(EOFError, ConnectionError):
+        pipe.send(_result(share.make, *makers))
+        while True:
+            name, args = pipe.recv()
+            pipe.send(_result(getattr(share, name), *args))
+    share.close()
+
+
+def _result(function: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return function(*args)
+    except UserError as error:
+        return error
+    except Exception as error:  # pylint: disable=broad-exception-caught
+        summary = f"{type(error).__name__} in a worker process of the envs: {error}"
+        return RuntimeError(f"{summary}\n\n{traceback.format_exc()}")
+
+
+class _Share(SyncEnvs):
+    """The envs of a worker, whose results go to their rows of the shared memory."""
+
+    def __init__(self, rows: np.ndarray) -> None:
+        super().__init__([])
+        self.rows = rows
+
+    def make(self, *makers: Callable[[], gym.Env]) -> None:
+        self.envs = [make() for make in makers]
+
+    def reset_rows(self, seed: Optional[int]) -> None:
+        self.rows["obs"] = self.reset(seed)[0].reshape(len(self.rows), -1)
+
+    def step_rows(self, act: np.ndarray) -> None:
+        rows = self.rows
+        obs, rows["rew"], rows["terminated"], rows["truncated"], info = self.step(act)
+        rows["obs"], rows["success"] = obs.reshape(len(rows), -1), info.get("success", -1)
+        for i in np.flatnonzero(rows["terminated"] | rows["truncated"]):
+            rows["final_obs"][i] = info["final_obs"][i].reshape(-1)

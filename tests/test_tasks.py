@@ -13,8 +13,10 @@ import rl.networks
 from rl import gradients
 from rl.__main__ import main
 from rl.algos import ALGOS
+from rl.algos.checks import CheckedBurst
 from rl.algos.optimizers import Config as OptimizerConfig
 from rl.algos.optimizers import optimizer_maker
+from rl.config import UserError
 from rl.gradients import GRADIENTS
 from rl.networks import NETWORKS, torso_maker
 from tests.helpers import column, command, options, rows, start, train
@@ -173,3 +175,71 @@ def test_columns_by_task(tmp_path):
 def test_what_makes_no_sense_is_refused(tmp_path, capsys, args, words):
     assert re.search(words, refused(capsys, *command("--data_dir", tmp_path, *args)))
     assert not list(tmp_path.iterdir())
+
+
+# Safe mode ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "key, index, value, words",
+    [
+        ("obs", (1, 0, 2, 1), np.nan, "obs is nan or inf"),
+        ("rew", (0, 2, 0), np.inf, "rew is nan or inf"),
+        ("done", (2, 0, 0), 0.5, "done is neither 0 nor 1"),
+    ],
+)
+def test_checks_name_what_is_wrong(key, index, value, words):
+    algo = make_algo("ddpg")
+    burst = CheckedBurst(algo.train_step, algo.spec)
+    batches = batches_for("ddpg")
+    before = burst(batches, 3)
+    assert np.isfinite(before["LossQ"]).all()
+    batches[key][index] = value
+    with pytest.raises(UserError, match=f"^--check_inputs: {words}$"):
+        burst(batches, 3)
+
+
+def test_checks_know_the_tasks():
+    algo = make_algo("ddpg")
+    batches = batches_for("ddpg")
+    with pytest.raises(UserError, match="act has shape .2, 4, 2., not .3, 4, 2."):
+        CheckedBurst(algo.train_step, algo.spec)(batches | {"act": batches["act"][:, :2]}, 3)
+    batches["obs"][:, 1] = batches["obs"][:, 0]
+    with pytest.raises(UserError, match="two tasks have the same observations"):
+        CheckedBurst(algo.train_step, algo.spec)(batches, 3)
+
+
+def test_checks_catch_a_diverging_update():
+    algo = make_algo("ddpg", q_lr=1e30)
+    with pytest.raises(UserError, match="of an update is nan or inf"):
+        CheckedBurst(algo.train_step, algo.spec)(batches_for("ddpg", 6), 6)
+
+
+def test_checked_updates_are_the_others():
+    checked, plain = make_algo("ddpg"), make_algo("ddpg")
+    info = CheckedBurst(checked.train_step, checked.spec)(batches_for("ddpg"), 3)
+    wanted = plain.update(batches_for("ddpg"), 3)
+    for key, value in wanted.items():
+        np.testing.assert_allclose(info[key], value, rtol=1e-3, atol=1e-5)
+
+
+def test_a_checked_run(tmp_path):
+    run = train(tmp_path, *ENV, "--check_inputs", algo="sac")
+    assert np.isfinite(column(run, "LossQ")[1:]).all()
+
+
+# Task weights of SAC -----------------------------------------------------------
+
+
+def test_task_weights_follow_the_temperatures():
+    algo, plain = make_algo("sac", weight_tasks=True), make_algo("sac")
+    for each in (algo, plain):
+        each.temperature.log_alpha.assign(np.log([0.1, 0.1, 0.4]))
+    # 3 softmax(-log alpha) is in proportion to 10, 10, 2.5
+    np.testing.assert_allclose(algo.task_weights(), [4 / 3, 4 / 3, 1 / 3], rtol=1e-5)
+    batch = one(batches_for("sac"))
+    for loss in ("q_loss", "pi_loss"):
+        weighted, info = getattr(algo, loss)(batch)
+        raw, _ = getattr(plain, loss)(batch)
+        np.testing.assert_allclose(weighted, raw * np.array([4 / 3, 4 / 3, 1 / 3]), rtol=1e-4)
+        np.testing.assert_allclose(next(iter(info.values())), raw, rtol=1e-5)

@@ -22,9 +22,9 @@ class Burst:
     returns a "stop" that is true, the burst ends after that step.
     """
 
-    def __init__(self, train_step: Any) -> None:
+    def __init__(self, train_step: Any, jit_compile: bool = True) -> None:
         self.train_step = train_step
-        self.compiled = tf.function(self._run, jit_compile=True)
+        self.compiled = tf.function(self._run, jit_compile=jit_compile)
 
     def __call__(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         """Takes the first `count` of `batches` (fields `(max_updates, ...)`) in turn.

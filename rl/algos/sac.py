@@ -35,6 +35,7 @@ class Config:
     learn_alpha: bool = flag(True, "learn the temperature; false: keep alpha (Spinning Up's is 0.2)")
     alpha_lr: float = flag(1e-3, "temperature learning rate", above=0)
     target_entropy: float = flag(-1.0, "entropy a learned temperature aims at, nats per action dimension")
+    weight_tasks: bool = flag(False, "weigh the losses of several tasks by num_tasks * softmax(-log alpha)")
 
 
 class SAC(Algorithm):
@@ -84,20 +85,26 @@ class SAC(Algorithm):
         q = self.q(batch["obs"], batch["act"])
         error = q - tf.stop_gradient(backup)
         loss = tf.reduce_sum(tf.reduce_mean(batch["weight"] * error**2, axis=-1), axis=0)
-        return loss, {"LossQ": loss, "Q1Vals": q[0], "Q2Vals": q[1], "TDError": tf.reduce_mean(tf.abs(error), axis=0)}
+        return self.task_weights() * loss, {"LossQ": loss, "Q1Vals": q[0], "Q2Vals": q[1], "TDError": tf.reduce_mean(tf.abs(error), axis=0)}
 
     def pi_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
         """Climb the smaller critic and the entropy, eq. 9."""
         act, log_pi = self.sample(batch["obs"], batch["seed"] + 1)
         q = tf.reduce_min(self.q(batch["obs"], act), axis=0)
         loss = tf.reduce_mean(self.temperature.alpha[..., None] * log_pi - q, axis=-1)
-        return loss, {"LossPi": loss, "LogPi": log_pi}
+        return self.task_weights() * loss, {"LossPi": loss, "LogPi": log_pi}
 
     def alpha_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
         """Raise the temperature while the entropy, -log pi, is below its target, eq. 18 in the log."""
         surplus = tf.reduce_mean(-batch["log_pi"], axis=-1) - self.config.target_entropy * self.spec.act_dim
         loss = self.temperature.log_alpha * tf.stop_gradient(surplus)
         return loss, {"LossAlpha": loss}
+
+    def task_weights(self) -> Any:
+        """1, or more for the tasks whose temperature is low. Yang et al., 2020: https://arxiv.org/abs/2003.13661."""
+        if not (self.config.weight_tasks and self.spec.num_tasks):
+            return 1.0
+        return tf.stop_gradient(self.spec.num_tasks * tf.nn.softmax(-self.temperature.log_alpha))
 
     @tf.function
     def train_step(self, batch: Info) -> Info:

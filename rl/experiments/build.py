@@ -10,6 +10,7 @@ import tensorflow as tf
 import rl.networks
 from rl import envs, gradients, training
 from rl.algos import ALGOS, optimizers
+from rl.algos.checks import CheckedBurst
 from rl.config import Parser, UserError, add_flags, build, closest, flag, override
 from rl.envs import normaliser
 from rl.logging import Board
@@ -27,6 +28,7 @@ class Config:
     data_dir: str = flag("data", "folder of all experiments")
     overwrite: bool = flag(False, "replace an existing run")
     tensorboard: bool = flag(True, "write TensorBoard event files")
+    check_inputs: bool = flag(False, "check shapes, finiteness and tasks inside updates; slower")
     device: str = flag("auto", "where updates run; auto: on a GPU if there is one", choices=("auto", "cpu", "gpu"))
 
 
@@ -120,4 +122,7 @@ def make_algo(values: dict[str, Any], spec: Any) -> Any:
     make_torso = rl.networks.torso_maker(build(rl.networks.Config, values), spec.num_tasks)
     balancing = build(gradients.Config, values)
     make_opt = optimizers.optimizer_maker(build(optimizers.Config, values), balancing, spec.num_tasks)
-    return algorithm(spec, make_torso, make_opt, build(algorithm.flags, values))
+    algo = algorithm(spec, make_torso, make_opt, build(algorithm.flags, values))
+    if values.get("check_inputs"):
+        algo.burst = CheckedBurst(algo.train_step, spec)
+    return algo

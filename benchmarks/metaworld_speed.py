@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/metaworld_speed.py --rounds 7 --out benchmarks/results/metaworld_speed.json
 
-`steps`: env steps/s of MT10 with random actions, here and in the package's own vector envs, each built once (the
-package draws goals for 20 s). In every round all contenders are timed in turn, so that a machine that slows down slows
+`steps`: env steps/s of MT10 with random actions, here and in the package's own vector envs, each built once, in
+seconds that are printed. In every round all contenders are timed in turn, so that a machine that slows down slows
 down all; printed are medians and ranges over rounds, also of the ratio to the package's SyncVectorEnv in that round. A
 multiple of 500 steps holds as many resets as training does. `start`: seconds from starting a process to its first
 observations, imports included, goals in the cache. `memory`: peak resident memory of MT50 after 500 steps, of the
@@ -29,8 +29,7 @@ import numpy as np  # noqa: E402
 
 from rl import envs  # noqa: E402
 
-BACKENDS, SETS, MEMORY_STEPS = ("sync", "async"), ("MT10", "MT50"), 500
-PARTS = ("steps", "start", "memory")
+PARTS, BACKENDS, SETS = ("steps", "start", "memory"), ("sync", "async"), ("MT10", "MT50")
 CONTENDERS = [f"{owner} {backend}" for owner in ("package", "our") for backend in BACKENDS]
 
 
@@ -61,9 +60,8 @@ def measure_steps(rounds: int, steps: int) -> dict[str, Any]:
         begin = time.perf_counter()
         made[name] = make(name)
         build[name] = time.perf_counter() - begin
+        run(made[name], 20)  # to warm up
         print(f"MT10, {name}: built in {build[name]:.1f} s", flush=True)
-    for env in made.values():
-        run(env, 20)  # to warm up
     for _ in range(rounds):
         rates.append({name: steps * env.num_envs / run(env, steps) for name, env in made.items()})
         print("MT10 env steps/s: " + ", ".join(f"{name} {rate:.0f}" for name, rate in rates[-1].items()), flush=True)
@@ -90,7 +88,7 @@ def measure_start(rounds: int) -> dict[str, list[float]]:
 
 def measure_memory() -> dict[str, dict[str, Any]]:
     """Peak MB of MT50 by backend: of the process, and of each worker."""
-    peaks = {backend: launch(f"MT50 {backend}", MEMORY_STEPS)["peak_mb"] for backend in BACKENDS}
+    peaks = {backend: launch(f"MT50 {backend}", 500)["peak_mb"] for backend in BACKENDS}
     for backend, own in peaks.items():
         workers = ", ".join(f"{mb:.0f}" for mb in own["workers"]) or "none"
         print(f"MT50 {backend}, peak MB: process {own['process']:.0f}, workers {workers}")
@@ -121,8 +119,7 @@ def child(env_id: str, backend: str, steps: str) -> None:
 
 def peak_mb(pid: int) -> float:
     """Peak resident memory of a process, which Linux tells."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+    return int(Path(f"/proc/{pid}/status").read_text(encoding="utf-8").split("VmHWM:")[1].split()[0]) / 1024
 
 
 def spread(values: list[float], form: str) -> str:
@@ -136,9 +133,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500, help="timed steps of every env in a round, a multiple of 500")
     parser.add_argument("--out", type=Path, help="write every measurement there as JSON")
     args = parser.parse_args()
-    report: dict[str, Any] = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    if args.out and args.out.exists():
-        report = json.loads(args.out.read_text()) | report  # of the parts not measured now
+    report = json.loads(args.out.read_text()) if args.out and args.out.exists() else {}  # of parts not measured now
+    report |= {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     measures = {"steps": lambda: measure_steps(args.rounds, args.steps), "start": lambda: measure_start(args.rounds)}
     measures |= {"memory": measure_memory}
     report |= {part: measures[part]() for part in args.parts}

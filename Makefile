@@ -14,7 +14,7 @@ demo: .venv/ready
 	$(BIN)/python main.py plot $(DEMO) -y Performance -o data/demo/curve.png
 
 test: .venv/ready
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2
 
 test-slow: .venv/ready
 	$(BIN)/python -m pytest -m slow

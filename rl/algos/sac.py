@@ -85,7 +85,12 @@ class SAC(Algorithm):
         q = self.q(batch["obs"], batch["act"])
         error = q - tf.stop_gradient(backup)
         loss = tf.reduce_sum(tf.reduce_mean(batch["weight"] * error**2, axis=-1), axis=0)
-        return self.task_weights() * loss, {"LossQ": loss, "Q1Vals": q[0], "Q2Vals": q[1], "TDError": tf.reduce_mean(tf.abs(error), axis=0)}
+        return self.task_weights() * loss, {
+            "LossQ": loss,
+            "Q1Vals": q[0],
+            "Q2Vals": q[1],
+            "TDError": tf.reduce_mean(tf.abs(error), axis=0),
+        }
 
     def pi_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
         """Climb the smaller critic and the entropy, eq. 9."""

@@ -95,6 +95,7 @@ def main() -> None:
         begin = time.perf_counter()
         algos[pair].update(batches, UPDATES)
         compiled[pair] = time.perf_counter() - begin
+        print(f"{pair}: compiled in {compiled[pair]:.0f} s", file=sys.stderr, flush=True)
     for _ in range(args.rounds):
         for pair in pairs:
             begin = time.perf_counter()

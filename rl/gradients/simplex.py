@@ -17,6 +17,8 @@ def minimum(kernel: tf.Tensor, mask: tf.Tensor, slope: tf.Tensor, rate: Callable
     https://jmlr.org/papers/v6/fan05a.html), and like there few pairs are enough.
     """
     square, present = tf.linalg.diag_part(kernel), mask > 0
+    # tf.gather below, not x[i]: for a slice with computed bounds XLA works through all of the program before it, which
+    # takes minutes a call in a large one.
 
     def slopes(w: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         product = tf.linalg.matvec(kernel, w)
@@ -26,10 +28,10 @@ def minimum(kernel: tf.Tensor, mask: tf.Tensor, slope: tf.Tensor, rate: Callable
     def move(n: tf.Tensor, w: tf.Tensor, _: tf.Tensor) -> Any:
         down, bend = slopes(w)
         to = tf.argmin(tf.where(present, down, down.dtype.max))
-        gain = tf.where(w > 0, down - down[to], 0.0)
-        curvature = tf.maximum(bend * (square + square[to] - 2 * kernel[to]), FLAT)
+        gain = tf.where(w > 0, down - tf.gather(down, to), 0.0)
+        curvature = tf.maximum(bend * (square + tf.gather(square, to) - 2 * tf.gather(kernel, to)), FLAT)
         source = tf.argmax(gain**2 / curvature)
-        amount = tf.minimum(gain[source] / curvature[source], w[source])
+        amount = tf.gather(tf.minimum(gain / curvature, w), source)
         change = tf.one_hot(to, len(w)) - tf.one_hot(source, len(w))
         return n + 1, w + amount * change, tf.reduce_max(gain)
 

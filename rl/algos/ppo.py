@@ -41,9 +41,7 @@ class Config:
     norm_value: bool = flag(False, "let the critic predict returns minus their running mean, over their running std")
     share_torso: bool = flag(False, "one torso for actor and critic")
     std: str = flag(
-        "free",
-        "the log std: a parameter per action and task, one per action, or an output of the actor",
-        choices=("free", "shared", "state"),
+        "free", "log std: per action and task, per action, or by state", choices=("free", "shared", "state")
     )
     log_std: float = flag(0.0, "log std at the start, of actions scaled to [-1, 1]")
 

@@ -1,4 +1,4 @@
-"""Point masses in the plane: several tasks, some at odds with others, thousands of steps a millisecond.
+"""Point masses in the plane: several tasks, some at odds with others, at next to no cost.
 
 A test bed for what tasks do to each other in one network. Every task sees the same observations; what
 they disagree on is where to go. NumPy arrays hold all envs, so a step of one costs as much as of fifty.

@@ -11,7 +11,7 @@ from typing import Any, Iterable, Iterator, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
-from rl.networks.mlp import ACTIVATIONS, INITIALIZERS
+from rl.networks.mlp import ACTIVATIONS, INITIALIZERS, matmul
 
 
 class Bank:
@@ -129,13 +129,8 @@ class TaskNet(tf.keras.Model):
         """`(..., tasks, batch, in)` by a kernel and a bias `(..., tasks or 1, ...)`: `(..., tasks, batch, out)`."""
         kernel, bias = params
         if kernel.shape[-3] > 1 or x.shape[-3] == 1:
-            return self._matmul(x, kernel) + bias[..., None, :]
+            return matmul(x, kernel, self.precision) + bias[..., None, :]
         batch = tf.shape(x)[-2]  # shared: the samples of all tasks in one product
         flat = tf.reshape(x, (*x.shape[:-3], -1, x.shape[-1]))
-        flat = self._matmul(flat, kernel[..., 0, :, :]) + bias
+        flat = matmul(flat, kernel[..., 0, :, :], self.precision) + bias
         return tf.reshape(flat, (*flat.shape[:-2], x.shape[-3], batch, flat.shape[-1]))
-
-    def _matmul(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        if self.precision == "float32":
-            return tf.matmul(x, kernel)
-        return tf.cast(tf.matmul(tf.cast(x, self.precision), tf.cast(kernel, self.precision)), tf.float32)

@@ -17,6 +17,13 @@ ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
 INITIALIZERS = {"glorot_uniform": 1.0, "he_uniform": 1.0, "lecun_uniform": 1.0, "orthogonal": math.sqrt(2)}
 
 
+def matmul(x: tf.Tensor, kernel: tf.Tensor, precision: str) -> tf.Tensor:
+    """The float32 product of inputs rounded to `precision`."""
+    if precision == "float32":
+        return tf.matmul(x, kernel)
+    return tf.cast(tf.matmul(tf.cast(x, precision), tf.cast(kernel, precision)), tf.float32)
+
+
 class MLP(tf.keras.Model):
     """Dense layers with an activation after all but the last.
 
@@ -76,14 +83,9 @@ class MLP(tf.keras.Model):
         batch = tf.shape(x)[:-1]
         x = tf.reshape(x, (-1, x.shape[-1]))
         for kernel, bias in layers[:-1]:
-            x = self.activation(self._matmul(x, kernel) + bias)
-        x = self._matmul(x, layers[-1][0]) + layers[-1][1]
+            x = self.activation(matmul(x, kernel, self.precision) + bias)
+        x = matmul(x, layers[-1][0], self.precision) + layers[-1][1]
         return tf.reshape(x, tf.concat([x.shape[:-2], batch, x.shape[-1:]], axis=0))
-
-    def _matmul(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        if self.precision == "float32":
-            return tf.matmul(x, kernel)
-        return tf.cast(tf.matmul(tf.cast(x, self.precision), tf.cast(kernel, self.precision)), tf.float32)
 
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
         """The function of `get_weights()` in NumPy, float32: a small batch takes microseconds, not a graph call."""

@@ -14,7 +14,7 @@ class Config:
     num_envs: int = flag(1, "envs stepped side by side, of each task", low=1)
     env_backend: str = flag(
         "sync",
-        "envs in this process, in one worker each, or in EnvPool's threads (implies reset_at_checkpoint)",
+        "envs in this process, in worker processes, or in EnvPool's threads (implies reset_at_checkpoint)",
         choices=("sync", "async", "envpool"),
     )
     max_ep_len: int = flag(0, "time limit of an episode, in steps; 0: the env's own, or 1000 if it has none", low=0)

@@ -16,9 +16,8 @@ class Episodes:
         self.start, self.ret, self.length = np.ones(num_envs, bool), np.zeros(num_envs), np.zeros(num_envs, int)
         self.success, self.tasks = np.zeros(num_envs, bool), tasks
 
-    def step(self, step: Any, logger: Any) -> bool:
-        """Counts in a Step of every env and logs the episodes that it ended. Returns whether there are any."""
-        end = step.terminated | step.truncated
+    def step(self, step: Any, end: np.ndarray, logger: Any) -> bool:
+        """Counts in a Step of every env and logs the episodes that it ended, those of `end`. Returns whether any."""
         self.ret, self.length, self.start = self.ret + step.rew, self.length + 1, end
         if step.success is not None:
             self.success = self.success | step.success

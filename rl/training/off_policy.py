@@ -91,7 +91,7 @@ class OffPolicy:
         if self.step > self.config.update_after:
             self.owed += self.config.updates_per_step * self.env.num_envs
         self.obs = step.obs
-        return self.episodes.step(step, self.session.logger)
+        return self.episodes.step(step, end, self.session.logger)
 
     def update(self) -> None:
         """Pays the updates owed, in bursts of one size so that one compiled program serves all."""

@@ -77,7 +77,7 @@ class OnPolicy:
         row = {"obs": seen.reshape(count, -1), "act": act.reshape(count, -1), "obs2": seen2, "rew": rew}
         self.rollout.store(**row, done=step.terminated, end=end)
         self.obs, self.step = step.obs, self.step + count
-        self.episodes.step(step, session.logger)
+        self.episodes.step(step, end, session.logger)
 
     def update(self) -> None:
         """All epochs and minibatches of the rollout, in one call."""

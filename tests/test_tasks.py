@@ -10,13 +10,14 @@ import pytest
 import tensorflow as tf
 
 import rl.networks
-from rl import gradients
+from rl import envs, gradients
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.algos.checks import CheckedBurst
 from rl.algos.optimizers import Config as OptimizerConfig
 from rl.algos.optimizers import optimizer_maker
 from rl.config import UserError
+from rl.experiments.eval import make_env as eval_env
 from rl.gradients import GRADIENTS
 from rl.networks import NETWORKS, torso_maker
 from tests.helpers import column, command, options, rows, start, train
@@ -169,12 +170,36 @@ def test_columns_by_task(tmp_path):
     [
         (("--network", "multi_head"), "--network multi_head is for several tasks"),
         (("--gradient", "pcgrad"), "--gradient pcgrad is for several tasks"),
+        (("--algo", "sac", "--weight_tasks"), "--weight_tasks is for several tasks"),
         ((*ENV, "--steps_per_epoch", "210"), "tasks times --num_envs .4 . 1., such as 212"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, capsys, args, words):
     assert re.search(words, refused(capsys, *command("--data_dir", tmp_path, *args)))
     assert not list(tmp_path.iterdir())
+
+
+# The test split of Meta-World's ML sets ------------------------------------------
+
+
+def test_eval_plays_test_goals(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    goals = {}
+    for split in ("train", "test"):
+        env = eval_env("ML1-reach", 2, {"seed": 3, "max_ep_len": 5, "split": split})
+        goals[split] = env.env.envs[0].unwrapped.goals
+    trained = envs.make("ML1-reach", seed=3).env.envs[0].unwrapped.goals
+    np.testing.assert_array_equal(goals["train"], trained)
+    assert not np.isin(goals["test"], trained).any()
+
+
+@pytest.mark.parametrize(
+    "env_id, words",
+    [("MT1-reach", "only ML sets have"), ("Pendulum", "only ML sets have"), ("ML10", "no part for the test tasks")],
+)
+def test_no_test_split(env_id, words):
+    with pytest.raises(UserError, match=words):
+        eval_env(env_id, 2, {"split": "test"})
 
 
 # Safe mode ---------------------------------------------------------------------

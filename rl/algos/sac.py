@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
 from rl.algos.optimizers import Optimizer
-from rl.config import flag
+from rl.config import UserError, flag
 from rl.networks import Critic, SquashedGaussianActor, Temperature
 
 
@@ -51,6 +51,8 @@ class SAC(Algorithm):
     def __init__(
         self, spec: Any, make_torso: Callable[..., Any], make_opt: Any = Optimizer, config: Config = Config()
     ) -> None:
+        if config.weight_tasks and not spec.num_tasks:
+            raise UserError("--weight_tasks is for several tasks, and this env has one")
         self.spec, self.config = spec, config
         self.actor = SquashedGaussianActor(make_torso(2 * spec.act_dim), spec.act_center, spec.act_limit)
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))

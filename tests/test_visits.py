@@ -269,6 +269,7 @@ def test_a_run_counts_what_it_visited(tmp_path, order):
     tasks = visited(order, 4, 2, 15, loop.session.seed_for(0))
     held = loop.replay.data["task"][0, :600].reshape(15, 20, 2)
     assert (held == tasks[:, None]).all() and loop.replay.stored.sum() == 600
+    assert loop.replay.num_envs == 2 and loop.replay.capacity == 4 * 2000
     for task, name in enumerate(loop.env.spec.tasks):
         played = [(tasks[5 * epoch : 5 * epoch + 5] == task).any() for epoch in range(3)]
         assert np.isfinite(column(run, f"EpRet/{name}")).tolist() == played

@@ -83,7 +83,7 @@ class Tours(Vector):
         num_envs: int,
         *rest: Any,
         visit: str,
-        save_memory: bool = False
+        save_memory: bool = False,
     ) -> None:
         self.task = np.zeros(num_envs, int)
         visits = Visits(visit, len(spec.tasks), num_envs)

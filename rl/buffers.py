@@ -22,6 +22,8 @@ class ReplayBuffer:
       gamma: discount. n_step: rewards in a return.
     """
 
+    since: float = 0  # `total` from which on it can be sampled
+
     def __init__(
         self,
         obs_dim: int,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rl.config import UserError
 from rl.envs import metaworld, point_mass, registry
 from rl.envs.spec import EnvSpec
 from rl.envs.vector import Step, VectorEnv
@@ -9,22 +10,25 @@ from rl.envs.vector import Step, VectorEnv
 __all__ = ["EnvSpec", "Step", "VectorEnv", "make", "resolve"]
 
 
-def make(env_id: str, num_envs: int = 1, **options: Any) -> Any:
-    """`num_envs` copies of an env, or of every task of a set, by id.
+def make(env_id: str, num_envs: int = 1, visit: str = "all", **options: Any) -> Any:
+    """`num_envs` copies of an env, or of every task of a set, by id; or as many that go from task to task.
 
     Args:
-      options: `backend`, `render_mode` and `max_ep_len` as VectorEnv's; for Meta-World also those of
-        `metaworld.make`, which other families don't heed.
+      options: `backend`, `render_mode`, `max_ep_len` and `num_workers` as VectorEnv's; `visit`, one of
+        `visits.ORDERS`; for Meta-World also those of `metaworld.make`, which other families don't heed.
 
     Raises:
-      UserError: no such env, or a space that is not supported.
+      UserError: no such env, a space that is not supported, or no tasks to go to.
     """
     env_id = resolve(env_id)
     if metaworld.knows(env_id):
-        return metaworld.make(env_id, num_envs, **options)
+        return metaworld.make(env_id, num_envs, visit=visit, **options)
     if point_mass.knows(env_id):
-        return point_mass.PointMass(env_id, num_envs, options.get("max_ep_len", 0))
-    own = {name: value for name, value in options.items() if name in ("backend", "render_mode", "max_ep_len")}
+        return point_mass.PointMass(env_id, num_envs, options.get("max_ep_len", 0), visit)
+    if visit != "all":
+        raise UserError(f"--visit {visit} is for several tasks; {env_id} is one")
+    names = ("backend", "render_mode", "max_ep_len", "num_workers")
+    own = {name: value for name, value in options.items() if name in names}
     return VectorEnv(env_id, num_envs, **own)
 
 

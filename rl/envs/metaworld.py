@@ -23,6 +23,7 @@ from rl.envs.replayable import Replayable
 from rl.envs.sawyer import make_task
 from rl.envs.spec import EnvSpec
 from rl.envs.task_sets import SETS, knows, resolve, tasks_of
+from rl.envs.tour import Tours
 from rl.envs.vector import Vector
 
 __all__ = ["Config", "MetaWorld", "knows", "make", "resolve"]
@@ -78,7 +79,7 @@ def make(
     seed: int = 0,
     split: str = "train",
     **flags: Any,
-) -> MetaWorld:
+) -> Vector:
     """`num_envs` envs of every task of a set, which observe `(39,)` and act in [-1, 1]^4.
 
     An episode ends by truncation only; a step's success is the env's own. ML hides the goal: zeros.
@@ -90,11 +91,12 @@ def make(
       max_ep_len: steps; 0: 500.
       seed: of the goal lists, not of what is drawn from them.
       split: "train" or "test": the same for MT; other tasks for ML sets, other goals for ML1 and one's own.
-      flags: Config's.
+      flags: Config's; `visit` and `save_memory`, as Tours have them.
 
     Raises:
       UserError: no such set, task, backend or value of a flag.
     """
+    tour = {name: flags.pop(name) for name in ("visit", "save_memory") if name in flags}
     config, env_id = check(Config(**flags)), resolve(env_id)
     if backend not in ("sync", "async"):
         raise UserError(f"{env_id} needs --env_backend sync or async, got {backend}")
@@ -102,14 +104,19 @@ def make(
     lists = goal_lists(tasks, seed + (split == "test" and hidden and env_id not in SETS))
     count = NUM_GOALS if config.goals == "random" else 1
     served = [(task, lists[task][:count]) for task in tasks for _ in range(num_envs)]
-    options = {"reward_function_version": config.reward, "render_mode": render_mode, "camera_name": "corner2"}
-    make_one = functools.partial(_make_one, served=served, hidden=hidden, limit=limit, **options)
+    make_one = functools.partial(
+        _make_one, served=served, hidden=hidden, limit=limit, render_mode=render_mode, reward=config.reward
+    )
     spec = EnvSpec(env_id, OBS_DIM, ACT_DIM, (ACT_DIM,), -BOUND, BOUND, tasks=tasks)
-    env = MetaWorld(spec, make_one, len(served), backend, FPS, limit, num_workers or os.cpu_count() or 1)
+    num_workers = num_workers or os.cpu_count() or 1
+    if tour.get("visit", "all") != "all":
+        return Tours(spec, make_one, num_envs, backend, FPS, limit, num_workers, **tour)
+    env = MetaWorld(spec, make_one, len(served), backend, FPS, limit, num_workers)
     env.num_goals = count
     return env
 
 
-def _make_one(index: int, served: Sequence[tuple[str, np.ndarray]], **options: Any) -> gym.Env:
+def _make_one(index: int, served: Sequence[tuple[str, np.ndarray]], reward: str, **options: Any) -> gym.Env:
     name, goals = served[index]
-    return Replayable(make_task(name, goals, **options), index)
+    task = make_task(name, goals, reward_function_version=reward, camera_name="corner2", **options)
+    return Replayable(task, index)

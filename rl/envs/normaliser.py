@@ -26,7 +26,10 @@ class Moments:
 
     def update(self, batch: np.ndarray) -> None:
         """Adds samples `(count, *shape)`."""
-        mean, var, count = batch.mean(0, dtype=float), batch.var(0, dtype=float), len(batch)
+        self.merge(batch.mean(0, dtype=float), batch.var(0, dtype=float), len(batch))
+
+    def merge(self, mean: np.ndarray, var: np.ndarray, count: Any) -> None:
+        """Adds `count` samples of these moments, a number for all or one for each."""
         total, delta = self.count + count, mean - self.mean
         self.mean = self.mean + delta * count / total
         self.var = (self.var * self.count + var * count + delta**2 * self.count * count / total) / total
@@ -58,10 +61,11 @@ class Normaliser:
         self.seen, self.earned = Moments((spec.obs_dim,)), Moments(spec.batch_dims)
         self.ret = np.zeros(num_envs)
 
-    def observe(self, obs: np.ndarray, rew: Any = None, end: Any = False) -> None:
+    def observe(self, obs: np.ndarray, rew: Any = None, end: Any = False, task: Any = None) -> None:
         """Counts in what a step of every env brought: obs `(num_envs, obs_dim)`, rew and end `(num_envs,)`.
 
-        Without `rew` the observations are the first of new episodes.
+        Without `rew` the observations are the first of new episodes. `task` `(num_envs,)` has the envs' tasks;
+        without it the envs of a task are side by side.
         """
         if self.config.obs_norm:
             self.seen.update(obs)
@@ -69,7 +73,10 @@ class Normaliser:
             self.ret = np.zeros_like(self.ret)
         elif self.config.rew_norm:
             self.ret = self.gamma * self.ret + rew
-            self.earned.update(self.ret.reshape(*self.batch_dims, -1).T)
+            if task is None:
+                self.earned.update(self.ret.reshape(*self.batch_dims, -1).T)
+            else:
+                self.earned.merge(*_moments_of(self.ret, task, *self.batch_dims))
             self.ret = np.where(end, 0, self.ret)
 
     def obs(self, obs: np.ndarray) -> np.ndarray:
@@ -93,3 +100,11 @@ class Normaliser:
         self.seen.load_state(state["seen"])
         self.earned.load_state(state["earned"])
         self.ret = state["ret"]
+
+
+def _moments_of(values: np.ndarray, task: np.ndarray, num_tasks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, variance and number of each task's values, `(num_tasks,)`; 0 where it has none."""
+    sums = lambda weights=None: np.bincount(task, weights, num_tasks)
+    count = sums()
+    mean = sums(values) / np.maximum(1, count)
+    return mean, sums((values - mean[task]) ** 2) / np.maximum(1, count), count

@@ -11,6 +11,7 @@ import numpy as np
 from rl.config import UserError, closest
 from rl.envs.spec import EnvSpec
 from rl.envs.vector import Step
+from rl.envs.visits import Visits
 
 SPEED, HORIZON, NEAR = 0.2, 20, 0.1
 # id -> task -> by how many degrees its target is the marker turned about the origin
@@ -36,6 +37,8 @@ def resolve(env_id: str) -> str:
 class PointMass:
     """`num_envs` envs of every task of a layout, with VectorEnv's interface; envs of a task are side by side.
 
+    With `visit` other than "all", an order of Visits, `num_envs` envs in all, which go from task to task.
+
     A step moves the point by SPEED times the action, inside [-1, 1]^2. The reward is minus the distance
     to the target, success a distance under NEAR. An episode ends by truncation after `max_ep_len` steps.
 
@@ -44,24 +47,37 @@ class PointMass:
 
     keeps_state, fps = True, 30
 
-    def __init__(self, env_id: str, num_envs: int = 1, max_ep_len: int = 0) -> None:
+    task: Optional[np.ndarray] = None
+
+    def __init__(self, env_id: str, num_envs: int = 1, max_ep_len: int = 0, visit: str = "all") -> None:
         tasks, bounds = LAYOUTS[env_id], np.ones(2, np.float32)
         self.spec = EnvSpec(env_id, 4, 2, (2,), -bounds, bounds, tasks=tuple(tasks))
         self.num_envs, self.max_ep_len = num_envs * len(tasks), max_ep_len or HORIZON
         angle = np.repeat(np.deg2rad(list(tasks.values())), num_envs)
         self.turn = np.stack([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]).transpose(2, 0, 1)
+        if visit != "all":
+            self.visits, self.turns = Visits(visit, len(tasks), num_envs), self.turn[::num_envs]
+            self.num_envs, self.task = num_envs, np.zeros(num_envs, int)
         self.rngs = [np.random.default_rng(i) for i in range(self.num_envs)]
         self.point, self.marker = np.zeros((2, self.num_envs, 2))
-        self.steps = 0
+        self.steps, self.seed, self.number = 0, 0, 0
 
     def reset(self, seed: Optional[int] = None) -> np.ndarray:
         """Starts an episode in every env. Returns obs `(num_envs, 4)`."""
         if seed is not None:
             self.rngs = [np.random.default_rng([seed, i]) for i in range(self.num_envs)]
+        self._go(*((self.seed, self.number + 1) if seed is None else (seed, 0)))
         drawn = np.stack([rng.uniform(-1, 1, 4) for rng in self.rngs])
         self.point, self.steps = 0.5 * drawn[:, :2], 0
         self.marker = 0.8 * drawn[:, 2:] / np.maximum(1e-9, np.linalg.norm(drawn[:, 2:], axis=1, keepdims=True))
         return self._obs()
+
+    def _go(self, seed: int, number: int) -> None:
+        """To the tasks of episode `number`, where envs go from task to task."""
+        self.seed, self.number = seed, number
+        if self.task is not None:
+            self.task = np.array([self.visits.task(seed, i, number) for i in range(self.num_envs)])
+            self.turn = self.turns[self.task]
 
     def step(self, act: np.ndarray) -> Step:
         """Steps every env with `act` `(num_envs, 2)`."""
@@ -70,8 +86,8 @@ class PointMass:
         target = np.einsum("nij,nj->ni", self.turn, self.marker)
         distance = np.linalg.norm(self.point - target, axis=1)
         obs2, over = self._obs(), self.steps == self.max_ep_len
-        none = np.zeros(self.num_envs, bool)
-        return Step(obs2, -distance, none, none | over, self.reset() if over else obs2, distance < NEAR)
+        none, task = np.zeros(self.num_envs, bool), self.task
+        return Step(obs2, -distance, none, none | over, self.reset() if over else obs2, distance < NEAR, task)
 
     def _obs(self) -> np.ndarray:
         return np.concatenate([self.point, self.marker], axis=1).astype(np.float32)
@@ -79,11 +95,13 @@ class PointMass:
     def state(self) -> dict[str, Any]:
         """All that later steps depend on."""
         rngs = [rng.bit_generator.state for rng in self.rngs]
-        return {"point": self.point, "marker": self.marker, "steps": self.steps, "rngs": rngs}
+        visit = {"seed": self.seed, "number": self.number}
+        return {"point": self.point, "marker": self.marker, "steps": self.steps, "rngs": rngs, **visit}
 
     def load_state(self, state: dict[str, Any], obs: np.ndarray) -> None:
         """Goes back to `state`, in which the envs show `obs`."""
         self.point, self.marker, self.steps = state["point"], state["marker"], state["steps"]
+        self._go(state["seed"], state["number"])
         for rng, saved in zip(self.rngs, state["rngs"]):
             rng.bit_generator.state = saved
         if not np.array_equal(self._obs(), obs):

@@ -28,6 +28,7 @@ class Step(NamedTuple):
     truncated: np.ndarray
     obs: np.ndarray
     success: Optional[np.ndarray] = None
+    task: Optional[np.ndarray] = None  # the episode's, where envs go from task to task
 
 
 class Vector:
@@ -36,13 +37,12 @@ class Vector:
     Args:
       spec: an EnvSpec.
       make: picklable function from an env's index to the env, a Replayable.
-      num_envs: how many.
-      backend: "sync" steps them here; "async" in worker processes.
-      fps: pictures a second. max_ep_len: their time limit in steps.
-      num_workers: of "async"; 0: one per env.
+      num_envs: how many. backend: "sync" steps them here; "async" in worker processes.
+      fps: pictures a second. max_ep_len: in steps. num_workers: of "async"; 0: one per env.
     """
 
     keeps_state = True
+    task: Optional[np.ndarray] = None  # (num_envs,), where envs go from task to task, else None
 
     def __init__(
         self,
@@ -121,10 +121,9 @@ class VectorEnv(Vector):
 
     Args:
       env_id: full id of a registered env.
-      backend: "sync"; "async", in a worker process each; "envpool", in EnvPool's threads: their state
-        can't be saved, so `keeps_state` is False.
-      render_mode: as in `gymnasium.make`.
-      max_ep_len: time limit in steps; 0: the env's own, or 1000 where it has none.
+      backend: "sync"; "async", in `num_workers` processes, 0: one per env; "envpool", in EnvPool's
+        threads: their state can't be saved, so `keeps_state` is False.
+      render_mode: as in `gymnasium.make`. max_ep_len: in steps; 0: the env's own, or 1000 where it has none.
     """
 
     def __init__(
@@ -134,6 +133,7 @@ class VectorEnv(Vector):
         backend: str = "sync",
         render_mode: Optional[str] = None,
         max_ep_len: int = 0,
+        num_workers: int = 0,
     ) -> None:
         make = functools.partial(make_one, env_id=env_id, render_mode=render_mode, max_ep_len=max_ep_len)
         # One env here first: a bad id, space or extra is one clear line instead of a worker's traceback.
@@ -141,7 +141,7 @@ class VectorEnv(Vector):
         self.keeps_state = backend != "envpool"
         fps, limit = probe.metadata.get("render_fps", 30), probe.spec.max_episode_steps
         probe.close()
-        super().__init__(spec_of(env_id, probe), make, num_envs, backend, fps, limit)
+        super().__init__(spec_of(env_id, probe), make, num_envs, backend, fps, limit, num_workers)
 
     def _build(self) -> Any:
         if self.keeps_state:

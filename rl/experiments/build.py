@@ -85,17 +85,37 @@ def env_options(values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in names}
 
 
+def check_visits(frame: training.Config, values: dict[str, Any]) -> None:
+    """Raises a UserError if another flag makes no sense with `--visit`, or `--save_memory` without."""
+    visit, loop = frame.visit, ALGOS[values["algo"]].loop
+    if visit == "all":
+        if frame.save_memory:
+            raise UserError("--save_memory needs --visit cycle, random or shuffle: with all every simulator is in use")
+        return
+    if loop == "on_policy":
+        raise UserError(
+            f"--visit {visit}: {values['algo']} learns from every task in every rollout, which is --visit all"
+        )
+    if values["replay"] == "prioritised":
+        raise UserError(f"--visit {visit} needs --replay uniform")
+    if frame.reset_at_checkpoint:
+        raise UserError(f"--visit {visit}: --reset_at_checkpoint would start the order over")
+
+
 def make_loop(values: dict[str, Any], directory: Path) -> Any:
     """The loop of a run, with all its parts, from the values of all flags."""
     for part in sections(values["algo"]).values():
         build(part, values)
     use_device(values["device"])
-    frame = build(training.Config, values)
-    options = env_options(values)
-    env = envs.make(values["env"], frame.num_envs, backend=frame.env_backend, **options)
+    frame, options = build(training.Config, values), env_options(values)
+    check_visits(frame, values)
+    own = {"backend": frame.env_backend, "num_workers": frame.num_workers}
+    own |= {"visit": frame.visit, "save_memory": frame.save_memory}
+    env = envs.make(values["env"], frame.num_envs, **own, **options)
     if frame.steps_per_epoch % env.num_envs:
         nearest, tasks = -(-frame.steps_per_epoch // env.num_envs) * env.num_envs, env.spec.num_tasks
-        each = f"tasks times --num_envs ({tasks} * {frame.num_envs})" if tasks else f"--num_envs ({frame.num_envs})"
+        times = tasks and env.task is None
+        each = f"tasks times --num_envs ({tasks} * {frame.num_envs})" if times else f"--num_envs ({frame.num_envs})"
         raise UserError(f"--steps_per_epoch must be a multiple of {each}, such as {nearest}")
     if not env.keeps_state:
         frame = dataclasses.replace(frame, reset_at_checkpoint=True)

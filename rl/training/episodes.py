@@ -1,6 +1,6 @@
 """Returns, lengths and successes of the episodes under way."""
 
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Episodes:
         ended = bool(end.any())
         if ended:
             scores = {"EpRet": self.ret, "Success": self.success} if step.success is not None else {"EpRet": self.ret}
-            logger.store(EpLen=self.length[end], **by_task(scores, end, self.tasks))
+            logger.store(EpLen=self.length[end], **by_task(scores, end, self.tasks, step.task))
             self.ret[end], self.length[end], self.success[end] = 0, 0, False
         return ended
 
@@ -38,9 +38,15 @@ class Episodes:
         self.success = state["success"]
 
 
-def by_task(scores: dict[str, np.ndarray], kept: np.ndarray, tasks: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """The `kept` ones of scores `(num_envs,)`, all together and as `<name>/<task>` each task's."""
-    task_of = np.arange(len(kept)) // max(1, len(kept) // max(1, len(tasks)))
+def by_task(
+    scores: dict[str, np.ndarray], kept: np.ndarray, tasks: tuple[str, ...], task_of: Optional[np.ndarray] = None
+) -> dict[str, np.ndarray]:
+    """The `kept` ones of scores `(num_envs,)`, all together and as `<name>/<task>` each task's.
+
+    `task_of` `(num_envs,)` has the tasks' numbers; without it the envs of a task are side by side.
+    """
+    if task_of is None:
+        task_of = np.arange(len(kept)) // max(1, len(kept) // max(1, len(tasks)))
     columns = {name: values[kept] for name, values in scores.items()}
     for number, task in enumerate(tasks):
         columns |= {f"{name}/{task}": values[kept & (task_of == number)] for name, values in scores.items()}

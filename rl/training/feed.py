@@ -8,6 +8,7 @@ import numpy as np
 from rl.buffers import ReplayBuffer
 from rl.config import flag
 from rl.prioritised import PrioritisedReplay
+from rl.visited import VisitedReplay
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,13 +30,22 @@ class Feed:
         self.config, self.session, spec = config, session, env.spec
         shape = (spec.obs_dim, spec.act_dim, config.replay_size, spec.batch_dims)
         options: dict[str, Any] = {"num_envs": env.num_envs // (spec.num_tasks or 1), "gamma": gamma}
-        kind = {"uniform": ReplayBuffer, "prioritised": PrioritisedReplay}[config.replay]
+        kind: Any = {"uniform": ReplayBuffer, "prioritised": PrioritisedReplay}[config.replay]
+        if env.task is not None:
+            kind, options["num_envs"] = VisitedReplay, env.num_envs
         if config.replay == "prioritised":
             options |= {"alpha": config.per_alpha, "beta0": config.per_beta}
         self.replay = kind(*shape, n_step=config.n_step, **options)
         self.rngs = [np.random.default_rng(session.seed_for(stream)) for stream in (4, 5)]
         self.updates = 0
         self.kept: list[Any] = []
+
+    def store(self, obs: np.ndarray, act: np.ndarray, step: Any, end: np.ndarray) -> None:
+        """Adds the transitions from `obs` by `act` to a Step; `end` where it ended an episode."""
+        row = {"obs": obs, "act": act, "rew": step.rew, "obs2": step.obs2, "done": step.terminated, "end": end}
+        if step.task is not None:
+            row["task"] = step.task
+        self.replay.store(**row)
 
     def draw(self, size: int, count: int, total: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """`size` batches, of which `count` will be used, of a run of `total` updates; and the rows of those.

@@ -14,7 +14,7 @@ import numpy as np
 from rl.config import flag
 from rl.training import feed
 from rl.training.episodes import Episodes
-from rl.training.policy import policy
+from rl.training.policy import policy, visiting
 from rl.training.session import Session, check_finite
 
 
@@ -43,7 +43,7 @@ class OffPolicy:
         self.feed = feed.Feed(env, algo.config.gamma, config, session)
         self.replay = self.feed.replay
         self.act_rng = np.random.default_rng(session.seed_for(3))
-        self.explore = policy(algo, env.spec, session.normaliser, self.act_rng)
+        self.explore = visiting(policy(algo, env.spec, session.normaliser, self.act_rng), env)
         self.worker = ThreadPoolExecutor(1)
         self.pending: list[Any] = []  # the burst under way, if any: the env step it began at, its rows, its future
         self.step, self.owed = 0, 0.0
@@ -85,10 +85,10 @@ class OffPolicy:
         with timer("env"):
             step = self.env.step(act)
         end = step.terminated | step.truncated
-        self.replay.store(obs=self.obs, act=act, rew=step.rew, obs2=step.obs2, done=step.terminated, end=end)
-        self.session.normaliser.observe(step.obs, step.rew, end)
+        self.feed.store(self.obs, act, step, end)
+        self.session.normaliser.observe(step.obs, step.rew, end, step.task)
         self.step += self.env.num_envs
-        if self.step > self.config.update_after:
+        if self.step > max(self.config.update_after, self.replay.since):
             self.owed += self.config.updates_per_step * self.env.num_envs
         self.obs = step.obs
         return self.episodes.step(step, end, self.session.logger)
@@ -114,7 +114,7 @@ class OffPolicy:
         """Updates of the whole run, the last of which ends the schedule."""
         config, envs = self.config, self.env.num_envs
         last = -(-(self.session.total_steps // config.update_every * config.update_every) // envs)
-        return int((last - config.update_after // envs) * envs * config.updates_per_step)
+        return int((last - max(config.update_after, self.replay.since) // envs) * envs * config.updates_per_step)
 
     def finish(self, follow: bool = True) -> None:
         """Waits for the burst under way, if any, and logs it; `follow` lets the policy follow the updates."""

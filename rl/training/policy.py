@@ -18,3 +18,21 @@ def policy(
         return (algo.act(seen) if rng is None else algo.explore(seen, start, rng)).reshape(len(obs), -1)
 
     return act
+
+
+def visiting(act: Callable[..., np.ndarray], env: Any) -> Callable[..., np.ndarray]:
+    """What `policy` returned, for the envs of `env`, even if they go from task to task.
+
+    It then acts for every env in every task, and its action in the task where the env is counts.
+    """
+    if env.task is None:
+        return act
+    every = env.spec.num_tasks * env.num_envs
+
+    def act_there(obs: np.ndarray, start: np.ndarray) -> np.ndarray:
+        place = env.task * env.num_envs + np.arange(env.num_envs)
+        seen, first = np.zeros((every, obs.shape[1]), np.float32), np.zeros(every, bool)
+        seen[place], first[place] = obs, start
+        return act(seen, first)[place]
+
+    return act_there

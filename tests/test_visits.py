@@ -1,0 +1,352 @@
+"""Envs that go from task to task: orders, simulators, replay, and whole runs."""
+
+import re
+import shutil
+import signal
+import time
+import types
+
+import numpy as np
+import pytest
+
+from rl import envs, training
+from rl.__main__ import main
+from rl.config import UserError
+from rl.envs import metaworld
+from rl.envs.goals import goal_lists
+from rl.envs.normaliser import Config as NormConfig
+from rl.envs.normaliser import Normaliser
+from rl.envs.point_mass import LAYOUTS
+from rl.envs.visits import ORDERS, Visits
+from rl.experiments.build import load_config, make_loop
+from rl.training.checkpoint import Checkpoints
+from rl.training.policy import visiting
+from rl.training.run import restore
+from rl.visited import VisitedReplay
+from tests.helpers import column, command, rows, start, train
+from tests.test_algos import make_spec
+from tests.test_cli import refused
+from tests.test_metaworld import TWO, assert_same, fixture_cache, steps  # pylint: disable=unused-import
+from tests.test_options import brute_force
+
+VISITS, ENV = ORDERS[1:], ("--env", "PointMass-MT4")
+
+
+def visited(order, num_tasks, num_envs, rounds, seed=0):
+    """Tasks `(rounds, num_envs)`."""
+    visits = Visits(order, num_tasks, num_envs)
+    return np.array([[visits.task(seed, env, number) for env in range(num_envs)] for number in range(rounds)])
+
+
+# Orders ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("num_tasks, num_envs", [(4, 1), (4, 2), (10, 3), (3, 3), (3, 7), (50, 4), (1, 2)])
+@pytest.mark.parametrize("order", ["cycle", "shuffle"])
+def test_every_task_as_often(order, num_tasks, num_envs):
+    """Each env once a round; all envs together as evenly as can be at any time."""
+    tasks = visited(order, num_tasks, num_envs, 5 * num_tasks)
+    for lap in tasks.reshape(5, num_tasks, num_envs):
+        assert (np.sort(lap, axis=0) == np.arange(num_tasks)[:, None]).all()
+    for count in range(1, len(tasks)):
+        total = np.bincount(tasks[:count].reshape(-1), minlength=num_tasks)
+        assert total.max() - total.min() <= 1
+
+
+def test_cycle_takes_turns_and_shuffle_does_not():
+    laps = visited("cycle", 10, 2, 30)
+    assert laps[:3].tolist() == [[0, 5], [1, 6], [2, 7]] and (laps[1:] == (laps[:-1] + 1) % 10).all()
+    shuffled = [tuple(lap[:, 0]) for seed in (0, 1) for lap in visited("shuffle", 10, 2, 30, seed).reshape(3, 10, 2)]
+    assert len(set(shuffled)) == 6
+
+
+def test_random_is_uniform_over_envs_and_pairs():
+    """Chi-squared of every env's counts, and of what follows what: p = 0.001 with 4 * 4 and with 24 degrees."""
+    tasks = visited("random", 5, 4, 1000, seed=7)
+    counts = np.stack([np.bincount(own, minlength=5) for own in tasks.T])
+    assert np.square(counts - 200).sum() / 200 < 39.3
+    pairs = np.bincount((5 * tasks[:-1] + tasks[1:]).reshape(-1), minlength=25)
+    assert np.square(pairs - pairs.mean()).sum() / pairs.mean() < 51.2
+    together = np.bincount(5 * tasks[:, 0] + tasks[:, 1], minlength=25)
+    assert np.square(together - 40).sum() / 40 < 51.2
+    assert (tasks != visited("random", 5, 4, 1000, seed=8)).any()
+
+
+# Envs --------------------------------------------------------------------------
+
+
+def tour(order, backend="sync", num_envs=2, **options):
+    return metaworld.make(TWO, num_envs, backend, max_ep_len=4, visit=order, num_workers=2, **options)
+
+
+@pytest.mark.parametrize("order", VISITS)
+def test_simulators_are_those_of_the_tasks(order):
+    """The goals seen are those of the tasks told, and the tasks told are those of the order."""
+    env, want, goals = tour(order), visited(order, 2, 2, 8, seed=5), goal_lists(("reach-v3", "push-v3"), 0)
+    obs = env.reset(5)
+    for number in range(7):
+        assert env.task.tolist() == want[number].tolist()
+        for seen, task in zip(obs[:, 36:38], env.task):
+            listed = goals[env.spec.tasks[task]][:, 3:5].astype(np.float32)
+            assert (listed == seen).all(1).any()
+        for step in steps(env, 4):
+            assert step.task.tolist() == want[number].tolist()
+        obs = step.obs
+        assert step.truncated.all()
+    env.close()
+
+
+@pytest.mark.parametrize("order", VISITS)
+def test_backends_and_memory_change_nothing(order):
+    """In workers, on simulators made anew for every visit: the same steps. Goals differ from visit to visit."""
+    kinds = (tour(order), tour(order, "async"), tour(order, save_memory=True), tour(order, "async", save_memory=True))
+    first, want = kinds[0].reset(3), None
+    for env in kinds:
+        np.testing.assert_array_equal(env.reset(3), first)
+        told = [[field for field in step if field is not None] for step in steps(env, 30)]
+        want = want or told
+        assert_same(told, want)
+    live = [[len(own.envs) for own in env.env.envs] for env in kinds if env.backend == "sync"]
+    assert live == [[2, 2], [1, 1]]
+    assert len({tuple(step[0][0, 36:39]) for step in told}) > 4
+    for env in kinds:
+        env.close()
+
+
+@pytest.mark.parametrize("backend", ["sync", "async"])
+@pytest.mark.parametrize("order", VISITS)
+def test_a_tour_goes_on_exactly(order, backend):
+    """On simulators that ran other episodes meanwhile, and on new ones that keep no other."""
+    env, new = tour(order, backend), tour(order, backend, save_memory=True)
+    env.reset(3)
+    obs = steps(env, 14)[-1].obs
+    state = env.state()
+    want = steps(env, 30, seed=1)
+    for again in (env, new):
+        again.load_state(state, obs)
+        assert_same([step[:5] + step[6:] for step in steps(again, 30, seed=1)], [step[:5] + step[6:] for step in want])
+        again.close()
+
+
+@pytest.mark.parametrize("order", VISITS)
+def test_point_masses_go_from_task_to_task(order):
+    env, want = envs.make("PointMass-MT4", 3, visit=order), visited(order, 4, 3, 9, seed=2)
+    env.reset(2)
+    angles, rng = np.deg2rad(list(LAYOUTS["PointMass-MT4"].values())), np.random.default_rng(0)
+    for number in range(8):
+        for _ in range(20):
+            step = env.step(rng.uniform(-1, 1, (3, 2)))
+            assert step.task.tolist() == want[number].tolist()
+            angle = angles[step.task] + np.arctan2(step.obs2[:, 3], step.obs2[:, 2])
+            target = 0.8 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+            np.testing.assert_allclose(-step.rew, np.linalg.norm(step.obs2[:, :2] - target, axis=1), atol=1e-5)
+    assert step.truncated.all() and env.task.tolist() == want[8].tolist()
+
+
+def test_actions_are_those_of_the_task():
+    """A policy that acts 10 * task + env, told where episodes start."""
+    env = types.SimpleNamespace(spec=make_spec(3), num_envs=2, task=np.array([2, 0]))
+
+    def act(obs, first):
+        assert obs.tolist() == [[0] * 3, [7] * 3, *[[0] * 3] * 2, [5] * 3, [0] * 3] and first.tolist()[4] is True
+        return np.array([[10 * task + i] for task in range(3) for i in range(2)])
+
+    obs = np.repeat(np.array([[5], [7]], np.float32), 3, axis=1)
+    assert visiting(act, env)(obs, np.array([True, False])).tolist() == [[20], [1]]
+    assert visiting(act, types.SimpleNamespace(task=None)) is act
+
+
+# Replay ------------------------------------------------------------------------
+
+
+def stored(count, capacity=40, n_step=1, num_envs=3, share=(0.5, 0.3, 0.2)):
+    """Replay of three tasks after `count` random steps, and its history: rewards, ends and tasks `(count, num_envs)`.
+
+    Observations are the steps' numbers; a task goes on to the end of an episode.
+    """
+    rng, replay = np.random.default_rng(0), VisitedReplay(1, 1, capacity, (3,), num_envs=num_envs, n_step=n_step)
+    rews, ends = rng.normal(size=(count, num_envs)), rng.random((count, num_envs)) < 0.2
+    task, tasks = rng.choice(3, num_envs, p=share), []
+    for t in range(count):
+        tasks.append(task)
+        n = np.full((num_envs, 1), t, np.float32)
+        row = {"obs": n, "act": n + np.arange(num_envs)[:, None] / 10, "obs2": n + 1, "rew": rews[t], "end": ends[t]}
+        replay.store(**row, done=ends[t], task=task)
+        task = np.where(ends[t], rng.choice(3, num_envs, p=share), task)
+    return replay, rews, ends, np.array(tasks)
+
+
+@pytest.mark.parametrize("n_step", [1, 3])
+@pytest.mark.parametrize("count", [20, 100])
+def test_batches_are_of_their_tasks(n_step, count):
+    """Before the ring is full and after it has wrapped around, every return by a plain loop."""
+    replay, rews, ends, tasks = stored(count, 41, n_step)
+    batch = replay.sample(10, 30, np.random.default_rng(1))
+    assert batch["obs"].shape == (10, 3, 30, 1) and batch["gamma"].shape == (10, 3, 30)
+    step = batch["obs"][..., 0].astype(int)
+    env = np.rint(10 * (batch["act"][..., 0] - step)).astype(int)
+    assert (tasks[step, env] == np.arange(3)[:, None]).all()
+    for index in np.ndindex(2, 3, 30):
+        last, total, discount = brute_force(env[index], step[index], n_step, 0.99, rews, ends)
+        assert batch["obs2"][index] == last + 1 and batch["done"][index] == ends[last, env[index]]
+        np.testing.assert_allclose(
+            [batch["rew"][index], batch["gamma"][index]], [total, discount], rtol=1e-4, atol=1e-6
+        )
+
+
+def test_draws_are_uniform_over_what_a_task_has():
+    """The newest 40 of the frequent task, all of the rare one that the ring of 120 holds."""
+    replay, _, _, tasks = stored(100)
+    held = tasks.reshape(-1)[-120:]
+    assert (held == 0).sum() > 40 > (held == 2).sum() > 5
+    batch = replay.sample(100, 200, np.random.default_rng(2))
+    for task in range(3):
+        number = np.arange(180, 300)[held == task][-40:]
+        counts = np.bincount(batch["row"][:, task].reshape(-1), minlength=120)[number % 120]
+        expected = 20_000 / len(number)
+        assert counts.sum() == 20_000
+        assert np.square(counts - expected).sum() / expected < 75  # p < 0.001 with 39 degrees of freedom
+
+
+def test_it_can_be_sampled_once_every_task_is_there():
+    replay, _, _, tasks = stored(60)
+    first = max(np.flatnonzero((tasks == task).any(1))[0] for task in range(3))
+    assert first > 0 and replay.since == 3 * (first + 1)
+    assert stored(first)[0].since == float("inf")
+
+
+def test_a_task_that_was_overwritten_is_an_error():
+    replay = VisitedReplay(1, 1, 4, (2,))
+    for number in range(9):
+        n = np.full((1, 1), number)
+        replay.store(obs=n, act=n, obs2=n, rew=n[0], done=[0], end=[0], task=np.array([int(number > 0)]))
+    with pytest.raises(UserError, match="has lost all of task 0; raise --replay_size"):
+        replay.sample(1, 1, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("count", [12, 60, 100])
+def test_replay_survives_checkpoints(tmp_path, count):
+    replay, _, _, _ = stored(count, 41, 3)
+    Checkpoints(tmp_path).save(1, {"replay": replay.state()}, replay, best=False)
+    copy = VisitedReplay(1, 1, 41, (3,), num_envs=3, n_step=3)
+    copy.load_state(Checkpoints(tmp_path).load(copy)["replay"])
+    rng = np.random.default_rng(3)
+    for _ in range(80):  # both go on alike
+        draws = [each.sample(2, 8, np.random.default_rng(4)) for each in (replay, copy)]
+        for key, value in draws[0].items():
+            np.testing.assert_array_equal(value, draws[1][key])
+        row = {key: rng.normal(size=(3, 1)) for key in ("obs", "act", "obs2")} | {"rew": rng.normal(size=3)}
+        for each in (replay, copy):
+            each.store(**row, done=np.zeros(3), end=np.zeros(3), task=np.arange(3))
+
+
+def test_returns_of_each_task_are_counted_apart():
+    """An independent sum of the discounted returns of three envs agrees, for tasks they were at unequally often."""
+    rng, norm = np.random.default_rng(0), Normaliser(make_spec(2), NormConfig(False, True), 3, 0.5)
+    ret, rets = np.zeros(3), ([], [])
+    for _ in range(2000):
+        task, rew, end = (rng.random(3) < 0.2).astype(int), rng.normal(size=3), rng.random(3) < 0.1
+        norm.observe(np.zeros((3, 3), "f"), rew, end, task)
+        ret = 0.5 * ret + rew
+        for own, value in zip(task, ret):
+            rets[own].append(value)
+        ret = np.where(end, 0, ret)
+    np.testing.assert_allclose(norm.earned.mean, [np.mean(own) for own in rets], atol=1e-4)
+    np.testing.assert_allclose(norm.earned.std, [np.std(own) for own in rets], rtol=1e-3)
+    assert norm.rew(np.ones((2, 4), "f")).shape == (2, 4)
+
+
+# Runs --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", VISITS)
+def test_a_run_counts_what_it_visited(tmp_path, order):
+    """Ten episodes of 20 steps an epoch, two envs: all are logged and stored as their tasks'."""
+    run = train(tmp_path, *ENV, "--visit", order, "--num_envs", "2", "--max_ep_len", "20", algo="sac")
+    assert column(run, "TotalEnvInteracts") == [200, 400, 600]
+    loop = make_loop(load_config(run), run)
+    restore(loop)
+    tasks = visited(order, 4, 2, 15, loop.session.seed_for(0))
+    held = loop.replay.data["task"][0, :600].reshape(15, 20, 2)
+    assert (held == tasks[:, None]).all() and loop.replay.stored.sum() == 600
+    assert loop.replay.num_envs == 2 and loop.replay.capacity == 4 * 2000
+    for task, name in enumerate(loop.env.spec.tasks):
+        played = [(tasks[5 * epoch : 5 * epoch + 5] == task).any() for epoch in range(3)]
+        assert np.isfinite(column(run, f"EpRet/{name}")).tolist() == played
+    assert np.isfinite(column(run, "LossQ")[1:]).all()
+
+
+@pytest.mark.parametrize("order", ["cycle", "random"])
+def test_stopped_at_any_step_and_resumed(tmp_path, order):
+    """In the middle of an episode, before every task was visited and after, with every option that has a state."""
+    norm = ("--obs_norm", "--rew_norm", "--n_step", "3", "--lr_schedule", "cosine", "--replay_size", "60")
+    args = (*ENV, "--visit", order, "--num_envs", "2", *norm)
+    whole = train(tmp_path / "whole", *args, algo="sac")
+    run = train(tmp_path, *args, algo="sac")
+    values = load_config(run)
+    shutil.rmtree(run / "checkpoints")
+    for stop in (30, 132, 514, None):
+        loop = make_loop(values, run)
+        collect = loop.collect
+
+        def collect_until(loop=loop, collect=collect, stop=stop):
+            ended = collect()
+            loop.session.stopping = loop.step == stop
+            return ended
+
+        loop.collect = collect_until
+        assert training.run(loop) == (stop is None) and loop.step == (stop or 600)
+    assert rows(run) == rows(whole)
+
+
+def test_killed_and_resumed_on_simulators(tmp_path):
+    """In workers without simulators to spare, killed at some moment; and in this process with all, never killed."""
+    args = ("--env", TWO, "--visit", "shuffle", "--num_envs", "2", "--max_ep_len", "30", "--num_test_episodes", "0")
+    whole = train(tmp_path / "whole", *args, "--epochs", "4", algo="sac")
+    args = (*args, "--env_backend", "async", "--num_workers", "2", "--save_memory", "--epochs", "4")
+    process = start(*command("--data_dir", tmp_path, "--exp_name", "x", *args, algo="sac"))
+    run = tmp_path / "x" / "x_s0"
+    while not (run / "progress.txt").exists() or len(column(run, "Epoch")) < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert main(["resume", str(run)]) == 0
+    assert rows(run) == rows(whole)
+
+
+def test_updates_wait_for_every_task(tmp_path):
+    """One env in turn: the fourth task's first step is the 61st."""
+    run = train(tmp_path, *ENV, "--visit", "cycle", "--update_after", "20", "--update_every", "1", algo="sac")
+    loop = make_loop(load_config(run), run)
+    restore(loop)
+    assert loop.replay.since == 61 and loop.feed.updates == loop.total_updates() == 600 - 61
+
+
+def test_results_do_not_depend_on_workers(tmp_path):
+    args = ("--env", TWO, "--num_envs", "2", "--max_ep_len", "40", "--num_test_episodes", "0", "--env_backend", "async")
+    runs = [train(tmp_path / n, *args, "--num_workers", n, algo="ppo") for n in ("1", "2", "3")]
+    assert rows(runs[0]) == rows(runs[1]) == rows(runs[2]) and np.isfinite(column(runs[0], "LossPi")[1:]).all()
+
+
+def test_workers_of_one_task():
+    env = envs.make("Pendulum", 3, backend="async", num_workers=2)
+    assert [len(share) for share in env.env.shares] == [2, 1]
+    env.close()
+
+
+@pytest.mark.parametrize(
+    "algo, args, words",
+    [
+        ("ppo", (*ENV, "--visit", "cycle"), "--visit cycle: ppo learns from every task in every rollout"),
+        ("sac", (*ENV, "--visit", "cycle", "--replay", "prioritised"), "--visit cycle needs --replay uniform"),
+        ("sac", (*ENV, "--visit", "random", "--reset_at_checkpoint"), "--reset_at_checkpoint would start the order"),
+        ("sac", (*ENV, "--save_memory"), "--save_memory needs --visit cycle, random or shuffle"),
+        ("sac", ("--visit", "shuffle"), "--visit shuffle is for several tasks; Pendulum-v1 is one"),
+        ("sac", (*ENV, "--visit", "some"), "--visit must be one of all, cycle, random, shuffle|invalid choice"),
+        ("sac", (*ENV, "--visit", "cycle", "--num_envs", "3"), "multiple of --num_envs .3., such as 201"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(tmp_path, capsys, algo, args, words):
+    assert re.search(words, refused(capsys, *command("--data_dir", tmp_path, *args, algo=algo)))
+    assert not list(tmp_path.iterdir())

@@ -17,7 +17,8 @@ from typing import Any, Optional, Sequence
 import gymnasium as gym
 import numpy as np
 
-from rl.config import UserError, check, flag
+from rl.config import check, flag
+from rl.envs import metaworld_pool
 from rl.envs.goals import NUM_GOALS, goal_lists
 from rl.envs.replayable import Replayable
 from rl.envs.sawyer import make_task
@@ -78,14 +79,15 @@ def make(
     seed: int = 0,
     split: str = "train",
     **flags: Any,
-) -> MetaWorld:
+) -> Any:
     """`num_envs` envs of every task of a set, which observe `(39,)` and act in [-1, 1]^4.
 
     An episode ends by truncation only; a step's success is the env's own. ML hides the goal: zeros.
 
     Args:
       env_id: MT1-<task>, MT10, MT25, MT50, MT:<task>,<task>; ML1-<task>, ML10, ML25, ML45, ML:<task>,<task>.
-      backend: "sync" steps the envs here, "async" in `num_workers` processes; 0: as many as there are cores.
+      backend: "sync" steps the envs here, "async" in `num_workers` processes; 0: as many as there are cores. "envpool"
+        in EnvPool's threads, see metaworld_pool.py: a MetaWorldPool.
       render_mode: None or "rgb_array".
       max_ep_len: steps; 0: 500.
       seed: of the goal lists, not of what is drawn from them.
@@ -96,15 +98,16 @@ def make(
       UserError: no such set, task, backend or value of a flag.
     """
     config, env_id = check(Config(**flags)), resolve(env_id)
-    if backend not in ("sync", "async"):
-        raise UserError(f"{env_id} needs --env_backend sync or async, got {backend}")
     tasks, hidden, limit = tasks_of(env_id, split), env_id.startswith("ML"), max_ep_len or HORIZON
+    spec = EnvSpec(env_id, OBS_DIM, ACT_DIM, (ACT_DIM,), -BOUND, BOUND, tasks=tasks)
+    if backend == "envpool":
+        metaworld_pool.refuse(spec, config.goals, config.reward)
+        return metaworld_pool.MetaWorldPool(spec, num_envs, limit)
     lists = goal_lists(tasks, seed + (split == "test" and hidden and env_id not in SETS))
     count = NUM_GOALS if config.goals == "random" else 1
     served = [(task, lists[task][:count]) for task in tasks for _ in range(num_envs)]
     options = {"reward_function_version": config.reward, "render_mode": render_mode, "camera_name": "corner2"}
     make_one = functools.partial(_make_one, served=served, hidden=hidden, limit=limit, **options)
-    spec = EnvSpec(env_id, OBS_DIM, ACT_DIM, (ACT_DIM,), -BOUND, BOUND, tasks=tasks)
     env = MetaWorld(spec, make_one, len(served), backend, FPS, limit, num_workers or os.cpu_count() or 1)
     env.num_goals = count
     return env

@@ -52,7 +52,7 @@ class Twister:
 
 
 def goals_of(task: str, num_envs: int, episodes: int) -> np.ndarray:
-    """The goals of the first episodes of EnvPool's envs, `(num_envs * episodes, dim)`; the package rejects as it does."""
+    """Goals of the first episodes of EnvPool's envs, `(num_envs * episodes, dim)`; the package rejects as it does."""
     env, goals = ALL_V3_ENVIRONMENTS[task](), []
     env._freeze_rand_vec, env.seeded_rand_vec = False, True
     for i in range(num_envs):

@@ -12,7 +12,7 @@ import pytest
 from rl import envs
 from rl.__main__ import main
 from rl.config import UserError
-from rl.envs import metaworld_pool
+from rl.envs import metaworld, metaworld_pool
 from rl.envs.sawyer import make_task
 from rl.envs.task_sets import TASKS
 from tests.helpers import column, rows, train
@@ -171,10 +171,14 @@ def test_real_envs_repeat_themselves_and_are_near_the_packages():
 
 
 @real
-def test_a_real_run_resumes_exactly(tmp_path):
-    """So it repeats itself, too; tests are played on the package's own envs."""
+def test_a_real_run_resumes_exactly(tmp_path, monkeypatch):
+    """So it repeats itself, too. Tests are played on the package's own envs."""
+    make, made = envs.make, []
+    monkeypatch.setattr(envs, "make", lambda *args, **options: made.append(make(*args, **options)) or made[-1])
     args = ("--env", "MT:reach,window-open", "--env_backend", "envpool", "--max_ep_len", "20")
     whole = train(tmp_path / "a", *args)
+    assert [type(env) for env in made] == [metaworld_pool.MetaWorldPool, metaworld.MetaWorld]
+    assert made[1].backend == "sync"
     short = train(tmp_path / "b", *args, "--epochs", "2")
     assert main(["resume", str(short), "--epochs", "3"]) == 0
     assert rows(short) == rows(whole) and column(whole, "EpLen")[-1] == 20

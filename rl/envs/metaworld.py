@@ -79,7 +79,7 @@ def make(
     seed: int = 0,
     split: str = "train",
     **flags: Any,
-) -> Any:
+) -> MetaWorld | metaworld_pool.MetaWorldPool:
     """`num_envs` envs of every task of a set, which observe `(39,)` and act in [-1, 1]^4.
 
     An episode ends by truncation only; a step's success is the env's own. ML hides the goal: zeros.

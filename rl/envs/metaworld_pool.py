@@ -1,6 +1,6 @@
 """Meta-World in EnvPool's C++ threads: an EnvPool for each task, all under way at once.
 
-https://github.com/sail-sg/envpool; install it with the extra `fast`. Compared with the package as of 1.2.5.
+https://github.com/sail-sg/envpool; install it with the extra `fast`. REFUSED is of 1.2.5.
 
 Differs from `rl.envs.metaworld`:
   1. EnvPool can't be told a goal: an env draws every episode's afresh, from the task's whole range and not from its
@@ -40,7 +40,7 @@ REFUSED = {
 
 
 class MetaWorldPool:
-    """`num_envs` envs of each task of `spec`, with Vector's interface; those of a task are side by side.
+    """`num_envs` envs of each task of `spec`, side by side, with as much of Vector's interface as training needs.
 
     Whether a task is as the package has it is `refuse`'s to say. All episodes end together, after `max_ep_len` steps.
 
@@ -52,7 +52,7 @@ class MetaWorldPool:
 
     def __init__(self, spec: EnvSpec, num_envs: int, max_ep_len: int) -> None:
         self.spec, self.num_envs, self.max_ep_len = spec, num_envs * len(spec.tasks), max_ep_len
-        threads = min(num_envs, max(1, (os.cpu_count() or 1) // len(spec.tasks)))  # of each EnvPool, which has one task
+        threads = min(num_envs, max(1, (os.cpu_count() or 1) // len(spec.tasks)))  # of each EnvPool
         options = {"num_threads": threads, "partially_observable": False}
         self.pools = [EnvPool(pool_id(task), num_envs, max_ep_len, **options) for task in spec.tasks]
 
@@ -95,7 +95,7 @@ def refuse(spec: EnvSpec, goals: str, reward: str) -> None:
     }
     for what, asked in unlike.items():
         if asked:
-            raise UserError(f"--env_backend envpool can't have {what}; async can")
+            raise UserError(f"--env_backend envpool can't have {what}; sync and async can")
     refused = [task for task in spec.tasks if task in REFUSED]
     if refused:
         returns = ", ".join(f"{REFUSED[task][1]} and {REFUSED[task][0]} on {task}" for task in refused)

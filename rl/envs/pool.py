@@ -14,6 +14,8 @@ from rl.config import UserError
 class EnvPool:
     """`num_envs` copies of env `name` with time limit `max_ep_len`; they reset in the step that ends an episode.
 
+    `own` are further options of `envpool.make`.
+
     Raises:
       UserError: EnvPool is missing, or doesn't have this env.
     """

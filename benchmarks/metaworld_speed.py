@@ -3,14 +3,17 @@
     .venv/bin/python benchmarks/metaworld_speed.py --rounds 7 --out benchmarks/results/metaworld_speed.json
 
 `steps`: env steps/s of MT10 with random actions, here and in the package's own vector envs, each built once, in
-seconds that are printed. In every round all contenders are timed in turn, so that a machine that slows down slows
-down all; printed are medians and ranges over rounds, also of the ratio to the package's SyncVectorEnv in that round. A
-multiple of 500 steps holds as many resets as training does. `start`: seconds from starting a process to its first
-observations, imports included, goals in the cache. `memory`: peak resident memory of MT50 after 500 steps, of the
-process and of each worker; what workers share counts in each. `start` and `memory` use a fresh process every time.
+seconds that are printed; where EnvPool is installed in EnvPool, too, with one env of each task and with four, including
+tasks that `--env_backend envpool` refuses. In every round all contenders are timed in turn, so that a machine that
+slows down slows down all; printed are medians and ranges over rounds, also of the ratio to the package's SyncVectorEnv
+in that round. A multiple of 500 steps holds as many resets as training does. `start`: seconds from starting a process
+to its first observations, imports included, goals in the cache. `memory`: peak resident memory of MT50 after 500 steps,
+of the process and of each worker; what workers share counts in each. `start` and `memory` use a fresh process every
+time.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -28,9 +31,11 @@ import gymnasium as gym  # noqa: E402
 import numpy as np  # noqa: E402
 
 from rl import envs  # noqa: E402
+from rl.envs.metaworld_pool import MetaWorldPool  # noqa: E402
 
 PARTS, BACKENDS, SETS = ("steps", "start", "memory"), ("sync", "async"), ("MT10", "MT50")
 CONTENDERS = [f"{owner} {backend}" for owner in ("package", "our") for backend in BACKENDS]
+CONTENDERS += ["envpool 1", "envpool 4"] if importlib.util.find_spec("envpool") else []
 
 
 def make(contender: str) -> Any:
@@ -38,6 +43,8 @@ def make(contender: str) -> Any:
     owner, backend = contender.split()
     if owner == "our":
         env: Any = envs.make("MT10", backend=backend)
+    elif owner == "envpool":
+        env = MetaWorldPool(envs.make("MT10").spec, int(backend), 500)
     else:
         env = gym.make_vec("Meta-World/MT10", vector_strategy=backend, seed=0)
     env.reset(seed=0)

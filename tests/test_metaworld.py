@@ -80,7 +80,7 @@ def test_bad_names_are_refused_in_one_line(name, hint):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("options", [{"goals": "some"}, {"reward": "v3"}, {"backend": "envpool"}])
+@pytest.mark.parametrize("options", [{"goals": "some"}, {"reward": "v3"}])
 def test_bad_options_are_refused(options):
     with pytest.raises(UserError, match=f"--.*{list(options)[0]}"):
         metaworld.make("MT1-reach", **options)

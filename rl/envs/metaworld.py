@@ -18,6 +18,7 @@ import gymnasium as gym
 import numpy as np
 
 from rl.config import UserError, check, flag
+from rl.envs import metaworld_pool
 from rl.envs.goals import NUM_GOALS, goal_lists
 from rl.envs.replayable import Replayable
 from rl.envs.sawyer import make_task
@@ -79,14 +80,15 @@ def make(
     seed: int = 0,
     split: str = "train",
     **flags: Any,
-) -> Vector:
+) -> Vector | metaworld_pool.MetaWorldPool:
     """`num_envs` envs of every task of a set, which observe `(39,)` and act in [-1, 1]^4.
 
     An episode ends by truncation only; a step's success is the env's own. ML hides the goal: zeros.
 
     Args:
       env_id: MT1-<task>, MT10, MT25, MT50, MT:<task>,<task>; ML1-<task>, ML10, ML25, ML45, ML:<task>,<task>.
-      backend: "sync" steps the envs here, "async" in `num_workers` processes; 0: as many as there are cores.
+      backend: "sync" steps the envs here, "async" in `num_workers` processes; 0: as many as there are cores. "envpool"
+        in EnvPool's threads, see metaworld_pool.py: a MetaWorldPool.
       render_mode: None or "rgb_array".
       max_ep_len: steps; 0: 500.
       seed: of the goal lists, not of what is drawn from them.
@@ -98,16 +100,19 @@ def make(
     """
     tour = {name: flags.pop(name) for name in ("visit", "save_memory") if name in flags}
     config, env_id = check(Config(**flags)), resolve(env_id)
-    if backend not in ("sync", "async"):
-        raise UserError(f"{env_id} needs --env_backend sync or async, got {backend}")
     tasks, hidden, limit = tasks_of(env_id, split), env_id.startswith("ML"), max_ep_len or HORIZON
+    spec = EnvSpec(env_id, OBS_DIM, ACT_DIM, (ACT_DIM,), -BOUND, BOUND, tasks=tasks)
+    if backend == "envpool":
+        if tour.get("visit", "all") != "all":
+            raise UserError("--visit needs --env_backend sync or async: EnvPool's envs each stay with a task")
+        metaworld_pool.refuse(spec, config.goals, config.reward)
+        return metaworld_pool.MetaWorldPool(spec, num_envs, limit)
     lists = goal_lists(tasks, seed + (split == "test" and hidden and env_id not in SETS))
     count = NUM_GOALS if config.goals == "random" else 1
     served = [(task, lists[task][:count]) for task in tasks for _ in range(num_envs)]
     make_one = functools.partial(
         _make_one, served=served, hidden=hidden, limit=limit, render_mode=render_mode, reward=config.reward
     )
-    spec = EnvSpec(env_id, OBS_DIM, ACT_DIM, (ACT_DIM,), -BOUND, BOUND, tasks=tasks)
     num_workers = num_workers or os.cpu_count() or 1
     if tour.get("visit", "all") != "all":
         return Tours(spec, make_one, num_envs, backend, FPS, limit, num_workers, **tour)

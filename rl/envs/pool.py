@@ -14,18 +14,20 @@ from rl.config import UserError
 class EnvPool:
     """`num_envs` copies of env `name` with time limit `max_ep_len`; they reset in the step that ends an episode.
 
+    `own` are further options of `envpool.make`.
+
     Raises:
       UserError: EnvPool is missing, or doesn't have this env.
     """
 
-    def __init__(self, name: str, num_envs: int, max_ep_len: int) -> None:
+    def __init__(self, name: str, num_envs: int, max_ep_len: int, **own: Any) -> None:
         try:
             import envpool  # pylint: disable=import-outside-toplevel
         except ImportError as error:
             raise UserError(f'--env_backend envpool needs EnvPool: pip install "envpool>=1.2" ({error})') from None
         if name not in envpool.list_all_envs():
             raise UserError(f"EnvPool has no env {name}; --env_backend async has")
-        options = {"num_envs": num_envs, "max_episode_steps": max_ep_len}
+        options = {"num_envs": num_envs, "max_episode_steps": max_ep_len, **own}
         self.make = lambda seed: envpool.make(name, env_type="gymnasium", seed=seed, **options)
         self.env: Any = None
 

@@ -15,6 +15,7 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import Any, Callable
 
 os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "OPENBLAS_NUM_THREADS": "1"}
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -25,7 +26,8 @@ import tensorflow as tf  # noqa: E402
 import rl.networks  # noqa: E402
 from rl import gradients  # noqa: E402
 from rl.algos import ALGOS  # noqa: E402
-from rl.algos.optimizers import Config, Optimizer, optimizer_maker  # noqa: E402
+from rl.algos.optimizer_maker import optimizer_maker  # noqa: E402
+from rl.algos.optimizers import Config, Optimizer  # noqa: E402
 from rl.envs.spec import EnvSpec  # noqa: E402
 
 OBS, ACT, BATCH, UPDATES = 39, 4, 128, 4
@@ -53,13 +55,16 @@ class Backward(Optimizer):
         return [tf.reshape(part, v.shape) for part, v in zip(parts, self.targets)], info
 
     @property
-    def columns(self):
+    def step_columns(self):
         return {}
 
 
-def make(network: str, method: str, tasks: int, hidden: list[int]):
+def make_spec(tasks: int) -> EnvSpec:
     bound = np.ones(ACT, np.float32)
-    spec = EnvSpec("bench", OBS, ACT, (ACT,), -bound, bound, tasks=tuple(f"task {t}" for t in range(tasks)))
+    return EnvSpec("bench", OBS, ACT, (ACT,), -bound, bound, tasks=tuple(f"task {t}" for t in range(tasks)))
+
+
+def make(network: str, method: str, tasks: int, hidden: list[int]):
     make_torso = rl.networks.torso_maker(rl.networks.Config(network=network, hidden_sizes=tuple(hidden)), tasks)
     name = {"task gradients": "sum", "backward": "pcgrad"}.get(method, method)
     config = Config(gradient_stats=method == "task gradients")
@@ -67,7 +72,7 @@ def make(network: str, method: str, tasks: int, hidden: list[int]):
     if method == "backward":
         own = lambda net: {"": gradients.make_balancer(tasks, gradients.Config(gradient="pcgrad"))}
         make_opt = lambda lr, net: Backward(lr, net, config, own(net) if hasattr(net, "groups") else None)
-    return ALGOS["sac"](spec, make_torso, make_opt)
+    return ALGOS["sac"](make_spec(tasks), make_torso, make_opt)
 
 
 def make_batches(tasks: int) -> dict[str, np.ndarray]:
@@ -80,18 +85,21 @@ def make_batches(tasks: int) -> dict[str, np.ndarray]:
     return batches | {"seed": rng.integers(0, 2**31, (UPDATES, 2), np.int32)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+def parse(description: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description.split("\n", maxsplit=1)[0])
     parser.add_argument("--tasks", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--hidden", type=int, nargs="+", default=[400, 400, 400])
-    parser.add_argument("--only", nargs="*", help="network:method pairs instead of all, mlp:sum first")
+    parser.add_argument("--only", nargs="*", help="network:method pairs instead of all; the first is compared with")
     parser.add_argument("--out", type=Path)
-    args = parser.parse_args()
-    pairs = [tuple(pair.split(":")) for pair in args.only] if args.only else list(dict.fromkeys(NETWORKS + METHODS))
+    return parser.parse_args()
+
+
+def measure(pairs: list[tuple[str, str]], make_one: Callable[..., Any], args: argparse.Namespace) -> None:
+    """Times bursts of what `make_one(network, method, tasks, hidden)` makes of each pair, and says what they cost."""
     batches, algos, compiled, times = make_batches(args.tasks), {}, {}, {pair: [] for pair in pairs}
     for pair in pairs:
-        algos[pair] = make(*pair, args.tasks, args.hidden)
+        algos[pair] = make_one(*pair, args.tasks, args.hidden)
         begin = time.perf_counter()
         algos[pair].update(batches, UPDATES)
         compiled[pair] = time.perf_counter() - begin
@@ -101,26 +109,33 @@ def main() -> None:
             begin = time.perf_counter()
             algos[pair].update(batches, UPDATES)
             times[pair].append((time.perf_counter() - begin) / UPDATES)
-    first, results = np.array(times[pairs[0]]), []
-    print(f"{args.tasks} tasks; {pairs[0]}: {1e3 * np.median(first):.1f} ms an update, median of {args.rounds} rounds")
-    for pair in pairs:
-        ratio = np.array(times[pair]) / first
-        row = {
-            "network": pair[0],
-            "method": pair[1],
-            "ratio": float(np.median(ratio)),
-            "ms": [1e3 * t for t in times[pair]],
-        }
-        results.append(row | {"low": float(ratio.min()), "high": float(ratio.max()), "compile": compiled[pair]})
+    report(times, compiled, args)
+
+
+def report(times: dict[Any, list[float]], compiled: dict[Any, float], args: argparse.Namespace) -> None:
+    """Prints, and writes, the ratios to the first."""
+    names, results = list(times), []
+    first = np.array(times[names[0]])
+    print(f"{args.tasks} tasks; {names[0]}: {1e3 * np.median(first):.1f} ms an update, median of {args.rounds} rounds")
+    for network, method in names:
+        own = times[network, method]
+        ratio = np.array(own) / first
+        row = {"network": network, "method": method, "ratio": float(np.median(ratio)), "ms": [1e3 * t for t in own]}
+        row |= {"low": float(ratio.min()), "high": float(ratio.max()), "compile": compiled[network, method]}
+        results.append(row)
         print(
-            "{network:13} {method:15} {ratio:5.2f}  ({low:.2f}-{high:.2f})  compiled in {compile:.0f} s".format(
-                **results[-1]
-            )
+            "{network:16} {method:15} {ratio:5.2f}  ({low:.2f}-{high:.2f})  compiled in {compile:.0f} s".format(**row)
         )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory {peak:.0f} MB")
     if args.out:
         args.out.write_text(json.dumps({"tasks": args.tasks, "peak_mb": peak, "results": results}, indent=1) + "\n")
+
+
+def main() -> None:
+    args = parse(__doc__)
+    pairs = [tuple(pair.split(":")) for pair in args.only] if args.only else list(dict.fromkeys(NETWORKS + METHODS))
+    measure(pairs, make, args)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rl.algos import ALGOS
 from rl.algos.optimizers import Config as OptimizerConfig
-from rl.algos.optimizers import optimizer_maker
+from rl.algos.optimizer_maker import optimizer_maker
 from rl.envs.spec import EnvSpec
 from rl.networks import MLP
 

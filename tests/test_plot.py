@@ -11,6 +11,7 @@ import pytest
 from rl.__main__ import main
 from rl.experiments import curves
 from rl.experiments.plot import label_runs
+from rl.experiments.tree import history
 from tests.helpers import ROOT
 
 
@@ -151,3 +152,23 @@ def test_fast_and_without_tensorflow(tmp_path):
     command = [sys.executable, "-c", code, "plot", str(tmp_path / "x"), "-o", str(tmp_path / "o.png")]
     subprocess.run(command, check=True, cwd=ROOT)
     assert time.perf_counter() - begin < 2.5
+
+
+def test_maps_over_time(tmp_path):
+    events = [{"updates": 10, "region": 1, "copy": 1, "moved": [1, 2], "score": 5.0, "tasks": [0, 1]}]
+    events += [{"updates": 15, "region": 0, "copy": None, "moved": [2], "score": 5.0, "tasks": [0, 2]}]
+    events += [{"updates": 30, "region": 1, "copy": 2, "moved": [2], "score": 4.0, "tasks": [1, 2]}]
+    network = {"maps": [[0, 0, 0], [0, 1, 2]], "events": events, "updates": 40, "sharing": 0.5}
+    updates, maps = history(network)
+    assert updates == [0, 10, 30] and maps[:, 1].tolist() == [[0, 0, 0], [0, 1, 1], [0, 1, 2]] and not maps[:, 0].any()
+    network |= {
+        "layers": [{"name": "kernel_0", "regions": 1, "size": 6}] * 2,
+        "cosines": np.eye(3)[None].repeat(2, 0).tolist(),
+    }
+    make_run(tmp_path / "a", [1, 2, 3])
+    assert main(["plot", "--splits", str(tmp_path / "a"), "-o", str(tmp_path / "b.png")]) == 2
+    for layers in (network["layers"], [{"name": "kernel_0", "regions": 2, "size": 3}]):
+        report = {"tasks": ["x", "y", "z"], "networks": {"LossPi": network | {"layers": layers}}}
+        (tmp_path / "a" / "splits.json").write_text(json.dumps(report))
+        assert main(["plot", "--splits", str(tmp_path / "a"), "-o", str(tmp_path / "b.png")]) == 0
+        assert (tmp_path / "b.png").stat().st_size > 1000

@@ -12,10 +12,12 @@ import rl.networks
 from rl.config import UserError
 from rl.gradients.per_task import TaskGradients
 from rl.networks import MLP, NETWORKS, Config, torso_maker
-from rl.networks.banks import Bank, TaskNet, copy_rows
+from rl.networks.banks import Bank, copy_rows
+from rl.networks.constants import Constants
 from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.moore import orthonormal
 from rl.networks.stacks import mixed
+from rl.networks.task_net import TaskNet
 
 T, B, D, OUT = 3, 5, 4, 2
 SIZES = (8, 7, OUT)
@@ -30,6 +32,8 @@ def make(name, members=None, sizes=SIZES, flags=None, jitter=0.1, **options):
     rng = np.random.default_rng(0)
     for variable in net.trainable_variables:
         variable.assign(variable + jitter * rng.normal(size=variable.shape))
+    for variable in net.non_trainable_variables:  # which copy each task uses
+        variable.assign(rng.integers(0, 2, variable.shape))
     return net
 
 
@@ -85,7 +89,7 @@ def test_every_torso_is_in_the_table():
     for module in pkgutil.iter_modules(rl.networks.__path__, "rl.networks."):
         importlib.import_module(module.name)
     below = lambda kind: {kind}.union(*map(below, kind.__subclasses__()))
-    torsos = {kind for kind in below(TaskNet) - {TaskNet} if "forward" in vars(kind)}
+    torsos = {kind for kind in below(TaskNet) - {TaskNet, Constants} if "forward" in vars(kind)}
     assert torsos == {type(NETWORKS[name](Config())([OUT])) for name in NETWORKS}
 
 
@@ -94,7 +98,9 @@ def test_build_makes_every_variable_and_each_is_in_a_region(net):
     net(inputs())
     assert before and [v.path for v in net.variables] == before
     banks = [bank for region in net.regions for bank in region]
-    known = {id(bank.variable) for bank in banks} | {id(bank.mix) for bank in banks if bank.mix is not None}
+    known = {
+        id(variable) for bank in banks for variable in (bank.variable, bank.mix, bank.copy) if variable is not None
+    }
     assert {id(v) for v in net.variables} == known
 
 
@@ -137,23 +143,31 @@ def test_task_gradients_are_those_of_a_backward_pass_each(net):
     separate = each_gradient(net, inputs(), params)
     grams = []
     for r, region in enumerate(tasks.regions["Loss"]):
-        rows = []
+        gram = 0
         for k, (bank, gradient) in enumerate(region):
-            wanted = np.stack([by_task(bank, separate[t][r][k])[t] for t in range(T)])
-            np.testing.assert_allclose(by_task(bank, gradient), wanted, rtol=1e-5, atol=1e-6)
-            rows.append(wanted)
-        grams.append(np.concatenate(rows, axis=1) @ np.concatenate(rows, axis=1).T)
+            rows = [by_task(bank, separate[t][r][k])[t] for t in range(T)]
+            np.testing.assert_allclose(by_task(bank, gradient), rows, rtol=1e-5, atol=1e-6)
+            gram = gram + by_region(bank, rows)
+        grams.extend(gram)
     np.testing.assert_allclose(tasks.grams["Loss"], grams, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("by_region", [False, True])
-def test_weighted_task_gradients_are_the_gradient_of_weighted_losses(net, by_region):
-    weights = np.random.default_rng(1).normal(size=(len(net.regions), T)).astype(np.float32)
-    weights = weights if by_region else np.broadcast_to(weights[:1], weights.shape)
-    got, separate = task_gradients(net, inputs()).weighted({"Loss": weights}), each_gradient(net, inputs())
+def by_region(bank, rows):
+    """Inner products (regions, num_tasks, num_tasks) of rows (num_tasks, size), whose last axis is a bank's units."""
+    cut = np.reshape(rows, (T, -1, bank.count))
+    return np.einsum("sku,tku->ust", cut, cut)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_weighted_task_gradients_are_the_gradient_of_weighted_losses(net, apart):
+    counts = [region[0].count for region in net.regions]
+    weights = np.random.default_rng(1).normal(size=(len(counts), T)).astype(np.float32)
+    weights = weights if apart else np.broadcast_to(weights[:1], weights.shape)
+    got = task_gradients(net, inputs()).weighted({"Loss": np.repeat(weights, counts, axis=0)})
+    separate = each_gradient(net, inputs())
     place = {id(bank.variable): r for r, region in enumerate(net.regions) for bank in region}
     for k, variable in enumerate(net.trainable_variables):
-        if id(variable) in place or not by_region:  # a mix is in all regions
+        if id(variable) in place or not apart:  # a mix is in all regions
             weight = weights[place.get(id(variable), 0)]
             wanted = sum(weight[t] * separate[t][k] for t in range(T))
             np.testing.assert_allclose(got[k], wanted, rtol=1e-4, atol=1e-6)
@@ -162,12 +176,34 @@ def test_weighted_task_gradients_are_the_gradient_of_weighted_losses(net, by_reg
 def test_shares_make_grams_those_of_the_variables(name):
     net = make(name)
     tasks, separate = task_gradients(net, inputs()), each_gradient(net, inputs())
-    place = {id(v): k for k, v in enumerate(net.trainable_variables)}
-    for r, region in enumerate(net.regions):
-        indices = [place[id(bank.variable)] for bank in region]
-        rows = np.stack([np.concatenate([np.ravel(separate[t][k]) for k in indices]) for t in range(T)])
-        share = tasks.shares["Loss"][r]
-        np.testing.assert_allclose(share * tasks.grams["Loss"][r], rows @ rows.T, rtol=1e-4, atol=1e-6)
+    place, grams = {id(v): k for k, v in enumerate(net.trainable_variables)}, []
+    for region in net.regions:
+        places = [(bank, place[id(bank.variable)]) for bank in region]
+        grams.extend(sum(by_region(bank, [np.ravel(separate[t][k]) for t in range(T)]) for bank, k in places))
+    np.testing.assert_allclose(tasks.shares["Loss"] * tasks.grams["Loss"], grams, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["multi_head", "splitting", "sparse_splitting"])
+def test_halves_of_a_batch(name, members):
+    """Their gradients add up to the whole's; inner products across halves are those of a pass for each half."""
+    net, x = make(name, members), inputs(batch=6)
+    owner = SimpleNamespace(groups={"Loss": [net]}, trainable_variables=net.trainable_variables)
+    loss = lambda batch: (task_losses(net(batch)), {})
+    whole, both = TaskGradients(owner, loss, x), TaskGradients(owner, loss, x, halves=True)
+    np.testing.assert_allclose(both.losses, whole.losses, rtol=1e-5)
+    np.testing.assert_allclose(both.grams["Loss"], whole.grams["Loss"], rtol=1e-4, atol=1e-6)
+    weights = {"Loss": np.random.default_rng(1).normal(size=whole.grams["Loss"].shape[:2]).astype(np.float32)}
+    for one, two in zip(whole.weighted(weights), both.weighted(weights)):
+        np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-6)
+    first, second = (
+        tf.nest.flatten(TaskGradients(owner, loss, half).regions["Loss"]) for half in tf.split(x, 2, axis=1)
+    )
+    banks, crosses = [bank for region in net.regions for bank in region], []
+    for (bank, one), (_, two) in zip(zip(banks, first[1::2]), zip(banks, second[1::2])):
+        cut = [np.reshape(by_task(bank, g) / 2, (T, -1, bank.count)) for g in (one, two)]
+        crosses.append(np.einsum("sku,tku->ust", *cut))
+    wanted = np.concatenate([kernel + bias for kernel, bias in zip(crosses[::2], crosses[1::2])])
+    np.testing.assert_allclose(both.crosses["Loss"], wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_permuting_tasks_permutes_everything(name, members):
@@ -368,7 +404,7 @@ def test_paco_with_one_set_each_is_independent(members):
         for bank, copy in zip(region, wanted):
             bank.variable.assign(copy.variable)
     np.testing.assert_allclose(net(inputs()), other(inputs()), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(net.regions[0][0].share(), np.eye(T))
+    np.testing.assert_allclose(net.regions[0][0].share()[0], np.eye(T))
 
 
 def test_paco_with_one_set_is_a_perceptron():
@@ -436,7 +472,7 @@ def test_copies_follow_the_map():
     with tf.GradientTape() as tape:
         own = bank.expand(full=False)
     np.testing.assert_array_equal(own, variable.numpy()[:, [2, 0, 2]])
-    np.testing.assert_array_equal(bank.share(), [[1, 0, 1], [0, 1, 0], [1, 0, 1]])
+    np.testing.assert_array_equal(bank.share()[0], [[1, 0, 1], [0, 1, 0], [1, 0, 1]])
     grads = tape.gradient(own, variable, output_gradients=tf.reshape(tf.range(18.0), (2, T, 3)))
     np.testing.assert_array_equal(grads[0], [[3, 4, 5], [0, 0, 0], [6, 8, 10], [0, 0, 0]])
     with pytest.raises(ValueError, match="4 copies for 3 tasks"):
@@ -446,7 +482,7 @@ def test_copies_follow_the_map():
 def test_mixes_share_by_their_inner_products():
     mix = tf.constant([[[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]])  # two members
     bank = Bank(tf.Variable(tf.ones((2, 2, 5))), 1, T, mix=mix)
-    np.testing.assert_allclose(bank.share(), [[1, 0.5, 0], [0.5, 1.5, 1], [0, 1, 2]])
+    np.testing.assert_allclose(bank.share()[0], [[1, 0.5, 0], [0.5, 1.5, 1], [0, 1, 2]])
     np.testing.assert_allclose(bank.expand(full=True)[..., 0], [[1, 2, 2], [1, 1, 0]])
 
 

@@ -15,7 +15,7 @@ from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.algos.checks import CheckedBurst
 from rl.algos.optimizers import Config as OptimizerConfig
-from rl.algos.optimizers import optimizer_maker
+from rl.algos.optimizer_maker import optimizer_maker
 from rl.config import UserError
 from rl.experiments.eval import make_env as eval_env
 from rl.gradients import GRADIENTS

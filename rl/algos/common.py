@@ -55,6 +55,7 @@ class Burst:
 class Algorithm:
     """What every algorithm does alike with its `actor`, its `train_step`, and the parts named in `saved` and `host`."""
 
+    spec: Any
     actor: Any
     train_step: Any
     columns: dict[str, str]
@@ -66,8 +67,11 @@ class Algorithm:
     def ready(self) -> None:
         """Call when the networks are there."""
         self.burst = Burst(self.train_step)
-        for name in self.saved:
-            self.columns = self.columns | getattr(getattr(self, name), "columns", {})
+        parts = [getattr(self, name) for name in self.saved]
+        for part in parts:
+            self.columns = self.columns | getattr(part, "columns", {})
+        self.splitting = [part for part in parts if getattr(part, "splitters", None)]
+        self.splitters = {name: own for part in self.splitting for name, own in part.splitters.items()}
         self.refresh()
 
     def act(self, obs: np.ndarray) -> np.ndarray:
@@ -76,17 +80,25 @@ class Algorithm:
 
     def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         """`count` train steps on the first `count` of `batches`; each info gets a leading axis `count`."""
-        return self.burst(batches, count)
+        info = self.burst(batches, count)
+        for part in self.splitting:
+            info |= part.split(count)
+        return info
 
     def refresh(self) -> None:
         """Lets acting follow the newest actor. Until then it may go on in another thread than `update`."""
         self.acting = self.actor.get_weights()
         self.policy = self.actor.to_numpy(self.acting)
 
+    def splits(self) -> dict[str, Any]:
+        """What split so far, as JSON values; empty for networks that don't."""
+        networks = {name: splitter.report() for name, splitter in self.splitters.items()}
+        return {"tasks": self.spec.tasks, "networks": networks} if networks else {}
+
     def state(self) -> dict[str, Any]:
         """Everything that updates and acting change."""
         variables = {name: [np.asarray(v) for v in getattr(self, name).variables] for name in self.saved}
-        host = {name: getattr(self, name).state() for name in self.host}
+        host = {name: part.state() for name, part in self._on_host().items()}
         return {"variables": variables, "acting": self.acting, "host": host}
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -94,6 +106,9 @@ class Algorithm:
         for name in self.saved:
             for variable, value in zip(getattr(self, name).variables, state["variables"][name], strict=True):
                 variable.assign(value)
-        for name in self.host:
-            getattr(self, name).load_state(state["host"][name])
+        for name, part in self._on_host().items():
+            part.load_state(state["host"][name])
         self.acting, self.policy = state["acting"], self.actor.to_numpy(state["acting"])
+
+    def _on_host(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.host} | self.splitters

@@ -57,8 +57,8 @@ class DDPG(Algorithm):
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())
-        self.pi_opt = make_opt(config.pi_lr, self.actor)
-        self.q_opt = make_opt(config.q_lr, self.q)
+        self.pi_opt = make_opt(config.pi_lr, self.actor, self.actor_targ)
+        self.q_opt = make_opt(config.q_lr, self.q, self.q_targ)
         self.noise = Noise(config.act_noise, config.ou_theta if config.noise == "ou" else 1.0)
         self.ready()
 

@@ -3,10 +3,11 @@
 import dataclasses
 from typing import Any, Callable, Optional
 
+import numpy as np
 import tensorflow as tf
 
 from rl import gradients
-from rl.config import UserError, flag
+from rl.config import flag
 from rl.gradients.per_task import Info, LossFn, TaskGradients
 
 OPTIMIZERS: dict[str, Any] = {
@@ -33,10 +34,17 @@ class Optimizer:
 
     Args:
       net: has `trainable_variables`. balancers: for each of `net.groups` what weighs the tasks' gradients;
-        none: they are summed.
+        none: they are summed. make_splitters: function of `slots` to what splits the groups, by name.
     """
 
-    def __init__(self, lr: float, net: Any, config: Config = Config(), balancers: Optional[dict[str, Any]] = None):
+    def __init__(
+        self,
+        lr: float,
+        net: Any,
+        config: Config = Config(),
+        balancers: Optional[dict[str, Any]] = None,
+        make_splitters: Callable[[Any], dict[str, Any]] = lambda slots: {},
+    ) -> None:
         options = {} if config.optimizer == "sgd" else {"epsilon": config.epsilon}
         if config.weight_decay:
             options["weight_decay"] = config.weight_decay
@@ -44,6 +52,7 @@ class Optimizer:
         self.lr, self.net, self.max_norm = lr, net, config.max_grad_norm
         self.targets, self.balancers = list(net.trainable_variables), balancers or {}
         self.opt.build(self.targets)
+        self.splitters = make_splitters(self.slots)
 
     def minimise(self, loss_fn: LossFn, batch: Any) -> Info:
         """One step down the gradient of `loss_fn(batch)`. Returns the loss function's info."""
@@ -66,49 +75,53 @@ class Optimizer:
         return tape.gradient(loss, self.targets), info
 
     def _by_task(self, loss_fn: LossFn, batch: Any) -> tuple[list[tf.Tensor], Info]:
-        tasks, weights = TaskGradients(self.net, loss_fn, batch), {}
+        halves = any(splitter.criterion.halves for splitter in self.splitters.values())
+        tasks, weights = TaskGradients(self.net, loss_fn, batch, halves), {}
         info = tasks.info
+        for name, splitter in self.splitters.items():
+            splitter.observe(tasks.grams[name], tasks.crosses.get(name), tasks.sums(name), batch.get("present"))
         for number, (name, balancer) in enumerate(self.balancers.items()):
             gram, share = tasks.grams[name], tasks.shares[name]
             weight = balancer.weights(info.get(name, tasks.losses), gram, share, batch["seed"] + number)
             weights[name] = weight + tf.zeros(gram.shape[:2])
             rate, cosine = gradients.conflict(gradients.shared_gram(gram, share))
-            part = name.removeprefix("Loss")
+            part = _part(name)
             info |= {f"{part}Conflict": rate, f"{part}Cosine": cosine}
             info[f"{part}Weight"] = tf.reduce_mean(weights[name], axis=0)
         return tasks.weighted(weights), info
 
+    def split(self, count: int) -> dict[str, np.ndarray]:
+        """To be told of `count` more steps: splits what is due. Returns the sharing scores to log."""
+        for splitter in self.splitters.values():
+            splitter.after(count)
+        return {f"{_part(name)}Sharing": np.array([own.sharing]) for name, own in self.splitters.items()}
+
+    def slots(self, variable: Any) -> list[Any]:
+        """What the optimiser keeps for a variable of the net."""
+        # Keras has these in lists beside the list of variables, under names of its own.
+        number, lists = [target is variable for target in self.targets].index(True), vars(self.opt).values()
+        beside = [own for own in lists if isinstance(own, list) and len(own) == len(self.targets)]
+        kept = {id(own[number]): own[number] for own in beside}
+        return [slot for slot in kept.values() if slot is not variable and hasattr(slot, "assign")]
+
+    @property
+    def step_columns(self) -> dict[str, str]:
+        """The columns that `minimise` adds to info."""
+        kinds = {"Conflict": "mean", "Cosine": "mean", "Weight": "task"}
+        return {_part(name) + column: kind for name in self.balancers for column, kind in kinds.items()}
+
     @property
     def columns(self) -> dict[str, str]:
-        """The columns that `minimise` adds to info."""
-        parts = [name.removeprefix("Loss") for name in self.balancers]
-        kinds = {"Conflict": "mean", "Cosine": "mean", "Weight": "task"}
-        return {part + column: kind for part in parts for column, kind in kinds.items()}
+        """These and the ones that `split` returns."""
+        return self.step_columns | {f"{_part(name)}Sharing": "mean" for name in self.splitters}
 
     @property
     def variables(self) -> list[Any]:
-        """What steps change, besides the targets: slots, the step count, the learning rate, the balancers' state."""
-        return [*self.opt.variables, *(v for balancer in self.balancers.values() for v in balancer.variables)]
+        """What steps change, besides the targets: slots, the step count, the learning rate, and others' state."""
+        others = [*self.balancers.values(), *self.splitters.values()]
+        return [*self.opt.variables, *(variable for other in others for variable in other.variables)]
 
 
-def optimizer_maker(
-    config: Config, balancing: gradients.Config = gradients.Config(), num_tasks: Optional[int] = None
-) -> Callable[[float, Any], Optimizer]:
-    """A function `make_opt(lr, net)` for the algorithm's constructor.
-
-    Raises:
-      UserError: a method for several tasks, and `num_tasks` is None.
-    """
-    if num_tasks is None and balancing.gradient != "sum":
-        raise UserError(f"--gradient {balancing.gradient} is for several tasks, and this env has one")
-    wanted = num_tasks is not None and (balancing.gradient != "sum" or config.gradient_stats)
-
-    def make_opt(lr: float, net: Any) -> Optimizer:
-        balancers = {}
-        for name in getattr(net, "groups", ()) if wanted else ():
-            plain = name not in ("LossQ", "LossV") and gradients.GRADIENTS[balancing.gradient].critic_only
-            method = dataclasses.replace(balancing, gradient="sum") if plain else balancing
-            balancers[name] = gradients.make_balancer(num_tasks or 1, method)
-        return Optimizer(lr, net, config, balancers)
-
-    return make_opt
+def _part(name: str) -> str:
+    """LossPi -> Pi."""
+    return name.removeprefix("Loss")

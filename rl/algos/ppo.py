@@ -41,7 +41,9 @@ class Config:
     norm_value: bool = flag(False, "let the critic predict returns minus their running mean, over their running std")
     share_torso: bool = flag(False, "one torso for actor and critic")
     std: str = flag(
-        "free", "log std: per action and task, per action, or by state", choices=("free", "shared", "state")
+        "free",
+        "log std: per action and task, per action, per action and split like a layer, or by state",
+        choices=("free", "shared", "split", "state"),
     )
     log_std: float = flag(0.0, "log std at the start, of actions scaled to [-1, 1]")
 

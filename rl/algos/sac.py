@@ -62,7 +62,7 @@ class SAC(Algorithm):
         self.q_targ.set_weights(self.q.get_weights())
         self.temperature = Temperature(config.alpha, spec.batch_dims)
         self.pi_opt = make_opt(config.pi_lr, self.actor)
-        self.q_opt = make_opt(config.q_lr, self.q)
+        self.q_opt = make_opt(config.q_lr, self.q, self.q_targ)
         self.alpha_opt = make_opt(config.alpha_lr, self.temperature)
         self.ready()
 

@@ -56,8 +56,8 @@ class TD3(Algorithm):
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())
-        self.pi_opt = make_opt(config.pi_lr, self.actor)
-        self.q_opt = make_opt(config.q_lr, self.q)
+        self.pi_opt = make_opt(config.pi_lr, self.actor, self.actor_targ)
+        self.q_opt = make_opt(config.q_lr, self.q, self.q_targ)
         self.noise = Noise(config.act_noise)
         self.ready()
 
@@ -112,7 +112,7 @@ class TD3(Algorithm):
 
         # A loop of one turn or none, because XLA copies what tf.cond changes and not what a loop does.
         turns = tf.cast(self._delay_is_over(batch["number"]), tf.int32)
-        kinds = {"LossPi": "task"} | self.pi_opt.columns
+        kinds = {"LossPi": "task"} | self.pi_opt.step_columns
         none = {name: tf.zeros(self.spec.batch_dims if kind == "task" else ()) for name, kind in kinds.items()}
         return info | tf.while_loop(lambda turn, _: turn < turns, delayed, (tf.constant(0), none))[1]
 
@@ -122,4 +122,4 @@ class TD3(Algorithm):
     def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         """`count` train steps on the first `count` of `batches`; the actor's info is of those that updated it."""
         info, due = super().update(batches, count), self._delay_is_over(batches["number"][:count])
-        return info | {name: info[name][due] for name in ("LossPi", *self.pi_opt.columns)}
+        return info | {name: info[name][due] for name in ("LossPi", *self.pi_opt.step_columns)}

@@ -8,9 +8,10 @@ from typing import Any, Sequence
 import tensorflow as tf
 
 import rl.networks
-from rl import envs, gradients, training
+from rl import envs, gradients, splitting, training
 from rl.algos import ALGOS, optimizers
 from rl.algos.checks import CheckedBurst
+from rl.algos.optimizer_maker import optimizer_maker
 from rl.config import Parser, UserError, add_flags, build, closest, flag, override
 from rl.envs import normaliser
 from rl.logging import Board
@@ -39,7 +40,8 @@ def sections(algo: str) -> dict[str, Any]:
     algorithm = ALGOS[algo]
     parts = {"run": Config, "training": training.Config, "collection and updates": LOOPS[algorithm.loop].flags}
     parts |= {"normalisation": normaliser.Config, "network": rl.networks.Config, "optimiser": optimizers.Config}
-    parts |= {"gradients of several tasks": gradients.Config, "environment": envs.metaworld.Config}
+    parts |= {"gradients of several tasks": gradients.Config, "splitting networks": splitting.Config}
+    parts |= {"environment": envs.metaworld.Config}
     parts |= {"learning-rate schedule": schedule.Config, algo: algorithm.flags}
     return {title: override(part, algorithm.defaults) for title, part in parts.items()}
 
@@ -139,9 +141,13 @@ def make_algo(values: dict[str, Any], spec: Any) -> Any:
         raise UserError(
             f"{spec.env_id}: {values['algo']} needs continuous actions; {known} can choose among discrete ones"
         )
-    make_torso = rl.networks.torso_maker(build(rl.networks.Config, values), spec.num_tasks)
-    balancing = build(gradients.Config, values)
-    make_opt = optimizers.optimizer_maker(build(optimizers.Config, values), balancing, spec.num_tasks)
+    network, balancing = build(rl.networks.Config, values), build(gradients.Config, values)
+    make_torso = rl.networks.torso_maker(network, spec.num_tasks)
+    splits = build(splitting.Config, values) if network.network.endswith("splitting") else None
+    if splits and not network.split_map and values["batch_size"] % 2:
+        raise UserError("--batch_size must be even for networks that split: halves of a batch are told apart")
+    config = build(optimizers.Config, values)
+    make_opt = optimizer_maker(config, balancing, spec.num_tasks, splits, network.split_map)
     algo = algorithm(spec, make_torso, make_opt, build(algorithm.flags, values))
     if values.get("check_inputs"):
         algo.burst = CheckedBurst(algo.train_step, spec)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from rl.config import Parser, UserError
 from rl.experiments.curves import ESTIMATORS, Run, align, band, column, differences, find_runs, smooth
 from rl.experiments.heatmap import draw_tasks
+from rl.experiments.tree import draw_splits
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
 MOST_COLUMNS = 8  # of the table below the panels
@@ -24,6 +25,7 @@ def main(argv: Sequence[str]) -> int:
     text = "columns, a panel each; Performance is the test return where there is one (default: Performance)"
     parser.add_argument("--value", "-y", nargs="*", default=["Performance"], help=text)
     parser.add_argument("--by_task", action="store_true", help="values of every task over time, as colours")
+    parser.add_argument("--splits", action="store_true", help="how the networks of one run split, layer by layer")
     parser.add_argument("--count", action="store_true", help="a curve per run instead of one per experiment")
     parser.add_argument("--smooth", "-s", type=int, default=1, help="window in rows (default: 1)")
     parser.add_argument("--select", nargs="*", default=[], help="only runs whose path contains all of these")
@@ -40,7 +42,10 @@ def main(argv: Sequence[str]) -> int:
     if args.legend and len(args.legend) != len(args.logdir):
         raise UserError(f"--legend needs one label per logdir: {len(args.logdir)}, got {len(args.legend)}")
     groups = label_runs(find_runs(args.logdir, args.select, args.exclude), args.legend, args.count)
-    figure = draw_tasks(groups, args) if args.by_task else draw(groups, args)
+    if args.splits:
+        figure = draw_splits(groups)
+    else:
+        figure = draw_tasks(groups, args) if args.by_task else draw(groups, args)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(args.out, bbox_inches="tight", dpi=150)
     print(args.out)

@@ -14,6 +14,7 @@ from rl.networks.moore import MOORE
 from rl.networks.paco import PaCo
 from rl.networks.policy_value import PolicyValue
 from rl.networks.soft_modules import SoftModules
+from rl.networks.splitting import Splitting
 from rl.networks.squashed import SquashedGaussianActor, Temperature
 from rl.networks.trunks import Trunk
 
@@ -35,6 +36,8 @@ NETWORKS: dict[str, Callable[["Config"], Any]] = {
     ),
     "paco": lambda config: functools.partial(PaCo, experts=config.experts or 5),
     "moore": lambda config: functools.partial(MOORE, experts=config.experts or 4),
+    "splitting": lambda config: functools.partial(Splitting, **splitting_options(config)),
+    "sparse_splitting": lambda config: functools.partial(Splitting, by_unit=True, **splitting_options(config)),
     "care": lambda config: functools.partial(CARE, experts=config.experts or 6, embedding=config.task_embedding),
 }
 
@@ -59,6 +62,14 @@ class Config:
     modules: int = flag(2, "modules of each layer (soft_modules)", low=1)
     module_layers: int = flag(2, "layers of modules (soft_modules)", low=1)
     module_units: int = flag(256, "units of each module and of the routing network's layers (soft_modules)", low=1)
+    split_capacity: int = flag(0, "copies of a region there is room for (splitting); 0: tasks, 16 at most", low=0)
+    split_biases: bool = flag(False, "split kernels and biases independently (splitting)")
+    split_map: str = flag("", "train the copies of this splits.json, or run directory, from scratch; no splits")
+
+
+def splitting_options(config: Config) -> dict[str, Any]:
+    """Splitting's arguments."""
+    return {"capacity": config.split_capacity, "apart": config.split_biases, "alike": not config.split_map}
 
 
 def torso_maker(config: Config, num_tasks: Optional[int] = None) -> Callable[..., Any]:

@@ -1,22 +1,35 @@
 """Learned numbers that depend on the task at most."""
 
+from typing import Any, Sequence
+
+import numpy as np
 import tensorflow as tf
 
-from rl.networks.banks import Bank, TaskNet
+from rl.networks.banks import Bank
+from rl.networks.task_net import TaskNet
 
 
 class Constants(TaskNet):
-    """`units` numbers, from `start`: one copy of them for all tasks, or one for each.
+    """`units` numbers, from `start`: one copy of them for all tasks, one for each, or copies that tasks choose.
 
-    Unlike other TaskNets it has no input, and it serves a single task too (`num_tasks` 1).
+    Args:
+      copies: 1 or `num_tasks`. split: all tasks start with the first copy, see `splitting`.
+
+    Input shape: `(num_tasks, batch, units)`, of which only the shape counts. Output shape: the same.
     """
 
-    def __init__(self, units: int, start: float, copies: int, num_tasks: int) -> None:
+    def __init__(self, units: int, start: float, copies: int, num_tasks: int, split: bool = False) -> None:
         super().__init__((units,), onehot=False)
         initializer = tf.keras.initializers.Constant(start)
         self.variable = self.add_weight(shape=(copies, units), initializer=initializer, name="constants")
-        self.regions, self.built = [[Bank(self.variable, 0, num_tasks)]], True
+        chosen = {"shape": (num_tasks,), "dtype": "int32", "initializer": "zeros", "trainable": False, "name": "copy"}
+        self.copy: Any = self.add_weight(**chosen) if split else None
+        self.num_tasks, self.built = num_tasks, True
+        self.regions = [[Bank(self.variable, 0, num_tasks, copy=self.copy)]]
 
-    def value(self) -> tf.Tensor:
-        """`(num_tasks or 1, units)`."""
-        return (self.given or self.expand(full=False))[0][0]
+    def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
+        return params[0][0][:, None] + tf.zeros_like(x)
+
+    def to_numpy(self, weights: Sequence[np.ndarray]) -> np.ndarray:
+        """`(num_tasks or 1, units)` by the weights `get_weights()` gave."""
+        return weights[0] if self.copy is None else weights[0][weights[1]]

@@ -8,7 +8,12 @@ import tensorflow as tf
 
 def compile_call(torso: tf.keras.Model) -> Any:
     """A compiled function of `torso.get_weights()` and an input; make it once, it traces once."""
-    return tf.function(lambda weights, x: torso.stateless_call(weights, [], x)[0])
+
+    def call(weights: Sequence[Any], x: Any) -> Any:
+        count = len(torso.trainable_variables)
+        return torso.stateless_call(weights[:count], weights[count:], x)[0]
+
+    return tf.function(call)
 
 
 def numpy_forward(

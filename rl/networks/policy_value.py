@@ -20,7 +20,8 @@ class PolicyValue(tf.keras.Model):
     Args:
       make_torso: function of the output size, see `torso_maker`. spec: an EnvSpec.
       shared: one torso for both. std: "free" has a log std per task and action that starts at `log_std`,
-        "shared" one per action; "state" makes it an output, to which `log_std` is added.
+        "shared" one per action, "split" one per action until tasks' gradients split it; "state" makes it an
+        output, to which `log_std` is added.
 
     Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`, the env's action at the mean or mode.
     """
@@ -33,7 +34,7 @@ class PolicyValue(tf.keras.Model):
         self.log_std: Any = None
         if not spec.num_actions and not self.per_state:
             tasks = spec.num_tasks or 1
-            self.log_std = Constants(spec.act_dim, log_std, tasks if std == "free" else 1, tasks)
+            self.log_std = Constants(spec.act_dim, log_std, 1 if std == "shared" else tasks, tasks, std == "split")
         self.width = spec.num_actions or spec.act_dim * (2 if self.per_state else 1)
         gains = [0.01] * self.width + [1.0]  # policies start near uniform, values do not
         self.torso = make_torso(self.width + shared, out_gain=gains[: self.width + shared])
@@ -70,14 +71,13 @@ class PolicyValue(tf.keras.Model):
             return distributions.categorical_log_prob(
                 tf.cast(u[..., 0], tf.int32), params
             ), distributions.categorical_entropy(params)
-        free = self._by_task(self.log_std.value()) if self.log_std else None
+        free = self._free(params[..., : self.spec.act_dim]) if self.log_std else None
         mu, log_std = self._gaussian(params, free, tf.clip_by_value)
-        log_std = log_std + tf.zeros_like(mu)
         return distributions.gaussian_log_prob(u, mu, log_std), distributions.gaussian_entropy(log_std)
 
-    def _by_task(self, constants: Any) -> Any:
-        """`(num_tasks or 1, act_dim)` for a batch to be added to."""
-        return constants[:, None] if self.spec.num_tasks else constants
+    def _free(self, mu: tf.Tensor) -> tf.Tensor:
+        """The log std of a batch whose means are `mu`, where it depends on the task at most."""
+        return self.log_std(mu) if self.spec.num_tasks else self.log_std(mu[None])[0]
 
     def _gaussian(self, params: Any, log_std: Any, clip: Callable[..., Any]) -> tuple[Any, Any]:
         if not self.per_state:
@@ -89,7 +89,10 @@ class PolicyValue(tf.keras.Model):
         """u by the weights `get_weights()` gave, as a function of obs and a generator, None for the mode."""
         values = {id(variable): value for variable, value in zip(self.weights, weights)}
         heads = numpy_forward(self.torso, self.compiled, [values[id(variable)] for variable in self.torso.weights])
-        log_std = self._by_task(values[id(self.log_std.variable)]) if self.log_std else None
+        log_std: Any = None
+        if self.log_std:
+            log_std = self.log_std.to_numpy([values[id(variable)] for variable in self.log_std.weights])
+            log_std = log_std[:, None] if self.spec.num_tasks else log_std
 
         def sample(obs: np.ndarray, rng: Optional[np.random.Generator] = None) -> np.ndarray:
             params = heads(obs)[..., : self.width]

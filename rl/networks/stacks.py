@@ -5,25 +5,42 @@ from typing import Any, Sequence
 import numpy as np
 import tensorflow as tf
 
-from rl.networks.banks import Bank, TaskNet
+from rl.networks.banks import Bank, UnitBank
+from rl.networks.task_net import TaskNet
 
 
 class StackNet(TaskNet):
     """A TaskNet made of stacks of dense layers and a learned code for each task."""
 
-    def layer(self, fan_in: int, units: int, copies: int = 1, lead: tuple = (), gain: Any = None, **maps: Any) -> int:
-        """Adds a region, kernel and bias `([members,] *lead, copies, ...)`; `maps` as Bank's. Returns its number."""
+    def layer(
+        self,
+        fan_in: int,
+        units: int,
+        copies: int = 1,
+        lead: tuple = (),
+        gain: Any = None,
+        alike: bool = False,
+        by_unit: bool = False,
+        **maps: Any,
+    ) -> int:
+        """Adds kernel and bias `([members,] *lead, copies, ...)`, a region or, `by_unit`, one for each of the units.
+
+        Copies start different, or `alike`; `maps` as Bank's. Returns the region's number.
+        """
         lead, gain = (*self.lead, *lead), self.hidden_gain if gain is None else gain
         number, axis = len(self.regions), len(lead)
 
         def init(shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
             # A fresh initializer for each matrix: Keras' repeat their values, and would read leading axes as a fan.
             draw = lambda: gain * tf.keras.initializers.get(self.initializer)(shape[-2:], dtype)
-            return tf.reshape(tf.stack([draw() for _ in range(int(np.prod(shape[:-2])))]), shape)
+            drawn = (*shape[:-3], 1 if alike else copies, *shape[-2:])
+            drawn = tf.reshape(tf.stack([draw() for _ in range(int(np.prod(drawn[:-2])))]), drawn)
+            return tf.broadcast_to(drawn, shape)
 
         kernel = self.add_weight(shape=(*lead, copies, fan_in, units), initializer=init, name=f"kernel_{number}")
         bias = self.add_weight(shape=(*lead, copies, units), initializer="zeros", name=f"bias_{number}")
-        self.regions.append([Bank(variable, axis, self.num_tasks, **maps) for variable in (kernel, bias)])
+        kind = UnitBank if by_unit else Bank
+        self.regions.append([kind(variable, axis, self.num_tasks, **maps) for variable in (kernel, bias)])
         return number
 
     def make_stack(self, fan_in: int, sizes: Sequence[int], gain: Any = None, **options: Any) -> slice:

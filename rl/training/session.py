@@ -1,6 +1,7 @@
 """What a loop does besides training: seeds, test episodes, rows, checkpoints, a clean stop."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from rl.config import UserError
 from rl.logging import EpochLogger, Timer
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
+from rl.training.files import write_json
 from rl.training.policy import policy
 
 
@@ -35,7 +37,7 @@ class Session:
         board: Any = None,
     ) -> None:
         self.algo, self.test_env, self.config, self.seed, self.board = algo, test_env, config, seed, board
-        self.normaliser, self.schedule = normaliser, schedule
+        self.normaliser, self.schedule, self.directory = normaliser, schedule, Path(directory)
         self.total_steps = config.epochs * config.steps_per_epoch
         self.timer = Timer(*self.parts)
         self.terminal: Any = None  # also gets the rows, once there is one
@@ -102,6 +104,8 @@ class Session:
             state |= {"normaliser": self.normaliser.state(), "schedule": self.schedule.state()}
             state |= {"best": float(self.best), "time": self._elapsed()}
             self.checkpoints.save(loop.step, state, loop.replay, best)
+            if splits := self.algo.splits():
+                write_json(self.directory / "splits.json", splits)
 
     def _elapsed(self) -> float:
         """Seconds of all the run's parts together."""

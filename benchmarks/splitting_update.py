@@ -1,0 +1,53 @@
+"""What splitting costs an update of SAC at Meta-World's sizes: statistics by criterion, and splits.
+
+    .venv/bin/python benchmarks/splitting_update.py --tasks 10 --out benchmarks/results/splitting_update_10.json
+
+As multitask_update.py, whose sizes and rounds it has. All are compared with the network `splitting` with task
+gradients but without statistics. `conflict 20` has split 20 times. Also printed: how long a split takes.
+"""
+
+import time
+from typing import Any
+
+from multitask_update import make_spec, measure, parse
+
+import numpy as np
+
+from rl import gradients, networks, splitting
+from rl.algos import ALGOS
+from rl.algos.optimizer_maker import optimizer_maker
+from rl.algos.optimizers import Config
+
+PAIRS = [("splitting", "task gradients"), ("splitting", "conflict"), ("splitting", "conflict 5")]
+PAIRS += [("splitting", "conflict 20"), ("splitting", "halfbatch"), ("splitting", "v1"), ("splitting", "v1_region")]
+PAIRS += [("splitting", "v2"), ("sparse_splitting", "task gradients"), ("sparse_splitting", "conflict")]
+
+
+def make(network: str, method: str, tasks: int, hidden: list[int]) -> Any:
+    torso = networks.torso_maker(networks.Config(network=network, hidden_sizes=tuple(hidden)), tasks)
+    name, _, count = method.partition(" ")
+    config, splits = Config(gradient_stats=True), None
+    if name in splitting.CRITERIA:
+        splits = splitting.Config(split_criterion=name, split_every=10**9)
+    algo = ALGOS["sac"](make_spec(tasks), torso, optimizer_maker(config, gradients.Config(), tasks, splits))
+    for number in range(int(count or 0) if splits else 0):
+        splitter = list(algo.splitters.values())[number % 2]
+        split(splitter, number // 2 % len(splitter.places), number // 2 // len(splitter.places) + 1)
+    return algo
+
+
+def split(splitter: Any, region: int, task: int) -> None:
+    """Task `task` leaves the first copy of a region."""
+    block, number = splitter.places[region]
+    begin = time.perf_counter()
+    block.split(number, np.arange(splitter.num_tasks) == task, 0, task)
+    print(f"split {block.bank.variable.name}: {1e3 * (time.perf_counter() - begin):.1f} ms")
+
+
+def main() -> None:
+    args = parse(__doc__)
+    measure([tuple(pair.split(":")) for pair in args.only] if args.only else PAIRS, make, args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""From flags to the optimisers of an algorithm's networks."""
+
+import dataclasses
+from typing import Any, Callable, Optional
+
+from rl import gradients, splitting
+from rl.algos.optimizers import Config, Optimizer
+from rl.config import UserError
+
+
+def optimizer_maker(
+    config: Config,
+    balancing: gradients.Config = gradients.Config(),
+    num_tasks: Optional[int] = None,
+    splits: Optional[splitting.Config] = None,
+    split_map: str = "",
+) -> Callable[..., Optimizer]:
+    """A function `make_opt(lr, net, targ=None)` for the algorithm's constructor; `targ` is the target network.
+
+    Args:
+      splits: how regions of networks split, or None: they have none that could.
+      split_map: file or run directory with the copies that tasks use; then they are kept.
+
+    Raises:
+      UserError: a method for several tasks, and `num_tasks` is None. From `make_opt`: a map that doesn't fit.
+    """
+    if num_tasks is None and balancing.gradient != "sum":
+        raise UserError(f"--gradient {balancing.gradient} is for several tasks, and this env has one")
+    learned = splits is not None and not split_map
+    wanted = num_tasks is not None and (balancing.gradient != "sum" or config.gradient_stats or learned)
+
+    def make_opt(lr: float, net: Any, targ: Any = None) -> Optimizer:
+        balancers = {}
+        for name in getattr(net, "groups", ()) if wanted else ():
+            plain = name not in ("LossQ", "LossV") and gradients.GRADIENTS[balancing.gradient].critic_only
+            method = dataclasses.replace(balancing, gradient="sum") if plain else balancing
+            balancers[name] = gradients.make_balancer(num_tasks or 1, method)
+
+        def make_splitters(slots: Any) -> dict[str, Any]:
+            if splits is None or not hasattr(net, "groups"):
+                return {}
+            twins = targ.groups if targ else {}
+            splitters = {n: splitting.Splitter(own, twins.get(n, []), slots, splits) for n, own in net.groups.items()}
+            if learned:
+                return splitters
+            for name, maps in splitting.load_maps(split_map, splitters).items():
+                splitters[name].use(maps, name)
+            return {}
+
+        return Optimizer(lr, net, config, balancers, make_splitters)
+
+    return make_opt

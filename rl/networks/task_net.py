@@ -1,0 +1,97 @@
+"""Networks as functions of each task's own parameters.
+
+A forward pass takes every task's parameters, `(*lead, num_tasks, ...)`, which `expand` makes from the variables. Row t
+of them touches the loss of task t alone, so the gradient of the summed losses is every task's at once; see
+rl.gradients.per_task.
+"""
+
+import contextlib
+from typing import Any, Iterator, Optional, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from rl.networks.banks import Bank
+from rl.networks.mlp import ACTIVATIONS, INITIALIZERS, matmul
+
+
+class TaskNet(tf.keras.Model):
+    """A torso for `(num_tasks, batch, dim)`; subclasses have `make` and `forward`.
+
+    Args:
+      sizes, activation, initializer, members, out_gain, precision: as MLP's.
+      onehot: whether the input ends with the task's one-hot code.
+
+    Input shape: `(num_tasks, batch, in)`. Output shape: `([members,] num_tasks, batch, sizes[-1])`.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: str = "relu",
+        initializer: str = "glorot_uniform",
+        members: Optional[int] = None,
+        out_gain: Any = 1.0,
+        precision: str = "float32",
+        onehot: bool = True,
+    ) -> None:
+        super().__init__()
+        self.sizes, self.initializer, self.precision, self.onehot = tuple(sizes), initializer, precision, onehot
+        self.lead = () if members is None else (members,)
+        self.hidden_gain, self.out_gain = INITIALIZERS[initializer], np.array(out_gain, np.float32)
+        self.activation = ACTIVATIONS[activation][0]
+        self.given: Any = None
+        self.parts = 1
+
+    def build(self, input_shape: Any) -> None:
+        """Makes every variable; `num_tasks` is the first of `input_shape`."""
+        self.num_tasks = input_shape[0]
+        self.regions: list[list[Bank]] = []
+        self.make(input_shape[-1] + (self.num_tasks if self.onehot else 0))
+        self.parameters = [bank.variable for region in self.regions for bank in region]  # where SavedModel looks
+        self.built = True
+
+    def make(self, fan_in: int) -> None:
+        """Adds the layers, for inputs of size `fan_in`."""
+        raise NotImplementedError
+
+    def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
+        """The network with each task's parameters, by region; x is `(num_tasks, batch, in)`."""
+        raise NotImplementedError
+
+    def expand(self, full: bool = True) -> list[list[tf.Tensor]]:
+        """Each task's parameters, by region; see `Bank.expand`."""
+        return [[bank.expand(full) for bank in region] for region in self.regions]
+
+    @contextlib.contextmanager
+    def using(self, params: list[list[tf.Tensor]], halves: bool = False) -> Iterator[None]:
+        """Within it `call` takes `params` for what `expand` makes.
+
+        With `halves` they have two rows for each task, the first for the first half of a batch.
+        """
+        self.given, self.parts = params, 1 + halves
+        yield
+        self.given, self.parts = None, 1
+
+    def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:
+        """All members, or `member` alone."""
+        params = self.given or self.expand(full=False)
+        if member is not None:
+            params = [[param[member] for param in region] for region in params]
+        if self.onehot:
+            code = tf.broadcast_to(tf.eye(self.num_tasks)[:, None], (*tf.unstack(tf.shape(x)[:2]), self.num_tasks))
+            x = tf.concat([x, code], axis=-1)
+        if self.parts == 1:
+            return self.forward(params, x)
+        out = self.forward(params, tf.reshape(x, (self.parts * self.num_tasks, -1, x.shape[-1])))
+        return tf.reshape(out, (*out.shape[:-3], self.num_tasks, -1, out.shape[-1]))
+
+    def dense(self, x: tf.Tensor, params: Sequence[tf.Tensor]) -> tf.Tensor:
+        """`(..., tasks, batch, in)` by a kernel and a bias `(..., tasks or 1, ...)`: `(..., tasks, batch, out)`."""
+        kernel, bias = params
+        if kernel.shape[-3] > 1 or x.shape[-3] == 1:
+            return matmul(x, kernel, self.precision) + bias[..., None, :]
+        batch = tf.shape(x)[-2]  # shared: the samples of all tasks in one product
+        flat = tf.reshape(x, (*x.shape[:-3], -1, x.shape[-1]))
+        flat = matmul(flat, kernel[..., 0, :, :], self.precision) + bias
+        return tf.reshape(flat, (*flat.shape[:-2], x.shape[-3], batch, flat.shape[-1]))

@@ -1,0 +1,120 @@
+"""When two tasks should stop sharing a region: pure functions from statistics of their gradients.
+
+v1, v2: https://github.com/mtcrawshaw/meta (meta/networks/splitting, meta/utils/estimate.py). The others are ours.
+Notation: g_i is task i's gradient of a region, of d parameters; K_ij = <g_i, g_j>; a_i and b_i are the gradients of the
+two halves of a batch, each twice its part of g_i, so that g_i is their mean; X_ij = <a_i, b_j>. Over the noise of
+batches E K_ij = <m_i, m_j> for i != j, but E K_ii = |m_i|^2 + noise; E X_ij = <m_i, m_j> for all i, j.
+Differs from the reference:
+1. with cosines bystanders join the group they are more alike to; there the less alike one;
+2. task losses are means over a batch, there sums;
+3. a task that is absent says so (`present`); there an all-zero gradient said it.
+"""
+
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from rl.splitting.criterion import Criterion, Verdict, cosines, distances, ratio
+from rl.splitting.moments import Stat
+
+
+class V1(Criterion):
+    """A z-test of |g_i - g_j|^2 against gradients from one normal distribution with one variance for all regions.
+
+    Its known failure: regions whose gradients have other scales than the pooled one always, or never, split.
+    """
+
+    several = True
+
+    def measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, sizes: np.ndarray) -> dict[str, tf.Tensor]:
+        total = sizes.sum()
+        squares = tf.reduce_sum(tf.linalg.diag_part(gram), axis=0) / total
+        return {"distance": distances(gram), "component": tf.reduce_sum(sums, axis=0) / total, "squares": squares}
+
+    def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
+        config, distance, square = self.config, stats["distance"], stats["squares"]
+        size = sizes[:, None, None]
+        count = distance.over(config.split_decay, capped=True) if config.split_cap else distance.count
+        variance = square.mean - stats["component"].mean ** 2
+        pooled = config.split_variance or ratio((variance * square.count).sum(), square.count.sum())
+        score = np.sqrt(count) * ratio(distance.mean - 2 * size * pooled, 2 * np.sqrt(2 * size) * pooled)
+        return Verdict(score, distance.mean)
+
+    def threshold(self) -> float:
+        return NormalDist().inv_cdf(1 - self.config.split_alpha)
+
+
+class V2(Criterion):
+    """The pairs that differ most, whatever the noise: the top `splits_per_check` at every check."""
+
+    def measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, sizes: np.ndarray) -> dict[str, tf.Tensor]:
+        if self.config.split_metric == "cosine":
+            return {"distance": (1 - cosines(gram)) / 2}
+        return {"distance": distances(gram) / sizes[:, None, None]}
+
+    def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
+        return Verdict(stats["distance"].mean, stats["distance"].mean)
+
+    def threshold(self) -> float:
+        return 0.0
+
+
+class V1Region(Criterion):
+    """v1's test with the noise of each task in each region, from the halves of batches."""
+
+    halves = True
+
+    def measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, sizes: np.ndarray) -> dict[str, tf.Tensor]:
+        noise = tf.linalg.diag_part(gram) - tf.linalg.diag_part(cross)
+        return {"distance": distances(gram), "noise": noise}
+
+    def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
+        distance, noise = stats["distance"], np.maximum(stats["noise"].mean, 0)
+        one, other = noise[:, :, None], noise[:, None]
+        # The noise comes from the same batches, so what is tested is X_ii + X_jj - 2 K_ij, whose variance this is.
+        std = 2 * np.sqrt((one**2 + other**2 + one * other) / sizes[:, None, None])
+        score = np.sqrt(distance.over(self.config.split_decay)) * ratio(distance.mean - one - other, std)
+        return Verdict(score, distance.mean)
+
+
+class HalfBatch(Criterion):
+    """A t-test of U_ij = <a_i - a_j, b_i - b_j>, whose expectation is |m_i - m_j|^2 whatever the noise."""
+
+    halves = True
+
+    def measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, sizes: np.ndarray) -> dict[str, tf.Tensor]:
+        own = tf.linalg.diag_part(cross)
+        return {"gap": own[:, :, None] + own[:, None] - cross - tf.linalg.matrix_transpose(cross)}
+
+    def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
+        return Verdict(self.z_of_mean(stats["gap"]), stats["gap"].mean)
+
+
+class Conflict(Criterion):
+    """Gradients that point apart: K_ij is negative for sure, and the cosine without noise is under -`split_cosine`.
+
+    Tasks of which one learns and the other has learned differ, but are not at odds; these stay together.
+    """
+
+    halves = True
+
+    def measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, sizes: np.ndarray) -> dict[str, tf.Tensor]:
+        return {"product": gram, "norm": tf.linalg.diag_part(cross)}
+
+    def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
+        product, norm = stats["product"], np.sqrt(np.maximum(stats["norm"].mean, 0))
+        lengths = norm[:, :, None] * norm[:, None]
+        cosine = np.clip(np.where(lengths > 0, ratio(product.mean, lengths), 0), -1, 1)
+        score = np.where(cosine < -self.config.split_cosine, -self.z_of_mean(product), -np.inf)
+        return Verdict(score, -cosine)
+
+
+CRITERIA: dict[str, Any] = {
+    "conflict": Conflict,
+    "halfbatch": HalfBatch,
+    "v1": V1,
+    "v1_region": V1Region,
+    "v2": V2,
+}

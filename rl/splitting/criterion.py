@@ -1,0 +1,74 @@
+"""What a criterion is: measurements of an update's gradients in, a verdict on their averages out."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from rl.splitting.moments import Stat
+
+
+class Verdict(NamedTuple):
+    """Of each region and pair of tasks, `(regions, num_tasks, num_tasks)`.
+
+    score: how much it calls for a split; -inf: not at all. distance: less is nearer, when the others choose sides.
+    """
+
+    score: np.ndarray
+    distance: np.ndarray
+
+
+class Criterion:
+    """Base of all criteria.
+
+    Attributes:
+      halves: whether `measure` needs the halves of a batch.
+      several: whether a check may split more than `splits_per_check` regions: all pairs over the threshold.
+    """
+
+    halves, several = False, False
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    def measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, sizes: np.ndarray) -> dict[str, tf.Tensor]:
+        """What is averaged over updates, by name: `(regions, num_tasks, num_tasks)`, `(regions, num_tasks)` or less.
+
+        Args:
+          gram: K `(regions, num_tasks, num_tasks)`. cross: X, the same shape, where `halves`.
+          sums: `(regions, num_tasks)`, each gradient's components added up. sizes: `(regions,)`, d.
+        """
+        raise NotImplementedError
+
+    def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
+        """The verdict on averages of what `measure` returned."""
+        raise NotImplementedError
+
+    def z_of_mean(self, stat: Stat) -> np.ndarray:
+        """A mean over its standard error."""
+        count = stat.over(self.config.split_decay)
+        spread = np.sqrt(np.maximum(stat.square - stat.mean**2, 0) * count / np.maximum(count - 1, 1))
+        return np.sqrt(count) * ratio(stat.mean, spread)
+
+    def threshold(self) -> float:
+        """The least score that splits."""
+        return self.config.split_z
+
+
+def distances(gram: tf.Tensor) -> tf.Tensor:
+    """|g_i - g_j|^2 of `(..., num_tasks, num_tasks)` inner products."""
+    own = tf.linalg.diag_part(gram)
+    return tf.nn.relu(own[..., :, None] + own[..., None, :] - 2 * gram)
+
+
+def cosines(gram: tf.Tensor) -> tf.Tensor:
+    """Of `(..., num_tasks, num_tasks)` inner products; 0 where a gradient is 0."""
+    norm = tf.sqrt(tf.linalg.diag_part(gram))
+    return tf.math.divide_no_nan(gram, norm[..., :, None] * norm[..., None, :])
+
+
+def ratio(top: Any, bottom: Any) -> Any:
+    """top / bottom, element by element; 0 / 0 is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num(np.asarray(top) / bottom, nan=0.0, posinf=math.inf, neginf=-math.inf)

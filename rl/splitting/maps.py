@@ -1,0 +1,67 @@
+"""Which copy of each region a task uses, as NumPy arrays: how maps are split, scored, written and read."""
+
+import json
+from pathlib import Path
+from typing import Any, Iterable
+
+import numpy as np
+
+from rl.config import UserError
+
+FILE = "splits.json"
+
+
+def copies_of(maps: np.ndarray) -> np.ndarray:
+    """How many copies each region has, for maps `(regions, num_tasks)`."""
+    return maps.max(axis=-1) + 1
+
+
+def sharing_score(maps: np.ndarray, sizes: np.ndarray) -> float:
+    """1 where every region has one copy, 0 where each task has its own; `sizes` are parameters of a copy."""
+    num_tasks = maps.shape[-1]
+    return float((sizes * (num_tasks - copies_of(maps))).sum() / ((num_tasks - 1) * sizes.sum()))
+
+
+def partition(copy: np.ndarray, distance: np.ndarray, first: int, second: int) -> np.ndarray:
+    """The tasks that leave when `first` and `second` part: those of their copy that are nearer to `second`.
+
+    Args:
+      copy: `(num_tasks,)`, what each task uses of a region; the two use the same.
+      distance: `(num_tasks, num_tasks)`, how far apart tasks' gradients are; less is nearer.
+    """
+    leaves = (copy == copy[first]) & (distance[first] >= distance[second])
+    leaves[first], leaves[second] = False, True
+    return leaves
+
+
+def load_maps(path: str, names: Iterable[str]) -> dict[str, Any]:
+    """The maps of a `splits.json`, or of the run directory that has one, for networks `names`.
+
+    Raises:
+      UserError: there is no such file, it is no such file, or it lacks a network.
+    """
+    file = Path(path) / FILE if Path(path).is_dir() else Path(path)
+    try:
+        networks = json.loads(file.read_text(encoding="utf-8"))["networks"]
+        return {name: networks[name]["maps"] for name in names}
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"--split_map: {file} can't be read ({error})") from None
+    except KeyError as error:
+        raise UserError(f"--split_map: {file} has no {error}; it is of another algorithm or network") from None
+
+
+def checked(maps: Any, shape: tuple[int, ...], capacity: int, name: str) -> np.ndarray:
+    """`maps` as int32 `(regions, num_tasks)`.
+
+    Raises:
+      UserError: they have another shape, or numbers that are not copies from 0 to `capacity - 1`.
+    """
+    try:
+        array = np.array(maps)
+    except ValueError:
+        array = np.zeros(0)
+    if array.shape != shape or array.dtype.kind != "i":
+        raise UserError(f"--split_map: {name} needs whole numbers of shape {shape}, got {array.dtype} {array.shape}")
+    if array.min() < 0 or array.max() >= capacity:
+        raise UserError(f"--split_map: {name} needs copies from 0 to {capacity - 1}; see --split_capacity")
+    return array.astype(np.int32)

@@ -1,0 +1,147 @@
+"""Splits the regions of a network while it trains."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from rl.splitting.blocks import blocks_of
+from rl.splitting.criteria import CRITERIA
+from rl.splitting.maps import checked, copies_of, partition, sharing_score
+from rl.splitting.moments import Moments
+
+
+class Splitter:
+    """Watches the gradients of one group of a network's torsos, and splits their regions.
+
+    Args:
+      group: torsos, see `groups`. twins: those of the target network, or none. slots: function of a variable to its
+        optimiser's slots. config: rl.splitting's.
+
+    Attributes:
+      variables: the statistics. events: every split so far, as JSON values.
+    """
+
+    def __init__(self, group: list[Any], twins: list[Any], slots: Any, config: Any) -> None:
+        self.config, self.criterion = config, CRITERIA[config.split_criterion](config)
+        pairs = zip(group, twins) if twins else ((torso, None) for torso in group)
+        self.blocks = [block for torso, twin in pairs for block in blocks_of(torso, twin, slots)]
+        self.places = [(block, k) for block in self.blocks for k in range(block.count)]
+        self.sizes = np.array([block.size for block, _ in self.places], float)
+        self.splits = np.array([block.splits for block, _ in self.places])
+        self.num_tasks = self.blocks[0].bank.num_tasks
+        self.moments: dict[str, Moments] = {}
+        regions, tasks = len(self.places), self.num_tasks
+        gram = tf.zeros((regions, tasks, tasks))
+        for name, value in self._measure(gram, gram, tf.zeros((regions, tasks))).items():
+            self.moments[name] = Moments(tuple(value.shape), config.split_decay)
+        self.events: list[dict[str, Any]] = []
+        self.updates = 0
+
+    @property
+    def variables(self) -> list[Any]:
+        return [variable for moments in self.moments.values() for variable in moments.variables]
+
+    @property
+    def maps(self) -> np.ndarray:
+        """`(regions, num_tasks)`: the copy that each task uses."""
+        return np.concatenate([block.map for block in self.blocks])
+
+    @property
+    def sharing(self) -> float:
+        """The sharing score of the regions that may split."""
+        return sharing_score(self.maps[self.splits], self.sizes[self.splits])
+
+    def observe(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, present: Any = None) -> None:
+        """Counts in an update's gradients, see `Criterion.measure`; runs inside compiled updates.
+
+        `present` `(num_tasks,)` is 1 for tasks that have samples in the batch; None: all have.
+        """
+        present = tf.ones(self.num_tasks) if present is None else tf.cast(present, tf.float32)
+        for name, value in self._measure(gram, cross, sums).items():
+            by_pair = len(value.shape) == 3
+            self.moments[name].update(value, present[:, None] * present if by_pair else present)
+
+    def _measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor) -> dict[str, tf.Tensor]:
+        layers = tf.split(gram, [block.count for block in self.blocks])
+        by_layer = tf.stack([tf.reduce_sum(layer, axis=0) for layer in layers])
+        return self.criterion.measure(gram, cross, sums, self.sizes) | {"layers": by_layer}
+
+    def after(self, count: int) -> None:
+        """To be told of `count` more updates. Where a check for splits is due it is made, and splits follow."""
+        every, before = self.config.split_every, self.updates
+        self.updates += count
+        if self.updates // every > before // every:
+            self.check()
+
+    def check(self) -> None:
+        """Splits the regions that call for it most."""
+        stats = {name: moments.stat() for name, moments in self.moments.items()}
+        verdict = self.criterion.judge({k: v for k, v in stats.items() if k != "layers"}, self.sizes)
+        counts = next(iter(stats.values())).count  # the first is of pairs in every criterion
+        done: set[int] = set()
+        for region, first, second in self._candidates(verdict.score, counts):
+            copy = self.maps[region]
+            parted = copy[first] != copy[second] or (self.config.split_reset and region in done)
+            if parted or self.sharing <= self.config.split_min_sharing:
+                continue
+            leaves = partition(copy, verdict.distance[region], first, second)
+            event = {"updates": self.updates, "region": region, "tasks": [first, second]}
+            event |= {"score": float(verdict.score[region, first, second])}
+            self._split(event, leaves)
+            done.add(region)
+
+    def _candidates(self, score: np.ndarray, counts: np.ndarray) -> list[tuple[int, int, int]]:
+        """Region and pair of what may split, in the order in which it does."""
+        maps = self.maps
+        together = (maps[:, :, None] == maps[:, None]) & np.triu(np.ones((self.num_tasks, self.num_tasks), bool), 1)
+        may = together & self.splits[:, None, None] & (counts >= self.config.split_warmup)
+        may &= score > self.criterion.threshold()
+        found = [(int(r), int(i), int(j)) for r, i, j in np.argwhere(may)]
+        if self.criterion.several:
+            return sorted(found, key=lambda place: (*place[1:], place[0]))
+        most = self.config.splits_per_check or max(1, round(0.005 * len(self.places)))
+        return sorted(found, key=lambda place: -score[place])[:most]
+
+    def _split(self, event: dict[str, Any], leaves: np.ndarray) -> None:
+        region = event["region"]
+        (block, number), copy = self.places[region], self.maps[region]
+        new = int(copies_of(copy))
+        event["copy"], event["moved"] = new, np.flatnonzero(leaves).tolist()
+        if new == block.bank.copies:
+            if not any(old["region"] == region and old["copy"] is None for old in self.events):
+                self.events.append(event | {"copy": None})  # refused: there is no room for another
+            return
+        block.split(number, leaves, int(copy[event["tasks"][0]]), new)
+        self.events.append(event)
+        if self.config.split_reset:
+            for name, moments in self.moments.items():
+                if name != "layers" and len(moments.variables[0].shape) > 1:
+                    moments.forget(region)
+
+    def use(self, maps: Any, name: str) -> None:
+        """Lets tasks use the copies of maps `(regions, num_tasks)`. Raises a UserError where `name`'s don't fit."""
+        capacity = max(block.bank.copies for block in self.blocks)
+        maps = checked(maps, self.maps.shape, capacity, name)
+        for block, own in zip(self.blocks, np.split(maps, np.cumsum([block.count for block in self.blocks])[:-1])):
+            if block.splits:
+                block.use(own)
+
+    def report(self) -> dict[str, Any]:
+        """Maps, events, sizes and the mean cosines of each layer, as JSON values."""
+        product = self.moments["layers"].stat().mean
+        norm = np.sqrt(np.maximum(np.diagonal(product, axis1=1, axis2=2), 1e-30))
+        cosine = product / (norm[:, :, None] * norm[:, None])
+        layers = [
+            {"name": block.bank.variable.name, "regions": block.count, "size": block.size} for block in self.blocks
+        ]
+        report = {"updates": self.updates, "sharing": self.sharing, "maps": self.maps.tolist(), "layers": layers}
+        return report | {"events": self.events, "cosines": np.round(cosine, 4).tolist()}
+
+    def state(self) -> dict[str, Any]:
+        """All there is, besides the variables."""
+        return {"updates": self.updates, "events": self.events}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes back to `state`."""
+        self.updates, self.events = state["updates"], state["events"]

@@ -1,0 +1,105 @@
+"""Networks and gradient methods on the test bed PointMass-MT4: returns over seeds, with intervals, and parameters used.
+
+    .venv/bin/python benchmarks/point_mass.py --out benchmarks/results/point_mass.csv
+
+DDPG, 16k env steps of all tasks together, layers (32, 32), 128 transitions a task, no one-hot code in the input but
+for `shared`, which could not tell the tasks apart. A run's score is the mean over tasks of the test return, 20 episodes
+a task, over the last three of ten tests. Printed are means over seeds with 95% t intervals. Parameters are those of
+actor and critic that some task uses, as a fraction of `independent`'s.
+"""
+
+import argparse
+import csv
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3"}
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np  # noqa: E402
+from scipy import stats  # noqa: E402
+
+from rl.experiments import build  # noqa: E402
+
+FLAGS = "--algo ddpg --env PointMass-MT4 --epochs 10 --steps_per_epoch 1600 --start_steps 800 --update_after 800"
+FLAGS += " --update_every 40 --num_test_episodes 20 --batch_size 128 --hidden_sizes 32 32 --tensorboard false"
+SPLITTING = "--network splitting --task_onehot false --split_warmup 100 --split_every 20 --split_min_sharing 0.45"
+CONTENDERS = {
+    "shared": "--network mlp",
+    "shared, pcgrad": "--network mlp --gradient pcgrad",
+    "multi_head": "--network multi_head --task_onehot false",
+    "independent": "--network independent --task_onehot false",
+    "conflict": SPLITTING,
+    "conflict, pcgrad": f"{SPLITTING} --gradient pcgrad",
+    "halfbatch": f"{SPLITTING} --split_criterion halfbatch",
+    "v1": f"{SPLITTING} --split_criterion v1 --split_reset false",
+    "v2": f"{SPLITTING} --split_criterion v2 --split_every 500 --split_reset false",
+    "sparse": SPLITTING.replace("splitting", "sparse_splitting", 1),
+    "pre-split": f"{SPLITTING} --split_map {{}}",
+}
+
+
+def run(flags: str, seed: int, directory: Path) -> tuple[float, int, float]:
+    """Score, parameters used and sharing score (nan without splits) of one run."""
+    values = build.parse([*FLAGS.split(), *flags.split()]) | {"seed": seed}
+    directory.mkdir(parents=True)
+    loop = build.make_loop(values, directory)
+    loop.train(loop.session.total_steps)
+    header, *rows = [line.split("\t") for line in (directory / "progress.txt").read_text().splitlines()]
+    score = float(np.mean([float(row[header.index("AverageTestEpRet")]) for row in rows[-3:]]))
+    networks = loop.algo.splits().get("networks", {})
+    sharing = float(np.mean([network["sharing"] for network in networks.values()])) if networks else float("nan")
+    return score, sum(parameters(net.torso) for net in (loop.algo.actor, loop.algo.q)), sharing
+
+
+def parameters(torso: Any) -> int:
+    """How many numbers of a torso some task uses."""
+    used = 0
+    for bank in (bank for region in torso.regions for bank in region):
+        each = int(np.prod(bank.variable.shape)) // (bank.copies * bank.count)
+        copies = bank.copies * bank.count if bank.copy is None else sum(len(set(own)) for own in maps(bank))
+        used += each * copies
+    return used
+
+
+def maps(bank: Any) -> np.ndarray:
+    return np.array(bank.copy).reshape(bank.count, -1)
+
+
+def interval(values: list[float]) -> tuple[float, float]:
+    """Mean, and half width of its 95% t interval."""
+    spread = float(np.std(values, ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+    return float(np.mean(values)), float(stats.t.ppf(0.975, len(values) - 1)) * spread
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    found: dict[str, list[Any]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in args.only:
+            for seed in range(args.seeds):
+                flags = CONTENDERS[name].format(Path(folder) / "conflict" / str(seed))
+                found.setdefault(name, []).append(run(flags, seed, Path(folder) / name / str(seed)))
+                print(f"{name}, seed {seed}: {found[name][-1]}", file=sys.stderr, flush=True)
+    own = [used for _, used, _ in found.get("independent", [])]
+    for name, runs in found.items():
+        mean, half = interval([score for score, _, _ in runs])
+        share = np.mean([used for _, used, _ in runs]) / own[0] if own else float("nan")
+        sharing = np.mean([sharing for _, _, sharing in runs])
+        print(f"{name:18} return {mean:.2f} +- {half:.2f}  parameters {share:.2f}  sharing {sharing:.2f}")
+    if args.out:
+        with args.out.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("contender", "seed", "return", "parameters", "sharing"))
+            writer.writerows((name, seed, *each) for name, runs in found.items() for seed, each in enumerate(runs))
+
+
+if __name__ == "__main__":
+    main()

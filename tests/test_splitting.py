@@ -316,8 +316,7 @@ def test_gradient_methods_work_on_what_is_still_shared():
 
 
 def split_now(toy, region=0, moved=(1, 3)):
-    leaves = np.isin(np.arange(len(toy.signs)), moved)
-    toy.splitter._split({"region": region, "tasks": [0, moved[0]]}, leaves)  # pylint: disable=protected-access
+    toy.splitter.split(region, (0, moved[0]), np.isin(np.arange(len(toy.signs)), moved), 1.0)
 
 
 def row(bank, variable, copy):
@@ -349,17 +348,22 @@ def test_a_split_changes_nothing_but_who_shares(by_unit, members):
         np.testing.assert_array_equal(row(bank, bank.variable, copy), row(bank, unused, copy))
 
 
-def test_splits_until_each_task_is_alone():
-    """The sharing score falls from 1 to 0; a region without room refuses once."""
-    toy = Toy([1, 1, -1], network={"capacity": 2})
-    scores = []
-    for region in range(3):
-        split_now(toy, region, moved=(1,))
+def test_the_sharing_score_falls_to_0():
+    toy, scores = Toy([1, 1, -1]), []
+    for region, task in [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)]:
+        split_now(toy, region, moved=(task,))
         scores.append(toy.splitter.sharing)
-    assert scores == sorted(scores, reverse=True) and scores[-1] == 0.5
-    split_now(toy, 0, moved=(2,))
-    split_now(toy, 0, moved=(2,))
-    assert toy.splitter.sharing == 0.5 and [event["copy"] for event in toy.splitter.events] == [1, 1, 1, None]
+    assert scores == sorted(scores, reverse=True) and scores[-1] == 0
+
+
+def test_a_region_without_room_refuses_once_and_is_in_nobodys_way():
+    toy = Toy([1, 1, -1, -1], network={"capacity": 2})
+    split_now(toy, 0, moved=(1,))
+    toy.train(1500)
+    events = toy.splitter.events
+    refused = [event["region"] for event in events if event["copy"] is None]
+    assert refused.count(0) == 1 and len(set(refused)) == len(refused) and toy.splitter.maps.max() == 1
+    assert {event["region"] for event in events if event["copy"] == 1} > {0}
 
 
 def test_a_split_is_quick():

@@ -41,6 +41,10 @@ class Block:
             copy_rows([variable], axis, src, dst, unit)
         self.use(np.where(leaves & (np.arange(self.count) == number)[:, None], dst, self.map))
 
+    def report(self) -> dict[str, Any]:
+        """Name, number of regions, parameters of a copy of one."""
+        return {"name": self.bank.variable.name, "regions": self.count, "size": self.size}
+
 
 def blocks_of(torso: Any, twin: Any, slots: Any) -> Iterator[Block]:
     """The blocks of a torso; `twin` is that of the target network, or None."""

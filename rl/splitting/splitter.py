@@ -29,6 +29,7 @@ class Splitter:
         self.places = [(block, k) for block in self.blocks for k in range(block.count)]
         self.sizes = np.array([block.size for block, _ in self.places], float)
         self.splits = np.array([block.splits for block, _ in self.places])
+        self.room = np.array([block.bank.copies for block, _ in self.places])
         self.num_tasks = self.blocks[0].bank.num_tasks
         self.moments: dict[str, Moments] = {}
         regions, tasks = len(self.places), self.num_tasks
@@ -85,10 +86,8 @@ class Splitter:
             parted = copy[first] != copy[second] or (self.config.split_reset and region in done)
             if parted or self.sharing <= self.config.split_min_sharing:
                 continue
-            leaves = partition(copy, verdict.distance[region], first, second)
-            event = {"updates": self.updates, "region": region, "tasks": [first, second]}
-            event |= {"score": float(verdict.score[region, first, second])}
-            self._split(event, leaves)
+            score = float(verdict.score[region, first, second])
+            self.split(region, (first, second), partition(copy, verdict.distance[region], first, second), score)
             done.add(region)
 
     def _candidates(self, score: np.ndarray, counts: np.ndarray) -> list[tuple[int, int, int]]:
@@ -97,23 +96,29 @@ class Splitter:
         together = (maps[:, :, None] == maps[:, None]) & np.triu(np.ones((self.num_tasks, self.num_tasks), bool), 1)
         may = together & self.splits[:, None, None] & (counts >= self.config.split_warmup)
         may &= score > self.criterion.threshold()
-        found = [(int(r), int(i), int(j)) for r, i, j in np.argwhere(may)]
+        full = copies_of(maps) == self.room
+        self._refuse(np.flatnonzero(full & may.any(axis=(1, 2))))
+        found = [(int(r), int(i), int(j)) for r, i, j in np.argwhere(may & ~full[:, None, None])]
         if self.criterion.several:
             return sorted(found, key=lambda place: (*place[1:], place[0]))
         most = self.config.splits_per_check or max(1, round(0.005 * len(self.places)))
         return sorted(found, key=lambda place: -score[place])[:most]
 
-    def _split(self, event: dict[str, Any], leaves: np.ndarray) -> None:
-        region = event["region"]
+    def _refuse(self, regions: np.ndarray) -> None:
+        """Notes, once each, regions that would split if there were room for another copy."""
+        known = {event["region"] for event in self.events if event["copy"] is None}
+        for region in set(regions.tolist()) - known:
+            self.events.append({"updates": self.updates, "region": region, "copy": None})
+
+    def split(self, region: int, pair: tuple[int, int], leaves: np.ndarray, score: float) -> None:
+        """The tasks that `leaves` `(num_tasks,)` go on with a new copy of a region, because of `pair`."""
         (block, number), copy = self.places[region], self.maps[region]
         new = int(copies_of(copy))
-        event["copy"], event["moved"] = new, np.flatnonzero(leaves).tolist()
-        if new == block.bank.copies:
-            if not any(old["region"] == region and old["copy"] is None for old in self.events):
-                self.events.append(event | {"copy": None})  # refused: there is no room for another
+        if new == self.room[region]:
             return
-        block.split(number, leaves, int(copy[event["tasks"][0]]), new)
-        self.events.append(event)
+        block.split(number, leaves, int(copy[pair[0]]), new)
+        event = {"updates": self.updates, "region": region, "tasks": list(pair), "score": score}
+        self.events.append(event | {"copy": new, "moved": np.flatnonzero(leaves).tolist()})
         if self.config.split_reset:
             for name, moments in self.moments.items():
                 if name != "layers" and len(moments.variables[0].shape) > 1:
@@ -132,11 +137,9 @@ class Splitter:
         product = self.moments["layers"].stat().mean
         norm = np.sqrt(np.maximum(np.diagonal(product, axis1=1, axis2=2), 1e-30))
         cosine = product / (norm[:, :, None] * norm[:, None])
-        layers = [
-            {"name": block.bank.variable.name, "regions": block.count, "size": block.size} for block in self.blocks
-        ]
-        report = {"updates": self.updates, "sharing": self.sharing, "maps": self.maps.tolist(), "layers": layers}
-        return report | {"events": self.events, "cosines": np.round(cosine, 4).tolist()}
+        report = {"updates": self.updates, "sharing": self.sharing, "maps": self.maps.tolist(), "events": self.events}
+        layers = [block.report() for block in self.blocks]
+        return report | {"layers": layers, "cosines": np.round(cosine, 4).tolist()}
 
     def state(self) -> dict[str, Any]:
         """All there is, besides the variables."""

@@ -19,12 +19,13 @@ COLUMNS = ("Epoch", "TotalEnvInteracts", "AverageEpRet", "AverageTestEpRet", "St
 def main() -> None:
     source, target = sys.argv[1], Path(sys.argv[2])
     (runs,) = find_runs([source])
+    columns = [*COLUMNS, *(name for name in ("TestSuccess",) if name in runs[0].columns)]
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["seed", "git_commit", *COLUMNS])
+        writer.writerow(["seed", "git_commit", *columns])
         for run in sorted(runs, key=lambda run: run.config["seed"]):
-            rows = zip(*(column(run, name) for name in COLUMNS))
+            rows = zip(*(column(run, name) for name in columns))
             for row in rows:
                 writer.writerow([run.config["seed"], run.config["git_commit"][:12], *(f"{v:.8g}" for v in row)])
     last = {int(run.config["seed"]): column(run, "Performance")[-1] for run in runs}

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Trains an algorithm on an env with some seeds and writes benchmarks/results/<algo>_<env>.{csv,png}.
 #     bash benchmarks/learn.sh td3 HalfCheetah-v5 75 "0 10 20" [flags of main.py]
-# The arguments are algorithm, env, epochs of 4000 steps, seeds. Called again it goes on where it was stopped.
+# The arguments are algorithm, env, epochs (of 4000 steps, or what the flags say), seeds. Called again it goes on where
+# it was stopped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 algo=$1 env=$2 epochs=$3 seeds=$4
@@ -16,5 +17,6 @@ for seed in $seeds; do
         "$python" main.py resume "$run"
     fi
 done
-"$python" main.py plot "data/$name" -y Performance AverageEpRet -o "benchmarks/results/$name.png"
+case $env in M[TL]*) values="TestSuccess Performance" ;; *) values="Performance AverageEpRet" ;; esac
+"$python" main.py plot "data/$name" -y $values -o "benchmarks/results/$name.png"
 "$python" benchmarks/collect.py "data/$name" "benchmarks/results/$name.csv"

@@ -44,6 +44,9 @@ class Fake:
     def refresh(self):
         pass
 
+    def splits(self):
+        return {}
+
     def state(self):
         return {}
 

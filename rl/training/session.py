@@ -18,7 +18,7 @@ class Session:
     """The frame of one run.
 
     Args:
-      directory: the run's. algo: has `act`, `columns` and `state`. test_env: a VectorEnv, or None.
+      directory: the run's. algo: has `act`, `columns`, `splits` and `state`. test_env: a VectorEnv, or None.
       config: an rl.training.config.Config. seed: every stream of random numbers derives from it.
       normaliser, schedule: the run's. board: also gets the rows, if given.
     """

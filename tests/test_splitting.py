@@ -303,9 +303,10 @@ def test_planted_groups_are_found_and_identical_tasks_stay_together(criterion):
     assert toy.burst.compiled.experimental_get_tracing_count() == 1
 
 
-def test_v1_splits_identical_tasks():
-    """Its known failure: one variance is pooled over layers whose gradients differ in scale."""
-    toy = Toy([1, 1, 1], split_criterion="v1")
+@pytest.mark.parametrize("criterion", ["v1", "v1_region"])
+def test_v1_splits_identical_tasks(criterion):
+    """Its known failure: gradient components differ in scale, between layers and within, and aren't independent."""
+    toy = Toy([1, 1, 1, 1], split_criterion=criterion)
     toy.train(1000)
     assert toy.splitter.events
 

@@ -185,7 +185,7 @@ def test_shares_make_grams_those_of_the_variables(name):
 
 @pytest.mark.parametrize("name", ["multi_head", "splitting", "sparse_splitting"])
 def test_halves_of_a_batch(name, members):
-    """Their gradients add up to the whole's; inner products across halves are those of a pass for each half."""
+    """The whole's gradient is the mean of theirs; inner products across halves are those of a pass for each half."""
     net, x = make(name, members), inputs(batch=6)
     owner = SimpleNamespace(groups={"Loss": [net]}, trainable_variables=net.trainable_variables)
     loss = lambda batch: (task_losses(net(batch)), {})
@@ -200,7 +200,7 @@ def test_halves_of_a_batch(name, members):
     )
     banks, crosses = [bank for region in net.regions for bank in region], []
     for (bank, one), (_, two) in zip(zip(banks, first[1::2]), zip(banks, second[1::2])):
-        cut = [np.reshape(by_task(bank, g) / 2, (T, -1, bank.count)) for g in (one, two)]
+        cut = [np.reshape(by_task(bank, g), (T, -1, bank.count)) for g in (one, two)]
         crosses.append(np.einsum("sku,tku->ust", *cut))
     wanted = np.concatenate([kernel + bias for kernel, bias in zip(crosses[::2], crosses[1::2])])
     np.testing.assert_allclose(both.crosses["Loss"], wanted, rtol=1e-4, atol=1e-6)

@@ -81,8 +81,9 @@ class Algorithm:
     def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         """`count` train steps on the first `count` of `batches`; each info gets a leading axis `count`."""
         info = self.burst(batches, count)
+        taken = len(next(iter(info.values())))
         for part in self.splitting:
-            info |= part.split(count)
+            info |= part.split(taken)
         return info
 
     def refresh(self) -> None:

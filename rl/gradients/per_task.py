@@ -20,12 +20,12 @@ class TaskGradients:
     Args:
       net: has `groups`: name -> list of TaskNets.
       loss_fn: function of `batch` to losses `(num_tasks,)` and info.
-      halves: also tell the halves of the batch apart, whose size is even; their gradients add up to the whole's.
+      halves: also tell the halves of the batch apart, whose size is even; the whole's gradient is the mean of theirs.
 
     Attributes:
       losses, info: what `loss_fn` returned.
       grams: group -> `(regions, num_tasks, num_tasks)`, inner products of the tasks' gradients.
-      crosses: the same of a gradient of the first half and one of the second; empty without `halves`.
+      crosses: the same of the first half's gradients and the second's; empty without `halves`.
       shares: group -> the same shape, 1 where two tasks have a region's parameters in common.
     """
 
@@ -48,7 +48,7 @@ class TaskGradients:
             self.regions[name], self.grams[name] = regions, tf.reduce_sum(products, axis=(2, 4))
             self.shares[name] = tf.concat([region[0][0].share() for region in regions], axis=0)
             if halves:
-                self.crosses[name] = products[:, :, 0, :, 1]
+                self.crosses[name] = 4 * products[:, :, 0, :, 1]  # a half's part of the whole is half its gradient
 
     def _expand(self, torso: Any) -> list[list[tf.Tensor]]:
         params = torso.expand()

@@ -1,6 +1,6 @@
 """Splitting networks: perceptrons that start fully shared and split, region by region, where tasks are at odds.
 
-Crawshaw and Kosecka's method as in the code: https://github.com/mtcrawshaw/meta (meta/networks/splitting)
+Crawshaw's method. Reference implementation: https://github.com/mtcrawshaw/meta (meta/networks/splitting)
 Which regions split, and when, is rl.splitting's to say. Here is what a split changes: the copy of each region that a
 task uses. All copies are there from the start, so that a split adds no variable and no trace.
 Differs from it:

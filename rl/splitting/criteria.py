@@ -62,7 +62,10 @@ class V2(Criterion):
 
 
 class V1Region(Criterion):
-    """v1's test with the noise of each task in each region, from the halves of batches."""
+    """v1's test with the noise of each task in each region, from the halves of batches.
+
+    Components of a gradient still count as independent and alike, which they aren't: it, too, splits identical tasks.
+    """
 
     halves = True
 

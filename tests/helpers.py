@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from rl import training
 from rl.__main__ import main
 from rl.algos import ALGOS
+from rl.experiments.build import make_loop
 
 ROOT = Path(__file__).parents[1]
 SHORT = ["--hidden_sizes", "16", "--num_test_episodes", "2", "--tensorboard", "false", "--epochs", "3"]
@@ -36,6 +38,21 @@ def train(data_dir, *args, algo="ddpg"):
     argv = command("--data_dir", data_dir, "--exp_name", "x", *args, algo=algo)
     assert main(argv) == 0
     return Path(data_dir) / "x" / "x_s0"
+
+
+def train_in_parts(run, values, stops):
+    """Runs the 600 steps of `values` in this process, stopped at each of `stops` and resumed; None: to the end."""
+    for stop in stops:
+        loop = make_loop(values, run)
+        collect = loop.collect
+
+        def collect_until(loop=loop, collect=collect, stop=stop):
+            ended = collect()
+            loop.session.stopping = loop.step == stop
+            return ended
+
+        loop.collect = collect_until
+        assert training.run(loop) == (stop is None) and loop.step == (stop or 600)
 
 
 def start(*argv, **options):

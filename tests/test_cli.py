@@ -13,14 +13,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rl import training
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.envs import make
-from rl.experiments.build import make_loop, use_device
+from rl.experiments.build import use_device
 from rl.training.checkpoint import Checkpoints
 from rl.training.files import load_tree, save_tree
-from tests.helpers import ROOT, column, command, options, rows, start, train
+from tests.helpers import ROOT, column, command, options, rows, start, train, train_in_parts
 
 TOYS = "tests.toy_envs:"
 ENVS = ["HalfCheetah", "Pendulum", "LunarLanderContinuous", "MountainCarContinuous", "Hopper-v5", TOYS + "Matrix"]
@@ -81,17 +80,7 @@ def test_stopped_at_any_step_and_resumed(tmp_path, algo, num_envs):
     values = json.loads((run / "config.json").read_text()) | {"epochs": 3}
     (run / "config.json").write_text(json.dumps(values))
     shutil.rmtree(run / "checkpoints")
-    for stop in (132, 512, None):
-        loop = make_loop(values, run)
-        collect = loop.collect
-
-        def collect_until(loop=loop, collect=collect, stop=stop):
-            ended = collect()
-            loop.session.stopping = loop.step == stop
-            return ended
-
-        loop.collect = collect_until
-        assert training.run(loop) == (stop is None) and loop.step == (stop or 600)
+    train_in_parts(run, values, (132, 512, None))
     assert rows(run) == rows(whole)
 
 

@@ -9,7 +9,7 @@ import types
 import numpy as np
 import pytest
 
-from rl import envs, training
+from rl import envs
 from rl.__main__ import main
 from rl.config import UserError
 from rl.envs import metaworld
@@ -23,7 +23,7 @@ from rl.training.checkpoint import Checkpoints
 from rl.training.policy import visiting
 from rl.training.run import restore
 from rl.visited import VisitedReplay
-from tests.helpers import column, command, rows, start, train
+from tests.helpers import column, command, rows, start, train, train_in_parts
 from tests.test_algos import make_spec
 from tests.test_cli import refused
 from tests.test_metaworld import TWO, assert_same, fixture_cache, steps  # pylint: disable=unused-import
@@ -285,17 +285,7 @@ def test_stopped_at_any_step_and_resumed(tmp_path, order):
     run = train(tmp_path, *args, algo="sac")
     values = load_config(run)
     shutil.rmtree(run / "checkpoints")
-    for stop in (30, 132, 514, None):
-        loop = make_loop(values, run)
-        collect = loop.collect
-
-        def collect_until(loop=loop, collect=collect, stop=stop):
-            ended = collect()
-            loop.session.stopping = loop.step == stop
-            return ended
-
-        loop.collect = collect_until
-        assert training.run(loop) == (stop is None) and loop.step == (stop or 600)
+    train_in_parts(run, values, (30, 132, 514, None))
     assert rows(run) == rows(whole)
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rl.splitting.criterion import Criterion, Verdict, cosines, distances, ratio
+from rl.gradients.statistics import cosines
+from rl.splitting.criterion import Criterion, Verdict, distances, ratio
 from rl.splitting.moments import Stat
 
 

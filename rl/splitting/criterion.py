@@ -62,12 +62,6 @@ def distances(gram: tf.Tensor) -> tf.Tensor:
     return tf.nn.relu(own[..., :, None] + own[..., None, :] - 2 * gram)
 
 
-def cosines(gram: tf.Tensor) -> tf.Tensor:
-    """Of `(..., num_tasks, num_tasks)` inner products; 0 where a gradient is 0."""
-    norm = tf.sqrt(tf.linalg.diag_part(gram))
-    return tf.math.divide_no_nan(gram, norm[..., :, None] * norm[..., None, :])
-
-
 def ratio(top: Any, bottom: Any) -> Any:
     """top / bottom, element by element; 0 / 0 is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from rl.gradients.statistics import cosines
 from rl.splitting.blocks import blocks_of
 from rl.splitting.criteria import CRITERIA
 from rl.splitting.maps import checked, copies_of, partition, sharing_score
@@ -134,9 +135,7 @@ class Splitter:
 
     def report(self) -> dict[str, Any]:
         """Maps, events, sizes and the mean cosines of each layer, as JSON values."""
-        product = self.moments["layers"].stat().mean
-        norm = np.sqrt(np.maximum(np.diagonal(product, axis1=1, axis2=2), 1e-30))
-        cosine = product / (norm[:, :, None] * norm[:, None])
+        cosine = cosines(tf.constant(self.moments["layers"].stat().mean))
         report = {"updates": self.updates, "sharing": self.sharing, "maps": self.maps.tolist(), "events": self.events}
         layers = [block.report() for block in self.blocks]
         return report | {"layers": layers, "cosines": np.round(cosine, 4).tolist()}

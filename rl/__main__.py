@@ -1,4 +1,4 @@
-"""The front door: `python main.py [train | plot | eval | resume] ...`, also `python -m rl ...`."""
+"""The front door: `python main.py [train | plot | eval | resume | meta-test] ...`, also `python -m rl ...`."""
 
 import contextlib
 import errno
@@ -14,6 +14,7 @@ COMMANDS = {
     "train": ("rl.experiments.run", "train", True),
     "resume": ("rl.experiments.run", "resume", True),
     "eval": ("rl.experiments.eval", "main", True),
+    "meta-test": ("rl.experiments.meta_test", "main", True),
     "plot": ("rl.experiments.plot", "main", False),
 }
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO)

@@ -32,8 +32,9 @@ def make(name, members=None, sizes=SIZES, flags=None, jitter=0.1, **options):
     rng = np.random.default_rng(0)
     for variable in net.trainable_variables:
         variable.assign(variable + jitter * rng.normal(size=variable.shape))
-    for variable in net.non_trainable_variables:  # which copy each task uses
-        variable.assign(rng.integers(0, 2, variable.shape))
+    for variable in net.non_trainable_variables:
+        if "int" in variable.dtype:  # which copy each task uses
+            variable.assign(rng.integers(0, 2, variable.shape))
     return net
 
 
@@ -101,7 +102,8 @@ def test_build_makes_every_variable_and_each_is_in_a_region(net):
     known = {
         id(variable) for bank in banks for variable in (bank.variable, bank.mix, bank.copy) if variable is not None
     }
-    assert {id(v) for v in net.variables} == known
+    frozen = {id(variable) for layer in getattr(net, "frozen", ()) for variable in layer}
+    assert {id(v) for v in net.variables} == known | frozen
 
 
 def test_output_and_its_members(net, members):

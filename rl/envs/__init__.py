@@ -3,11 +3,11 @@
 from typing import Any
 
 from rl.config import UserError
-from rl.envs import metaworld, point_mass, registry
+from rl.envs import metaworld, point_mass, registry, task_sets
 from rl.envs.spec import EnvSpec
 from rl.envs.vector import Step, VectorEnv
 
-__all__ = ["EnvSpec", "Step", "VectorEnv", "make", "resolve"]
+__all__ = ["EnvSpec", "Step", "VectorEnv", "make", "resolve", "tasks_of"]
 
 
 def make(env_id: str, num_envs: int = 1, visit: str = "all", **options: Any) -> Any:
@@ -24,12 +24,19 @@ def make(env_id: str, num_envs: int = 1, visit: str = "all", **options: Any) -> 
     if metaworld.knows(env_id):
         return metaworld.make(env_id, num_envs, visit=visit, **options)
     if point_mass.knows(env_id):
-        return point_mass.PointMass(env_id, num_envs, options.get("max_ep_len", 0), visit)
+        own = {name: value for name, value in options.items() if name in ("max_ep_len", "split")}
+        return point_mass.PointMass(env_id, num_envs, visit=visit, **own)
     if visit != "all":
         raise UserError(f"--visit {visit} is for several tasks; {env_id} is one")
     names = ("backend", "render_mode", "max_ep_len", "num_workers")
     own = {name: value for name, value in options.items() if name in names}
     return VectorEnv(env_id, num_envs, **own)
+
+
+def tasks_of(env_id: str, split: str) -> tuple[str, ...]:
+    """Names of the tasks of a full id in split "train" or "test"; none where there is a single task."""
+    family = next((family for family in (task_sets, point_mass) if family.knows(env_id)), None)
+    return tuple(family.tasks_of(env_id, split)) if family else ()
 
 
 def resolve(env_id: str) -> str:

@@ -38,6 +38,7 @@ class Config:
 
     goals: str = flag("random", "Meta-World: an episode's goal, of 50 or the first", choices=("random", "fixed"))
     reward: str = flag("v2", "Meta-World: version of its reward functions", choices=("v1", "v2"))
+    split: str = flag("train", "ML sets: the tasks and goals to train on", choices=("train", "test"))
 
 
 class MetaWorld(Vector):
@@ -78,7 +79,6 @@ def make(
     max_ep_len: int = 0,
     num_workers: int = 0,
     seed: int = 0,
-    split: str = "train",
     **flags: Any,
 ) -> Vector | metaworld_pool.MetaWorldPool:
     """`num_envs` envs of every task of a set, which observe `(39,)` and act in [-1, 1]^4.
@@ -92,22 +92,22 @@ def make(
       render_mode: None or "rgb_array".
       max_ep_len: steps; 0: 500.
       seed: of the goal lists, not of what is drawn from them.
-      split: "train" or "test": the same for MT; other tasks for ML sets, other goals for ML1 and one's own.
-      flags: Config's; `visit` and `save_memory`, as Tours have them.
+      flags: Config's; `visit` and `save_memory`, as Tours have them. Split "test" is the same as "train" for MT; it has
+        other tasks for ML sets, other goals for ML1 and one's own.
 
     Raises:
       UserError: no such set, task, backend or value of a flag.
     """
     tour = {name: flags.pop(name) for name in ("visit", "save_memory") if name in flags}
     config, env_id = check(Config(**flags)), resolve(env_id)
-    tasks, hidden, limit = tasks_of(env_id, split), env_id.startswith("ML"), max_ep_len or HORIZON
+    tasks, hidden, limit = tasks_of(env_id, config.split), env_id.startswith("ML"), max_ep_len or HORIZON
     spec = EnvSpec(env_id, OBS_DIM, ACT_DIM, (ACT_DIM,), -BOUND, BOUND, tasks=tasks)
     if backend == "envpool":
         if tour.get("visit", "all") != "all":
             raise UserError("--visit needs --env_backend sync or async: EnvPool's envs each stay with a task")
         metaworld_pool.refuse(spec, config.goals, config.reward)
         return metaworld_pool.MetaWorldPool(spec, num_envs, limit)
-    lists = goal_lists(tasks, seed + (split == "test" and hidden and env_id not in SETS))
+    lists = goal_lists(tasks, seed + (config.split == "test" and hidden and env_id not in SETS))
     count = NUM_GOALS if config.goals == "random" else 1
     served = [(task, lists[task][:count]) for task in tasks for _ in range(num_envs)]
     make_one = functools.partial(

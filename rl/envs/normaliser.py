@@ -35,6 +35,12 @@ class Moments:
         self.var = (self.var * self.count + var * count + delta**2 * self.count * count / total) / total
         self.count = total
 
+    def pool(self, other: "Moments") -> None:
+        """Takes the moments of all that `other` has, whatever its shape, for every element."""
+        mean, var = other.mean.mean(), np.mean(other.var) + np.var(other.mean)
+        self.mean, self.var = np.full_like(self.mean, mean), np.full_like(self.var, var)
+        self.count = float(np.mean(other.count))
+
     @property
     def std(self) -> np.ndarray:
         """Standard deviation, never 0."""

@@ -19,7 +19,9 @@ LAYOUTS: dict[str, dict[str, float]] = {
     "PointMass-MT4": {"east": 0.0, "east-north": 20.0, "west": 180.0, "west-south": 200.0},
     "PointMass-Identical4": {"first": 0.0, "second": 0.0, "third": 0.0, "fourth": 0.0},
     "PointMass-Opposed2": {"there": 0.0, "back": 180.0},
+    "PointMass-ML4": {"east": 0.0, "east-north": 20.0, "west": 180.0, "west-south": 200.0},
 }
+TESTS = {"PointMass-ML4": {"between-east": 10.0, "between-west": 190.0}}  # of split "test", where they differ
 
 
 def knows(env_id: str) -> bool:
@@ -34,10 +36,16 @@ def resolve(env_id: str) -> str:
     return env_id
 
 
+def tasks_of(env_id: str, split: str) -> dict[str, float]:
+    """The tasks of an id in split "train" or "test"."""
+    return (TESTS if split == "test" else LAYOUTS).get(env_id, LAYOUTS[env_id])
+
+
 class PointMass:
     """`num_envs` envs of every task of a layout, with VectorEnv's interface; envs of a task are side by side.
 
-    With `visit` other than "all", an order of Visits, `num_envs` envs in all, which go from task to task.
+    With `visit` other than "all", an order of Visits, `num_envs` envs in all, which go from task to task. With `split`
+    "test" the tasks are those that a layout holds out, if it does.
 
     A step moves the point by SPEED times the action, inside [-1, 1]^2. The reward is minus the distance
     to the target, success a distance under NEAR. An episode ends by truncation after `max_ep_len` steps.
@@ -49,8 +57,10 @@ class PointMass:
 
     task: Optional[np.ndarray] = None
 
-    def __init__(self, env_id: str, num_envs: int = 1, max_ep_len: int = 0, visit: str = "all") -> None:
-        tasks, bounds = LAYOUTS[env_id], np.ones(2, np.float32)
+    def __init__(
+        self, env_id: str, num_envs: int = 1, max_ep_len: int = 0, visit: str = "all", split: str = "train"
+    ) -> None:
+        tasks, bounds = tasks_of(env_id, split), np.ones(2, np.float32)
         self.spec = EnvSpec(env_id, 4, 2, (2,), -bounds, bounds, tasks=tuple(tasks))
         self.num_envs, self.max_ep_len = num_envs * len(tasks), max_ep_len or HORIZON
         angle = np.repeat(np.deg2rad(list(tasks.values())), num_envs)

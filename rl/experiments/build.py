@@ -3,7 +3,8 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, Sequence
+from types import MappingProxyType
+from typing import Any, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -46,14 +47,18 @@ def sections(algo: str) -> dict[str, Any]:
     return {title: override(part, algorithm.defaults) for title, part in parts.items()}
 
 
-def parse(argv: Sequence[str]) -> dict[str, Any]:
-    """The values of all flags, given or not; `seed` is a list. `--algo` decides which flags there are."""
+def parse(argv: Sequence[str], defaults: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """The values of all flags, given or not; `seed` is a list. `--algo` decides which flags there are.
+
+    `defaults` go before the flags' own.
+    """
     first = Parser(add_help=False)
     first.add_argument("--algo", default="ddpg")
     algo = first.parse_known_args(argv)[0].algo
-    parser = Parser(prog="main.py", description=f"Train {algo}. Other commands: plot, eval, resume.")
+    parser = Parser(prog="main.py", description=f"Train {algo}. Other commands: plot, eval, resume, meta-test.")
     for title, part in sections(algo).items():
         add_flags(parser, part, title)
+    parser.set_defaults(**defaults)
     return vars(parser.parse(argv))
 
 
@@ -83,8 +88,8 @@ def use_device(name: str) -> None:
 
 def env_options(values: dict[str, Any]) -> dict[str, Any]:
     """What `envs.make` is told beside id, number and backend; Meta-World's goal lists are of the run's seed."""
-    names = ["max_ep_len", "seed", *(field.name for field in dataclasses.fields(envs.metaworld.Config))]
-    return {name: values[name] for name in names}
+    own = dataclasses.asdict(build(envs.metaworld.Config, values))
+    return {name: values[name] for name in ("max_ep_len", "seed")} | own
 
 
 def check_visits(frame: training.Config, values: dict[str, Any]) -> None:
@@ -143,7 +148,7 @@ def make_algo(values: dict[str, Any], spec: Any) -> Any:
         )
     network, balancing = build(rl.networks.Config, values), build(gradients.Config, values)
     make_torso = rl.networks.torso_maker(network, spec.num_tasks)
-    splits = build(splitting.Config, values) if network.network.endswith("splitting") else None
+    splits = build(splitting.Config, values) if network.network in rl.networks.SPLITTING else None
     if splits and not network.split_map and values["batch_size"] % 2:
         raise UserError("--batch_size must be even for networks that split: halves of a batch are told apart")
     config = build(optimizers.Config, values)

@@ -14,6 +14,7 @@ IGNORED = (
     "exp_name",
     "seed",
     "data_dir",
+    "meta_run",
     "overwrite",
     "tensorboard",
     "versions",

@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("directory", type=Path, help="of the run")
     parser.add_argument("--episodes", type=int, default=10, help="how many, of each task, at least 1 (default: 10)")
     parser.add_argument("--checkpoint", default="last", help="last, best, or an env step (default: last)")
-    parser.add_argument("--split", choices=("train", "test"), default="train", help="of ML's goals (default: train)")
+    parser.add_argument("--split", choices=("train", "test"), help="of ML's goals (default: that of training)")
     parser.add_argument("--noise", action="store_true", help="act with exploration noise, as in training")
     parser.add_argument("--seed", "-s", type=int, default=0, help="of the episodes and the noise (default: 0)")
     parser.add_argument("--video", type=Path, metavar="DIR", help="film an episode into this folder")
@@ -37,7 +37,10 @@ def main(argv: Sequence[str]) -> int:
     if args.episodes < 1:
         raise UserError(f"--episodes must be at least 1, got {args.episodes}")
     values = load_config(args.directory)
-    options = env_options(values) | {"split": args.split}
+    options = env_options(values)
+    if args.split not in (None, options["split"]):
+        check_split(values["env"], args.split, options["split"])
+        options["split"] = args.split
     env = make_env(values["env"], args.episodes, options)
     use_device("cpu")
     algo, normaliser, step = load_policy(args.directory, args.checkpoint, env.spec, values)
@@ -54,18 +57,16 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def make_env(env_id: str, episodes: int, options: dict[str, Any]) -> Any:
-    """Envs to play `episodes` episodes in, of each task.
+def check_split(env_id: str, split: str, trained: str) -> None:
+    """Raises a UserError if an env has no other split than `trained`, or if other tasks are in it."""
+    if envs.tasks_of(env_id, split) != envs.tasks_of(env_id, trained):
+        raise UserError(f"--split {split}: the networks have no part for the {split} tasks of {env_id}; see meta-test")
+    if not env_id.startswith("ML"):
+        raise UserError(f"--split {split}: only ML sets have other goals to test on, and the run's env is {env_id}")
 
-    Raises:
-      UserError: the env has no test split, or its test tasks aren't those that the run was trained on.
-    """
-    if options["split"] == "test":
-        env_id = envs.resolve(env_id)
-        if not env_id.startswith("ML"):
-            raise UserError(f"--split test: only ML sets have other goals to test on, and the run's env is {env_id}")
-        if len({envs.metaworld.tasks_of(env_id, split) for split in ("train", "test")}) > 1:
-            raise UserError(f"--split test: the networks have no part for the test tasks of {env_id}")
+
+def make_env(env_id: str, episodes: int, options: dict[str, Any]) -> Any:
+    """Envs to play `episodes` episodes in, of each task."""
     env = envs.make(env_id, **options)
     if env.spec.tasks:
         return env

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 from rl import envs, training
 from rl.config import Parser, UserError, build
@@ -23,8 +23,10 @@ def train(argv: Sequence[str]) -> int:
     """The command `main.py [train] ...`; several seeds run one after another, in a process each."""
     values = parse(argv)
     seeds = values.pop("seed")
+    if values["network"] == "meta_splitting":
+        raise UserError("--network meta_splitting is made from a run: main.py meta-test DIR")
     if len(seeds) == 1:
-        return _run(values | {"seed": seeds[0]})
+        return start(values | {"seed": seeds[0]})
     for seed in seeds:
         code = _run_apart(argv, seed)
         if code:
@@ -45,7 +47,8 @@ def _run_apart(argv: Sequence[str], seed: int) -> int:
                 continue  # the run got the Ctrl-C too, and is saving
 
 
-def _run(values: dict[str, Any]) -> int:
+def start(values: dict[str, Any], prepare: Callable[[Any], None] = lambda loop: None, **notes: Any) -> int:
+    """Trains with these values of all flags; first `prepare` may change the loop. `notes` go into `config.json`."""
     configs = [build(part, values) for part in sections(values["algo"]).values()]
     run = configs[0]
     name = run.exp_name or re.sub(r"[^\w.-]+", "_", f"{run.algo}_{run.env}")
@@ -59,8 +62,11 @@ def _run(values: dict[str, Any]) -> int:
     loop = make_loop(values, directory)
     for part in ("checkpoints", "tb"):
         shutil.rmtree(directory / part, ignore_errors=True)
+    for part in ("progress.txt", "splits.json"):
+        (directory / part).unlink(missing_ok=True)
     directory.mkdir(parents=True, exist_ok=True)
-    write_json(directory / "config.json", values | provenance())
+    write_json(directory / "config.json", values | notes | provenance())
+    prepare(loop)
     return _go(loop, directory)
 
 

@@ -9,6 +9,7 @@ from rl.config import UserError, flag
 from rl.networks.actor_critic import Critic, DeterministicActor
 from rl.networks.care import CARE
 from rl.networks.film import FiLM
+from rl.networks.meta_splitting import MetaSplitting
 from rl.networks.mlp import ACTIVATIONS, INITIALIZERS, MLP
 from rl.networks.moore import MOORE
 from rl.networks.paco import PaCo
@@ -19,7 +20,7 @@ from rl.networks.squashed import SquashedGaussianActor, Temperature
 from rl.networks.trunks import Trunk
 
 __all__ = ["ACTIVATIONS", "Config", "Critic", "DeterministicActor", "INITIALIZERS", "MLP", "NETWORKS"]
-__all__ += ["PolicyValue", "SquashedGaussianActor", "Temperature", "torso_maker"]
+__all__ += ["PolicyValue", "SPLITTING", "SquashedGaussianActor", "Temperature", "torso_maker"]
 
 # name -> the torso's class for several tasks, as a function of the flags; a single task has MLP
 NETWORKS: dict[str, Callable[["Config"], Any]] = {
@@ -38,6 +39,9 @@ NETWORKS: dict[str, Callable[["Config"], Any]] = {
     "moore": lambda config: functools.partial(MOORE, experts=config.experts or 4),
     "splitting": lambda config: functools.partial(Splitting, **splitting_options(config)),
     "sparse_splitting": lambda config: functools.partial(Splitting, by_unit=True, **splitting_options(config)),
+    "meta_splitting": lambda config: functools.partial(
+        MetaSplitting, copies=config.split_capacity or 2, mix=config.meta_mix, softmax=config.meta_softmax
+    ),
     "care": lambda config: functools.partial(CARE, experts=config.experts or 6, embedding=config.task_embedding),
 }
 
@@ -65,6 +69,11 @@ class Config:
     split_capacity: int = flag(0, "copies of a region there is room for (splitting); 0: tasks, 16 at most", low=0)
     split_biases: bool = flag(False, "split kernels and biases independently (splitting)")
     split_map: str = flag("", "train the copies of this splits.json, or run directory, from scratch; no splits")
+    meta_mix: str = flag("outputs", "meta-test: what tasks mix of a layer's copies", choices=("outputs", "weights"))
+    meta_softmax: bool = flag(False, "meta-test: shares of 1 that copies have, in place of any numbers")
+
+
+SPLITTING = ("splitting", "sparse_splitting")  # those that split while they train
 
 
 def splitting_options(config: Config) -> dict[str, Any]:

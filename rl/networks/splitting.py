@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from rl.networks.banks import Bank
 from rl.networks.stacks import StackNet
 
 
@@ -54,6 +55,11 @@ class Splitting(StackNet):
     def _map(self, units: int) -> Any:
         shape = (units, self.num_tasks) if self.by_unit else (self.num_tasks,)
         return self.add_weight(shape=shape, dtype="int32", initializer="zeros", trainable=False, name="copy")
+
+    def layers_of_banks(self) -> list[tuple[Bank, Bank]]:
+        """Kernel and bias of each layer."""
+        banks = [bank for region in self.regions for bank in region]
+        return list(zip(banks[::2], banks[1::2]))
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         flat = [param for region in params for param in region]

@@ -70,6 +70,10 @@ class Temperature(tf.keras.Model):
         self.log_alpha = self.add_weight(shape=batch_dims, initializer=start, name="log_alpha")
         self.built = True
 
+    def adopt(self, trained: "Temperature") -> None:
+        """Starts every task at the geometric mean over the tasks of `trained`."""
+        self.log_alpha.assign(tf.fill(self.log_alpha.shape, tf.reduce_mean(trained.log_alpha)))
+
     @property
     def alpha(self) -> tf.Tensor:
         """Shape `batch_dims`."""

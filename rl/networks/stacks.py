@@ -10,7 +10,13 @@ from rl.networks.task_net import TaskNet
 
 
 class StackNet(TaskNet):
-    """A TaskNet made of stacks of dense layers and a learned code for each task."""
+    """A TaskNet made of stacks of dense layers and a learned code for each task.
+
+    Attributes:
+      trained: whether kernels and biases are.
+    """
+
+    trained = True
 
     def layer(
         self,
@@ -37,10 +43,11 @@ class StackNet(TaskNet):
             drawn = tf.reshape(tf.stack([draw() for _ in range(int(np.prod(drawn[:-2])))]), drawn)
             return tf.broadcast_to(drawn, shape)
 
-        kernel = self.add_weight(shape=(*lead, copies, fan_in, units), initializer=init, name=f"kernel_{number}")
-        bias = self.add_weight(shape=(*lead, copies, units), initializer="zeros", name=f"bias_{number}")
+        kernel = {"shape": (*lead, copies, fan_in, units), "initializer": init, "name": f"kernel_{number}"}
+        bias = {"shape": (*lead, copies, units), "initializer": "zeros", "name": f"bias_{number}"}
+        made = [self.add_weight(**each, trainable=self.trained) for each in (kernel, bias)]
         kind = UnitBank if by_unit else Bank
-        self.regions.append([kind(variable, axis, self.num_tasks, **maps) for variable in (kernel, bias)])
+        self.regions.append([kind(variable, axis, self.num_tasks, **maps) for variable in made])
         return number
 
     def make_stack(self, fan_in: int, sizes: Sequence[int], gain: Any = None, **options: Any) -> slice:

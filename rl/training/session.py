@@ -1,5 +1,6 @@
 """What a loop does besides training: seeds, test episodes, rows, checkpoints, a clean stop."""
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class Session:
         return int(np.random.SeedSequence([self.seed, stream, epoch]).generate_state(1)[0])
 
     def end_epoch(self, loop: Any) -> None:
-        """Tests the policy, writes the row, saves."""
+        """Tests the policy, writes the row, saves. At step 0 this is a row of the untrained policy."""
         if self.test_env:
             with self.timer("test"):
                 act = policy(self.algo, loop.env.spec, self.normaliser)
@@ -72,7 +73,7 @@ class Session:
         row = self._write(loop.step, complete=True)
         score = row.get("AverageTestEpRet", row["AverageEpRet"])
         self.schedule.observe(score)
-        due = self.logger.epoch % self.config.save_freq == 0 or self.logger.epoch == self.config.epochs
+        due = self.logger.epoch % self.config.save_freq == 0 or loop.step in (0, self.total_steps)
         if due or (self.stopping and not self.config.reset_at_checkpoint):
             best = due and score > self.best
             self.best = score if best else self.best
@@ -87,8 +88,8 @@ class Session:
             self._save(loop, best=False)
 
     def _write(self, step: int, complete: bool) -> dict[str, float]:
-        values = {"Epoch": self.logger.epoch + 1, "TotalEnvInteracts": step, "Time": self._elapsed()}
-        values |= self.timer.drain()
+        epoch = math.ceil(step / self.config.steps_per_epoch)
+        values = {"Epoch": epoch, "TotalEnvInteracts": step, "Time": self._elapsed(), **self.timer.drain()}
         with self.timer("log"):
             row = self.logger.dump(complete, **values)
             if self.board:

@@ -1,0 +1,85 @@
+"""Meta-splitting networks: what a splitting network has learned, frozen, and mixed anew for other tasks.
+
+Crawshaw's method. Reference implementation: https://github.com/mtcrawshaw/meta (meta/networks/splitting/meta.py)
+Of each layer a task learns how much of every copy it uses, and nothing else: a handful of numbers.
+Differs from it:
+1. by `--meta_softmax` the weights of a layer's copies are shares of 1, by `--meta_mix weights` parameters are mixed,
+   not outputs;
+2. where kernels and biases split apart a copy of a layer is a pair of them that some training task used;
+3. critics are mixed too, for any algorithm; there PPO's.
+"""
+
+from typing import Any, Iterable, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from rl.networks.banks import Bank
+from rl.networks.splitting import Splitting
+from rl.networks.stacks import StackNet, mixed
+
+
+class MetaSplitting(StackNet):
+    """Dense layers with an activation after all but the last, of mixed frozen copies; see TaskNet.
+
+    Args:
+      copies: most copies of a layer. mix: "outputs", those after the activation, or "weights".
+      softmax: whether the copies' weights are shares of 1; else they are any numbers. Both start equal.
+    """
+
+    trained = False
+
+    def __init__(
+        self, *args: Any, copies: int = 2, mix: str = "outputs", softmax: bool = False, **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self.copies, self.mix, self.softmax = copies, mix, softmax
+
+    def make(self, fan_in: int) -> None:
+        self.frozen: list[list[Any]] = []  # of each layer: kernel, bias, and 1 for every copy, 0 for mere room
+        start = tf.keras.initializers.Constant(0.0 if self.softmax else 1 / self.copies)
+        for k, units in enumerate(self.sizes):
+            shape = (*self.lead, self.num_tasks, self.copies)
+            mix = self.add_weight(shape=shape, initializer=start, name=f"mix_{k}")
+            gain = self.out_gain if k == len(self.sizes) - 1 else self.hidden_gain
+            self.layer(fan_in, units, copies=self.copies, gain=gain, mix=mix)
+            frozen = [bank.variable for bank in self.regions.pop()]
+            used = {"shape": (self.copies,), "initializer": "ones", "name": f"used_{k}"}
+            self.frozen.append([*frozen, self.add_weight(**used, trainable=False)])
+            self.regions.append([Bank(mix, len(self.lead), self.num_tasks)])
+            fan_in = units
+
+    def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:
+        self.member = ... if member is None else member
+        return super().call(x, member)
+
+    def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
+        for k, ((mix,), frozen) in enumerate(zip(params, self.frozen)):
+            kernel, bias, used = map(tf.convert_to_tensor, frozen)
+            kernel, bias = kernel[self.member], bias[self.member]
+            weights = tf.nn.softmax(mix + tf.math.log(used)) if self.softmax else mix * used
+            activation = self.activation if k < len(self.sizes) - 1 else tf.identity
+            if self.mix == "weights":
+                own = tf.einsum("...tc,...cio->...tio", weights, kernel), tf.matmul(weights, bias)
+                x = activation(self.dense(x, own))
+            else:
+                each = self.dense(tf.expand_dims(x, -4), (kernel[..., None, :, :], bias[..., None, :]))
+                x = mixed(weights[..., None, :], activation(each))
+        return x
+
+    def adopt(self, trained: Splitting) -> None:
+        """Takes the copies of `trained` that some task of its uses, with equal weights."""
+        for (kernel, bias, used), region, banks in zip(self.frozen, self.regions, trained.layers_of_banks()):
+            rows = copies_used(banks)
+            room = np.pad(rows, ((0, self.copies - len(rows)), (0, 0)), mode="edge")
+            for variable, bank, own in zip((kernel, bias), banks, room.T):
+                variable.assign(np.take(np.array(bank.variable), own, axis=bank.axis))
+            used.assign(np.arange(self.copies) < len(rows))
+            if not self.softmax:
+                mix = region[0].variable
+                mix.assign(tf.ones_like(mix) / len(rows))
+
+
+def copies_used(banks: Iterable[Bank]) -> np.ndarray:
+    """`(copies, banks)`: which rows of a layer's banks some task uses together, each once."""
+    return np.unique(np.stack([np.array(bank.copy) for bank in banks], axis=-1), axis=0)

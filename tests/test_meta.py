@@ -1,0 +1,247 @@
+"""Meta-splitting: frozen copies, mixed anew for tasks that they never saw."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rl import envs
+from rl.__main__ import main
+from rl.envs.normaliser import Moments
+from rl.experiments.build import env_options, load_config
+from rl.experiments.eval import load_policy
+from rl.experiments.meta_test import most_copies, networks
+from rl.networks.meta_splitting import MetaSplitting, copies_used
+from rl.networks.splitting import Splitting
+from tests.helpers import column, rows, train
+from tests.test_cli import refused
+
+TRAINED, TESTED, B, D, SIZES = 3, 2, 5, 4, (6, 7, 2)
+# a splitting network that splits on noise
+RUN = ("--env", "PointMass-ML4", "--network", "splitting", "--task_onehot", "false")
+RUN += ("--split_warmup", "4", "--split_every", "4", "--split_criterion", "halfbatch", "--split_z", "0")
+# episodes of 20 steps of each of two tasks
+META = ("--episodes", "6", "--num_test_episodes", "2")
+
+
+def trained_net(members=None, apart=False, maps=((0, 1, 0), (0, 1, 2), (0, 0, 0))):
+    tf.keras.utils.set_random_seed(0)
+    net = Splitting(SIZES, members=members, onehot=False, alike=False, apart=apart)
+    net.build((TRAINED, None, D))
+    for (kernel, bias), copy in zip(net.layers_of_banks(), maps):
+        kernel.copy.assign(copy)
+        bias.copy.assign(copy)
+        bias.variable.assign(np.random.default_rng(1).normal(size=bias.variable.shape))
+    return net
+
+
+def meta_net(trained, members=None, **options):
+    net = MetaSplitting(SIZES, members=members, onehot=False, copies=TRAINED, **options)
+    net.build((TESTED, None, D))
+    net.adopt(trained)
+    return net
+
+
+def inputs(tasks):
+    x = np.random.default_rng(0).normal(size=(B, D)).astype(np.float32)
+    return tf.constant(np.tile(x, (tasks, 1, 1)))
+
+
+# The network -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mix", ["outputs", "weights"])
+@pytest.mark.parametrize("members", [None, 2])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_task_that_uses_what_a_training_task_used_is_that_task(mix, members, apart):
+    trained = trained_net(members, apart)
+    if apart:
+        trained.layers_of_banks()[1][1].copy.assign((1, 1, 2))
+    net = meta_net(trained, members, mix=mix)
+    for task, (first, second) in enumerate([(0, 1), (2, 0)]):  # test task -> the training tasks, one after another
+        for like in (first, second):
+            for (region,), banks in zip(net.regions, trained.layers_of_banks()):
+                own = [int(bank.copy[like]) for bank in banks]
+                row = copies_used(banks).tolist().index(own)
+                weights = np.array(region.variable)
+                weights[..., task, :] = np.eye(TRAINED)[row]
+                region.variable.assign(weights)
+            wanted = trained(inputs(TRAINED))[..., like, :, :]
+            np.testing.assert_allclose(net(inputs(TESTED))[..., task, :, :], wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mix", ["outputs", "weights"])
+def test_mixing_by_hand(mix):
+    """Against NumPy, a copy after another."""
+    net, rng = meta_net(trained_net(), mix=mix), np.random.default_rng(2)
+    for (region,) in net.regions:
+        region.variable.assign(rng.normal(size=region.variable.shape))
+    for task in range(TESTED):
+        x = inputs(1).numpy()[0]
+        for k, ((region,), frozen) in enumerate(zip(net.regions, net.frozen)):
+            kernel, bias, used = map(np.array, frozen)
+            weights, act = np.array(region.variable)[task] * used, (
+                (lambda y: np.maximum(y, 0)) if k < 2 else (lambda y: y)
+            )
+            if mix == "weights":
+                x = act(x @ np.tensordot(weights, kernel, 1) + weights @ bias)
+            else:
+                x = sum(w * act(x @ kernel[c] + bias[c]) for c, w in enumerate(weights))
+        np.testing.assert_allclose(net(inputs(TESTED))[task], x, rtol=1e-4, atol=1e-5)
+
+
+def test_copies_nobody_uses_are_left_behind():
+    """Two of three copies of the first layer, three of the second, one of the last: equal weights to begin with."""
+    for softmax in (False, True):
+        net = meta_net(trained_net(), softmax=softmax)
+        assert [np.array(used).tolist() for _, _, used in net.frozen] == [[1, 1, 0], [1, 1, 1], [1, 0, 0]]
+        before = net(inputs(TESTED)).numpy()
+        for (region,), (_, _, used) in zip(net.regions, net.frozen):
+            region.variable.assign_add(7.0 * (1 - tf.convert_to_tensor(used)) * tf.ones_like(region.variable))
+        np.testing.assert_array_equal(net(inputs(TESTED)), before)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(net(inputs(TESTED)) ** 2)
+        for gradient, (_, _, used) in zip(tape.gradient(loss, net.trainable_variables), net.frozen):
+            assert np.isfinite(gradient).all() and (np.array(gradient)[:, np.array(used) == 0] == 0).all()
+    shares = meta_net(trained_net(maps=[(0, 0, 0)] * 3), softmax=True)
+    np.testing.assert_allclose(
+        shares(inputs(TESTED))[0], trained_net(maps=[(0, 0, 0)] * 3)(inputs(TRAINED))[0], rtol=1e-5
+    )
+
+
+def test_moments_are_pooled():
+    """Tasks at 0 and 4, each with variance 1, are together at 2 with variance 5."""
+    many, few = Moments((2,)), Moments((3,))
+    many.mean, many.var, many.count = np.array([0.0, 4.0]), np.ones(2), 10
+    few.pool(many)
+    np.testing.assert_allclose(few.mean, [2] * 3)
+    np.testing.assert_allclose(few.var, [5] * 3)
+    assert few.count == 10
+
+
+def targets(algo):
+    """The torsos of target networks, whose copies are those of the networks that they follow."""
+    nets = [getattr(algo, name) for name in algo.saved if name.endswith("_targ")]
+    return [net.torso for net in nets]
+
+
+# The command -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", name="sources")
+def fixture_sources(tmp_path_factory):
+    """A run of each algorithm, made when first asked for."""
+    made, folder = {}, tmp_path_factory.mktemp("meta")
+
+    def source(algo):
+        if algo not in made:
+            made[algo] = train(folder / algo, *RUN, algo=algo)
+        return made[algo]
+
+    return source
+
+
+def meta_test(source, folder, *args):
+    assert main(["meta-test", str(source), *META, *args, "--data_dir", str(folder)]) == 0
+    return folder / "x_meta" / "x_meta_s0"
+
+
+def loaded(run):
+    values = load_config(run)
+    env = envs.make(values["env"], **env_options(values))
+    return load_policy(run, "last", env.spec, values)
+
+
+@pytest.mark.parametrize("algo", ["ddpg", "td3", "sac", "ppo"])
+def test_meta_test_trains_the_mixture_alone(sources, tmp_path, algo):
+    source = sources(algo)
+    run = meta_test(source, tmp_path)
+    assert column(run, "Epoch") == list(range(7)) and column(run, "TotalEnvInteracts") == [40 * k for k in range(7)]
+    assert "AverageTestEpRet" in rows(run)[0] and "TestSuccess/between-west" in rows(run)[0]
+    (adapted, normaliser, _), (trained, _, _) = loaded(run), loaded(source)
+    assert trained.splits()["networks"]["LossPi"]["events"] and most_copies(trained) > 1
+    moved = False
+    for own, learned in zip(networks(adapted), networks(trained)):
+        if isinstance(own, MetaSplitting) and own not in targets(adapted):
+            fresh = MetaSplitting(own.sizes, copies=own.copies, members=(own.lead or (None,))[0], onehot=False)
+            fresh.build((2, None, own.frozen[0][0].shape[-2]))
+            fresh.adopt(learned)
+            for was, now in zip(sum(fresh.frozen, []), sum(own.frozen, [])):
+                np.testing.assert_array_equal(was, now)
+            moved |= any(np.any(was != now) for was, now in zip(fresh.trainable_variables, own.trainable_variables))
+    assert moved
+    small = sum(int(np.prod(v.shape)) for v in adapted.actor.trainable_variables) / 2
+    large = sum(int(np.prod(bank.variable.shape[1:])) for r in trained.actor.torso.regions for bank in r)
+    assert small < 0.25 * large  # of a task; networks here have 16 hidden units
+    assert main(["eval", str(run), "--episodes", "2", "--export", str(tmp_path / "saved")]) == 0
+    saved = tf.saved_model.load(str(tmp_path / "saved"))
+    wanted = adapted.act(normaliser.obs(inputs(2).numpy()))
+    np.testing.assert_allclose(saved.act(inputs(2)), wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("algo", ["sac", "ppo"])
+def test_repeated_stopped_and_resumed_without_the_source(sources, tmp_path, algo):
+    source = tmp_path / "source" / "x_s0"
+    shutil.copytree(sources(algo), source)
+    whole, again = (meta_test(source, tmp_path / name) for name in ("whole", "again"))
+    assert rows(whole) == rows(again)
+    part = tmp_path / "part"
+    shutil.copytree(whole, part)
+    for path in sorted((part / "checkpoints").glob("step_*.npz"))[1:]:
+        path.unlink()
+    shutil.rmtree(source)
+    assert main(["resume", str(part)]) == 0
+    assert rows(part) == rows(whole)
+
+
+def test_the_first_checkpoint_is_of_what_was_adopted(sources, tmp_path):
+    """So that a run killed at once goes on from the frozen copies, not from random ones."""
+    source = sources("ddpg")
+    run = meta_test(source, tmp_path, "--keep", "9")
+    assert (run / "checkpoints" / "step_000000000.npz").exists()
+    first = loaded(source)[0]
+    zero = load_policy(run, "0", envs.make("PointMass-ML4", split="test").spec, load_config(run))[0]
+    for name in ("actor", "q"):
+        own, learned = getattr(zero, name).torso, getattr(first, name).torso
+        np.testing.assert_array_equal(own.frozen[0][0][0], learned.regions[0][0].variable[0])
+        for follower, leader in zip(getattr(zero, f"{name}_targ").variables, getattr(zero, name).variables):
+            np.testing.assert_array_equal(follower, leader)
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        (("--epochs", "3"), "--epochs is not for meta-test"),
+        (("--hidden_sizes", "8"), "--hidden_sizes is not for meta-test"),
+        (("--episodes", "5", "--num_envs", "2"), "--episodes must be a multiple of --num_envs (2), got 5"),
+        (("--episodes", "0"), "--episodes must be"),
+        (("--seed", "1", "2"), "--seed: meta-test makes one run"),
+        (("--gama", "1"), "unknown flag --gama"),
+        (("--checkpoint", "7"), "no sound checkpoint '7'"),
+    ],
+)
+def test_bad_flags(sources, tmp_path, capsys, flags, words):
+    assert words in refused(capsys, "meta-test", sources("ddpg"), *flags, "--data_dir", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "changed, words",
+    [
+        ({"network": "multi_head"}, "meta-test is for --network splitting"),
+        ({"task_onehot": True}, "needs --task_onehot false"),
+        ({"env": "PointMass-MT4"}, "meta-test is for ML sets"),
+    ],
+)
+def test_runs_that_cannot_adapt(sources, tmp_path, capsys, changed, words):
+    config = json.loads((sources("ddpg") / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps(config | changed), encoding="utf-8")
+    assert words in refused(capsys, "meta-test", tmp_path)
+    assert "not a run directory" in refused(capsys, "meta-test", tmp_path.parent)
+
+
+def test_meta_splitting_needs_a_run(tmp_path, capsys):
+    words = refused(capsys, "--env", "PointMass-ML4", "--network", "meta_splitting", "--data_dir", tmp_path)
+    assert "main.py meta-test DIR" in words

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.splitting_sizes import Setting, watch
 from rl import gradients
 from rl.__main__ import main
 from rl.algos import ALGOS
@@ -148,35 +149,27 @@ def test_halfbatch_is_unbiased():
     assert np.mean(gaps) == pytest.approx(0.09, abs=error) and np.mean(plain) > 1
 
 
-def under_h0(name, size=20, updates=400, regions=600, seed=0, **flags):
+def under_h0(name, mean):
     """Scores (regions,) of pairs of tasks whose gradients differ by noise alone, and the criterion's threshold."""
-    criterion = CRITERIA[name](Config(split_criterion=name, split_decay=1.0, split_z=1.645, **flags))
-    rng, moments = np.random.default_rng(seed), {}
-    mean = (
-        0.0 if name == "conflict" else 0.1
-    )  # at the edge of conflict: gradients that have nothing to do with each other
-    for _ in range(updates):
-        first, second = (mean + rng.normal(size=(regions, 2, size)).astype(np.float32) for _ in range(2))
-        whole = (first + second) / 2
-        arrays = (whole @ whole.swapaxes(1, 2), first @ second.swapaxes(1, 2), whole.sum(-1))
-        for key, value in criterion.measure(*map(tf.constant, arrays), np.full(regions, float(size))).items():
-            moments.setdefault(key, Moments(tuple(value.shape), 1.0)).update(value)
-    verdict = criterion.judge({k: m.stat() for k, m in moments.items()}, np.full(regions, float(size)))
-    return verdict.score[:, 0, 1], criterion.threshold()
+    setting = Setting(mean, np.eye(20), np.ones(600))
+    configs = [Config(split_criterion=name, split_decay=1.0, split_z=1.645)]
+    ((criterion, stats),) = next(watch(configs, setting, [400], tasks=2))
+    return criterion.judge(stats, setting.sizes).score[:, 0, 1], criterion.threshold()
 
 
 @pytest.mark.parametrize("name", ["v1", "v1_region", "halfbatch"])
 def test_moments_and_size_of_z_under_h0(name):
     """z has mean 0 and variance 1; a test of nominal size 5% rejects 5% of the time."""
-    z, threshold = under_h0(name)
+    z, threshold = under_h0(name, np.full(20, 0.1))
     assert z.mean() == pytest.approx(0, abs=0.15) and z.std() == pytest.approx(1, abs=0.12)
     assert (z > threshold).mean() == pytest.approx(0.05, abs=0.035)
 
 
-def test_size_of_conflict_under_h0():
-    """Of pairs with orthogonal gradients at most 5% seem at odds at that size."""
-    z, threshold = under_h0("conflict")
-    assert 0.005 < (z > threshold).mean() < 0.085
+@pytest.mark.parametrize("mean, size", [(4 * np.eye(2, 20), 0.05), (np.zeros(20), 0.0125), (np.full(20, 0.5), 0)])
+def test_size_of_conflict_under_h0(mean, size):
+    """5% of orthogonal gradients seem at odds, those without a mean where both squares of it seem positive; no others."""
+    z, threshold = under_h0("conflict", mean)
+    assert (z > threshold).mean() == pytest.approx(size, abs=0.7 * size)
 
 
 # Maps --------------------------------------------------------------------------

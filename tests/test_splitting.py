@@ -24,7 +24,7 @@ from rl.splitting import CRITERIA, Config
 from rl.splitting.criteria import cosines, distances
 from rl.splitting.maps import copies_of, load_maps, partition, sharing_score
 from rl.splitting.moments import Moments, Stat
-from tests.helpers import column, command, rows, train
+from tests.helpers import column, command, options, rows, train, train_killed
 from tests.test_algos import make_batches, make_spec
 from tests.test_cli import refused
 
@@ -531,6 +531,23 @@ def test_runs_resume_exactly(tmp_path, algo, network):
     assert main(["eval", str(part), "--episodes", "2"]) == 0
     again = train(tmp_path / "again", *args, "--split_map", part, "--epochs", "2", algo=algo)
     assert "PiSharing" not in (again / "progress.txt").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["splitting", "sparse_splitting"])
+@pytest.mark.parametrize("algo, every", [("sac", 500), ("ppo", 20)])
+def test_splits_survive_a_kill(tmp_path, algo, every, network):
+    """Killed at some moment between splits of every network, and resumed, it ends as if it had not been."""
+    args = (*ENV, "--network", network, "--epochs", "10", "--steps_per_epoch", "800", *options(algo))
+    args += ("--split_criterion", "halfbatch", "--split_z", "0", "--split_warmup", "20", "--split_every", every)
+    whole = train(tmp_path / "whole", *args, algo=algo)
+    run = train_killed(tmp_path, *args, algo=algo, count=3, delay=np.random.default_rng().uniform(0, 0.2))
+    early = json.loads((run / "splits.json").read_text())["networks"]
+    assert main(["resume", str(run)]) == 0
+    assert rows(run) == rows(whole)
+    assert (run / "splits.json").read_bytes() == (whole / "splits.json").read_bytes()
+    for name, late in json.loads((run / "splits.json").read_text())["networks"].items():
+        assert 1 < len(early[name]["events"]) < len(late["events"]) - 1, name
 
 
 @pytest.mark.parametrize(

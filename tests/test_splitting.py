@@ -167,7 +167,7 @@ def test_moments_and_size_of_z_under_h0(name):
 
 @pytest.mark.parametrize("mean, size", [(4 * np.eye(2, 20), 0.05), (np.zeros(20), 0.0125), (np.full(20, 0.5), 0)])
 def test_size_of_conflict_under_h0(mean, size):
-    """5% of orthogonal gradients seem at odds, those without a mean where both squares of it seem positive; no others."""
+    """5% of orthogonal gradients seem at odds; without a mean, if both squares of it seem positive; no others."""
     z, threshold = under_h0("conflict", mean)
     assert (z > threshold).mean() == pytest.approx(size, abs=0.7 * size)
 

@@ -35,10 +35,7 @@ class Config:
 
 
 def check_visits(frame: Config, values: dict[str, Any], loop: str) -> None:
-    """Raises a UserError if another flag, or the algorithm's `loop`, makes no sense with `--visit`.
-
-    Or `--save_memory` without.
-    """
+    """Raises a UserError if a flag or the algorithm's `loop` makes no sense with `--visit`, `--save_memory` without."""
     visit = frame.visit
     if visit == "all":
         if frame.save_memory:

@@ -23,7 +23,7 @@ import numpy as np  # noqa: E402
 from scipy import stats  # noqa: E402
 
 from rl.experiments import build  # noqa: E402
-from rl.splitting.blocks import blocks_of  # noqa: E402
+from rl.splitting import blocks_of  # noqa: E402
 
 FLAGS = "--algo ddpg --env PointMass-MT4 --epochs 10 --steps_per_epoch 1600 --start_steps 800 --update_after 800"
 FLAGS += " --update_every 40 --num_test_episodes 20 --batch_size 128 --hidden_sizes 32 32 --tensorboard false"
@@ -58,8 +58,7 @@ def run(flags: str, seed: int, directory: Path) -> tuple[float, int, float]:
 
 def parameters(torso: Any) -> int:
     """How many numbers of a torso some task uses."""
-    blocks = blocks_of(torso, None, lambda variable: [])
-    return sum(block.size * len(set(copy)) for block in blocks for copy in block.map)
+    return sum(block.size * len(set(copy)) for block in blocks_of([torso]) for copy in block.map)
 
 
 def interval(values: list[float]) -> tuple[float, float]:

@@ -12,6 +12,8 @@ import math
 import typing
 from typing import Any, Iterable, NoReturn, Optional, Sequence
 
+SPLITS = "splits.json"  # what split, in a run directory; its name is here because plots, too, may import this
+
 
 class UserError(Exception):
     """Something the user can mend. The front door prints it on one line and exits with 2."""
@@ -37,8 +39,7 @@ def flag(
       choices: allowed strings. short: a second spelling such as "-s".
       several: the flag takes a list on the command line, for one run with each.
     """
-    metadata: dict[str, Any] = {"meaning": meaning, "low": low, "high": high, "above": above, "choices": choices}
-    metadata |= {"short": short, "several": several}
+    metadata = dict(meaning=meaning, low=low, high=high, above=above, choices=choices, short=short, several=several)
     return dataclasses.field(default=default, metadata=metadata)  # pylint: disable=invalid-field-call
 
 
@@ -71,15 +72,12 @@ class Parser(argparse.ArgumentParser):
 def _underscored(arg: str) -> str:
     """`--q-lr=1e-3` -> `--q_lr=1e-3`; values are left alone."""
     name, equals, value = arg.partition("=")
-    if not name.startswith("--"):
-        return arg
-    return "--" + name[2:].replace("-", "_") + equals + value
+    return "--" + name[2:].replace("-", "_") + equals + value if name.startswith("--") else arg
 
 
 def add_flags(parser: argparse.ArgumentParser, config: type, title: str) -> None:
     """Adds one flag per field of the dataclass `config`, in a help section called `title`."""
-    group = parser.add_argument_group(title)
-    types = typing.get_type_hints(config)
+    group, types = parser.add_argument_group(title), typing.get_type_hints(config)
     for field in dataclasses.fields(config):
         kind, meta = types[field.name], field.metadata
         names = [f"--{field.name}"] + ([meta["short"]] if meta["short"] else [])
@@ -146,11 +144,6 @@ def build(config: type, values: dict[str, Any]) -> Any:
 
 def override(config: type, defaults: dict[str, Any]) -> type:
     """The dataclass `config` with other `defaults` for some of its flags; names it doesn't have are ignored."""
-    types, new = typing.get_type_hints(config), []
-    for field in dataclasses.fields(config):
-        if field.name in defaults:
-            default: Any = dataclasses.field(  # pylint: disable=invalid-field-call
-                default=defaults[field.name], metadata=field.metadata
-            )
-            new.append((field.name, types[field.name], default))
+    types, changed = typing.get_type_hints(config), [f for f in dataclasses.fields(config) if f.name in defaults]
+    new = [(field.name, types[field.name], flag(defaults[field.name], **field.metadata)) for field in changed]
     return dataclasses.make_dataclass(config.__name__, new, bases=(config,), frozen=True)

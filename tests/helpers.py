@@ -1,8 +1,10 @@
 """What several tests need: tiny runs through the front door, and their results."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from rl import training
@@ -60,6 +62,26 @@ def start(*argv, **options):
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen([sys.executable, str(ROOT / "main.py"), *map(str, argv)], env=env, **pipes, **options)
+
+
+def wait_for_rows(run, count, process):
+    """Waits until the run has written `count` rows, or has ended."""
+    while process.poll() is None:
+        if (run / "progress.txt").exists() and (run / "progress.txt").read_text().count("\n") > count:
+            return
+        time.sleep(0.02)
+
+
+def train_killed(data_dir, *args, algo, count, delay=0.0):
+    """Runs it in a process of its own, killed `delay` seconds after row `count`; returns the run directory."""
+    process = start(*command("--data_dir", data_dir, "--exp_name", "x", *args, algo=algo))
+    run = Path(data_dir) / "x" / "x_s0"
+    wait_for_rows(run, count, process)
+    time.sleep(delay)
+    assert process.poll() is None, "it ended before the kill"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return run
 
 
 def rows(directory):

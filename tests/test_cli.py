@@ -19,7 +19,7 @@ from rl.envs import make
 from rl.experiments.build import use_device
 from rl.training.checkpoint import Checkpoints
 from rl.training.files import load_tree, save_tree
-from tests.helpers import ROOT, column, command, options, rows, start, train, train_in_parts
+from tests.helpers import ROOT, column, command, options, rows, start, train, train_in_parts, wait_for_rows
 
 TOYS = "tests.toy_envs:"
 ENVS = ["HalfCheetah", "Pendulum", "LunarLanderContinuous", "MountainCarContinuous", "Hopper-v5", TOYS + "Matrix"]
@@ -273,14 +273,6 @@ def test_a_full_disk(tmp_path, limit):
 # Stopping and going on --------------------------------------------------------
 
 LONG = ("--env", "Hopper", "--epochs", "12", "--steps_per_epoch", "1000")
-
-
-def wait_for_rows(run, count, process):
-    """Waits until the run has written `count` rows."""
-    while process.poll() is None:
-        if (run / "progress.txt").exists() and (run / "progress.txt").read_text().count("\n") > count:
-            return
-        time.sleep(0.02)
 
 
 def test_ctrl_c_saves_and_resume_goes_on_exactly(tmp_path):

@@ -2,8 +2,6 @@
 
 import json
 import re
-import signal
-import time
 
 import numpy as np
 import pytest
@@ -20,7 +18,7 @@ from rl.config import UserError
 from rl.experiments.eval import make_env as eval_env
 from rl.gradients import GRADIENTS
 from rl.networks import NETWORKS, torso_maker
-from tests.helpers import column, command, options, rows, start, train
+from tests.helpers import column, command, options, rows, train, train_killed
 from tests.test_algos import make_batches, make_spec, one
 from tests.test_cli import refused
 
@@ -142,14 +140,7 @@ def test_runs_resumes_and_evaluates(tmp_path, algo, network, gradient, capsys):
 def test_every_combination_survives_a_kill(tmp_path, combination, algo):
     args = (*ENV, *combination, "--epochs", "12", "--steps_per_epoch", "2000", *options(algo))
     whole = train(tmp_path / "whole", *args, algo=algo)
-    process = start(*command("--data_dir", tmp_path, "--exp_name", "x", *args, algo=algo))
-    run = tmp_path / "x" / "x_s0"
-    while not run.exists() or len(column(run, "Epoch") if (run / "progress.txt").exists() else []) < 3:
-        assert process.poll() is None
-        time.sleep(0.05)
-    time.sleep(np.random.default_rng().uniform(0, 0.5))
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    run = train_killed(tmp_path, *args, algo=algo, count=3, delay=np.random.default_rng().uniform(0, 0.5))
     assert main(["resume", str(run)]) == 0
     assert rows(run) == rows(whole)
 

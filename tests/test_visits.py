@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import signal
-import time
 import types
 
 import numpy as np
@@ -23,7 +21,7 @@ from rl.training.checkpoint import Checkpoints
 from rl.training.policy import visiting
 from rl.training.run import restore
 from rl.visited import VisitedReplay
-from tests.helpers import column, command, rows, start, train, train_in_parts
+from tests.helpers import column, command, rows, train, train_in_parts, train_killed
 from tests.test_algos import make_spec
 from tests.test_cli import refused
 from tests.test_metaworld import TWO, assert_same, fixture_cache, steps  # pylint: disable=unused-import
@@ -294,13 +292,7 @@ def test_killed_and_resumed_on_simulators(tmp_path):
     args = ("--env", TWO, "--visit", "shuffle", "--num_envs", "2", "--max_ep_len", "30", "--num_test_episodes", "0")
     whole = train(tmp_path / "whole", *args, "--epochs", "4", algo="sac")
     args = (*args, "--env_backend", "async", "--num_workers", "2", "--save_memory", "--epochs", "4")
-    process = start(*command("--data_dir", tmp_path, "--exp_name", "x", *args, algo="sac"))
-    run = tmp_path / "x" / "x_s0"
-    while not (run / "progress.txt").exists() or len(column(run, "Epoch")) < 2:
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    run = train_killed(tmp_path, *args, algo="sac", count=2)
     assert main(["resume", str(run)]) == 0
     assert rows(run) == rows(whole)
 

@@ -40,11 +40,10 @@ def optimizer_maker(
             if splits is None or not hasattr(net, "groups"):
                 return {}
             twins = targ.groups if targ else {}
-            splitters = {n: splitting.Splitter(own, twins.get(n, []), slots, splits) for n, own in net.groups.items()}
             if learned:
-                return splitters
-            for name, maps in splitting.load_maps(split_map, splitters).items():
-                splitters[name].use(maps, name)
+                return {n: splitting.Splitter(own, twins.get(n, []), slots, splits) for n, own in net.groups.items()}
+            for name, maps in splitting.load_maps(split_map, net.groups).items():
+                splitting.use_maps(splitting.blocks_of(net.groups[name], twins.get(name, [])), maps, name)
             return {}
 
         return Optimizer(lr, net, config, balancers, make_splitters)

@@ -52,8 +52,7 @@ class PPO(Algorithm):
     """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in `spec`, an EnvSpec."""
 
     flags = Config
-    loop = "on_policy"
-    discrete = True
+    loop, discrete = "on_policy", True
     defaults = {"hidden_sizes": (64, 64), "activation": "tanh", "initializer": "orthogonal", "epsilon": 1e-5}
     defaults |= {"max_grad_norm": 0.5, "lr_schedule": "linear", "obs_norm": True, "rew_norm": True}
     columns = {"VVals": "all", "LossPi": "mean", "LossV": "mean", "Entropy": "mean", "KL": "mean", "ClipFrac": "mean"}
@@ -99,8 +98,7 @@ class PPO(Algorithm):
         log_ratio = log_prob - batch["log_prob"]
         ratio = tf.exp(log_ratio)
         gain = tf.minimum(ratio * adv, tf.clip_by_value(ratio, 1 - clip, 1 + clip) * adv)
-        loss = -tf.reduce_mean(gain, axis=-1)
-        entropy = tf.reduce_mean(entropy, axis=-1)
+        loss, entropy = -tf.reduce_mean(gain, axis=-1), tf.reduce_mean(entropy, axis=-1)
         kl = tf.reduce_mean(ratio - 1 - log_ratio, axis=-1)  # Schulman, 2020: unbiased, never negative
         clipped = tf.reduce_mean(tf.cast(tf.abs(ratio - 1) > clip, tf.float32), axis=-1)
         info = {"LossPi": loss, "Entropy": entropy, "KL": kl, "ClipFrac": clipped}

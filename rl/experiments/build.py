@@ -17,6 +17,7 @@ from rl.config import Parser, UserError, add_flags, build, closest, flag, overri
 from rl.envs import normaliser
 from rl.logging import Board
 from rl.training import LOOPS, schedule
+from rl.training.config import check_visits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,30 +93,13 @@ def env_options(values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in ("max_ep_len", "seed")} | own
 
 
-def check_visits(frame: training.Config, values: dict[str, Any]) -> None:
-    """Raises a UserError if another flag makes no sense with `--visit`, or `--save_memory` without."""
-    visit, loop = frame.visit, ALGOS[values["algo"]].loop
-    if visit == "all":
-        if frame.save_memory:
-            raise UserError("--save_memory needs --visit cycle, random or shuffle: with all every simulator is in use")
-        return
-    if loop == "on_policy":
-        raise UserError(
-            f"--visit {visit}: {values['algo']} learns from every task in every rollout, which is --visit all"
-        )
-    if values["replay"] == "prioritised":
-        raise UserError(f"--visit {visit} needs --replay uniform")
-    if frame.reset_at_checkpoint:
-        raise UserError(f"--visit {visit}: --reset_at_checkpoint would start the order over")
-
-
 def make_loop(values: dict[str, Any], directory: Path) -> Any:
     """The loop of a run, with all its parts, from the values of all flags."""
     for part in sections(values["algo"]).values():
         build(part, values)
     use_device(values["device"])
     frame, options = build(training.Config, values), env_options(values)
-    check_visits(frame, values)
+    check_visits(frame, values, ALGOS[values["algo"]].loop)
     own = {"backend": frame.env_backend, "num_workers": frame.num_workers}
     own |= {"visit": frame.visit, "save_memory": frame.save_memory}
     env = envs.make(values["env"], frame.num_envs, **own, **options)

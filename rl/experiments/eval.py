@@ -94,11 +94,7 @@ def load_policy(directory: Path, which: str, spec: Any, values: dict[str, Any]) 
 
 
 def film(act: Callable[..., np.ndarray], env_id: str, path: Path, seed: int, options: dict[str, Any]) -> None:
-    """One episode as an MP4 or GIF, drawn without a screen.
-
-    Raises:
-      UserError: nothing to draw with.
-    """
+    """One episode as an MP4 or GIF, drawn without a screen. Raises a UserError if there is nothing to draw with."""
     if not os.environ.get("DISPLAY"):
         os.environ.setdefault("MUJOCO_GL", "egl")
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")

@@ -8,18 +8,16 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rl.config import UserError
+from rl.config import SPLITS, UserError
 from rl.experiments.curves import Run
-
-FILE = "splits.json"
 
 
 def load(run: Run) -> dict[str, Any]:
     """What `splits.json` of a run holds. Raises a UserError if there is none or it can't be read."""
     try:
-        return json.loads((run.directory / FILE).read_text(encoding="utf-8"))
+        return json.loads((run.directory / SPLITS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{run.directory} has no {FILE}, which networks that split write ({error})") from None
+        raise UserError(f"{run.directory} has no {SPLITS}, which networks that split write ({error})") from None
 
 
 def history(network: Mapping[str, Any]) -> tuple[list[int], np.ndarray]:

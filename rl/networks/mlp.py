@@ -24,19 +24,16 @@ def matmul(x: tf.Tensor, kernel: tf.Tensor, precision: str) -> tf.Tensor:
     return tf.cast(tf.matmul(tf.cast(x, precision), tf.cast(kernel, precision)), tf.float32)
 
 
-class MLP(tf.keras.Model):
-    """Dense layers with an activation after all but the last.
+class Torso(tf.keras.Model):
+    """What all torsos are told.
 
     Args:
       sizes: units of each layer; the last is the output.
       activation: a name in ACTIVATIONS.
       initializer: of the kernels, a name in INITIALIZERS; biases start at zero.
+      members: None, or the size of an ensemble of independent networks on a new leading axis.
       out_gain: factor on the initial kernel of the last layer: a number, or `(sizes[-1],)`.
       precision: "float32", or "bfloat16" for matrix products whose inputs are rounded to it; all else is float32.
-      members: None, or the size of an ensemble of independent networks on a new leading axis.
-
-    Input shape: `(..., in)`, where `...` is `(batch,)` or `(num_tasks, batch)`.
-    Output shape: `(..., sizes[-1])`, or `(members, ..., sizes[-1])`.
     """
 
     def __init__(
@@ -49,17 +46,25 @@ class MLP(tf.keras.Model):
         precision: str = "float32",
     ) -> None:
         super().__init__()
-        self.precision = precision
-        self.sizes, self.members, self.initializer = tuple(sizes), members, initializer
-        self.gains = [INITIALIZERS[initializer]] * (len(sizes) - 1) + [np.array(out_gain, np.float32)]
+        self.sizes, self.members, self.initializer, self.precision = tuple(sizes), members, initializer, precision
+        self.hidden_gain, self.out_gain = INITIALIZERS[initializer], np.array(out_gain, np.float32)
         self.activation, self.numpy_activation = ACTIVATIONS[activation]
+
+
+class MLP(Torso):
+    """Dense layers with an activation after all but the last; see Torso.
+
+    Input shape: `(..., in)`, where `...` is `(batch,)` or `(num_tasks, batch)`.
+    Output shape: `(..., sizes[-1])`, or `(members, ..., sizes[-1])`.
+    """
 
     def build(self, input_shape: Any) -> None:
         """Makes every variable: kernels `([members,] in, out)` and biases `([members, 1,] out)`."""
         fan_ins = (input_shape[-1], *self.sizes[:-1])
+        gains = [*[self.hidden_gain] * len(self.sizes[:-1]), self.out_gain]
         lead, thin = ((), ()) if self.members is None else ((self.members,), (self.members, 1))
         self.kernels = [
-            self.add_weight(shape=(*lead, i, o), initializer=self._init(self.gains[k]), name=f"kernel_{k}")
+            self.add_weight(shape=(*lead, i, o), initializer=self._init(gains[k]), name=f"kernel_{k}")
             for k, (i, o) in enumerate(zip(fan_ins, self.sizes))
         ]
         self.biases = [

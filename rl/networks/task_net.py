@@ -8,38 +8,24 @@ rl.gradients.per_task.
 import contextlib
 from typing import Any, Iterator, Optional, Sequence
 
-import numpy as np
 import tensorflow as tf
 
 from rl.networks.banks import Bank
-from rl.networks.mlp import ACTIVATIONS, INITIALIZERS, matmul
+from rl.networks.mlp import Torso, matmul
 
 
-class TaskNet(tf.keras.Model):
+class TaskNet(Torso):
     """A torso for `(num_tasks, batch, dim)`; subclasses have `make` and `forward`.
 
     Args:
-      sizes, activation, initializer, members, out_gain, precision: as MLP's.
-      onehot: whether the input ends with the task's one-hot code.
+      onehot: whether the input ends with the task's one-hot code. The others are Torso's.
 
     Input shape: `(num_tasks, batch, in)`. Output shape: `([members,] num_tasks, batch, sizes[-1])`.
     """
 
-    def __init__(
-        self,
-        sizes: Sequence[int],
-        activation: str = "relu",
-        initializer: str = "glorot_uniform",
-        members: Optional[int] = None,
-        out_gain: Any = 1.0,
-        precision: str = "float32",
-        onehot: bool = True,
-    ) -> None:
-        super().__init__()
-        self.sizes, self.initializer, self.precision, self.onehot = tuple(sizes), initializer, precision, onehot
-        self.lead = () if members is None else (members,)
-        self.hidden_gain, self.out_gain = INITIALIZERS[initializer], np.array(out_gain, np.float32)
-        self.activation = ACTIVATIONS[activation][0]
+    def __init__(self, *args: Any, onehot: bool = True, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.onehot, self.lead = onehot, () if self.members is None else (self.members,)
         self.given: Any = None
         self.parts = 1
 

@@ -3,11 +3,12 @@
 import dataclasses
 
 from rl.config import flag
+from rl.splitting.blocks import blocks_of, use_maps
 from rl.splitting.criteria import CRITERIA
 from rl.splitting.maps import load_maps
 from rl.splitting.splitter import Splitter
 
-__all__ = ["CRITERIA", "Config", "Splitter", "load_maps"]
+__all__ = ["CRITERIA", "Config", "Splitter", "blocks_of", "load_maps", "use_maps"]
 
 
 @dataclasses.dataclass(frozen=True)

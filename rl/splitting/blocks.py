@@ -1,10 +1,11 @@
 """Where regions are stored, and how their copies part."""
 
-from typing import Any, Iterator
+from typing import Any, Sequence
 
 import numpy as np
 
 from rl.networks.banks import copy_rows
+from rl.splitting.maps import checked
 
 
 class Block:
@@ -46,8 +47,17 @@ class Block:
         return {"name": self.bank.variable.name, "regions": self.count, "size": self.size}
 
 
-def blocks_of(torso: Any, twin: Any, slots: Any) -> Iterator[Block]:
-    """The blocks of a torso; `twin` is that of the target network, or None."""
-    for number, banks in enumerate(torso.regions):
-        twins = twin.regions[number] if twin is not None else []
-        yield Block(banks, twins, [slots(bank.variable) for bank in banks])
+def blocks_of(group: Sequence[Any], twins: Sequence[Any] = (), slots: Any = lambda variable: []) -> list[Block]:
+    """The blocks of a group of torsos; arguments as Splitter's."""
+    own, other = ([banks for torso in torsos for banks in torso.regions] for torsos in (group, twins))
+    pairs = zip(own, other or [[]] * len(own), strict=True)
+    return [Block(banks, twin, [slots(bank.variable) for bank in banks]) for banks, twin in pairs]
+
+
+def use_maps(blocks: Sequence[Block], maps: Any, name: str) -> None:
+    """Lets tasks use the copies of maps `(regions, num_tasks)`. Raises a UserError where `name`'s don't fit."""
+    counts, capacity = [block.count for block in blocks], max(block.bank.copies for block in blocks)
+    maps = checked(maps, (sum(counts), blocks[0].bank.num_tasks), capacity, name)
+    for block, own in zip(blocks, np.split(maps, np.cumsum(counts)[:-1])):
+        if block.splits:
+            block.use(own)

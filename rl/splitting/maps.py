@@ -6,9 +6,7 @@ from typing import Any, Iterable
 
 import numpy as np
 
-from rl.config import UserError
-
-FILE = "splits.json"
+from rl.config import SPLITS, UserError
 
 
 def copies_of(maps: np.ndarray) -> np.ndarray:
@@ -40,7 +38,7 @@ def load_maps(path: str, names: Iterable[str]) -> dict[str, Any]:
     Raises:
       UserError: there is no such file, it is no such file, or it lacks a network.
     """
-    file = Path(path) / FILE if Path(path).is_dir() else Path(path)
+    file = Path(path) / SPLITS if Path(path).is_dir() else Path(path)
     try:
         networks = json.loads(file.read_text(encoding="utf-8"))["networks"]
         return {name: networks[name]["maps"] for name in names}

@@ -8,7 +8,7 @@ import tensorflow as tf
 from rl.gradients.statistics import cosines
 from rl.splitting.blocks import blocks_of
 from rl.splitting.criteria import CRITERIA
-from rl.splitting.maps import checked, copies_of, partition, sharing_score
+from rl.splitting.maps import copies_of, partition, sharing_score
 from rl.splitting.moments import Moments
 
 
@@ -20,13 +20,13 @@ class Splitter:
         optimiser's slots. config: rl.splitting's.
 
     Attributes:
-      variables: the statistics. events: every split so far, as JSON values.
+      variables: the statistics. events: every split so far, as JSON values. sharing: the sharing score of the regions
+        that may split; kept, since every burst of updates logs it.
     """
 
     def __init__(self, group: list[Any], twins: list[Any], slots: Any, config: Any) -> None:
         self.config, self.criterion = config, CRITERIA[config.split_criterion](config)
-        pairs = zip(group, twins) if twins else ((torso, None) for torso in group)
-        self.blocks = [block for torso, twin in pairs for block in blocks_of(torso, twin, slots)]
+        self.blocks = blocks_of(group, twins, slots)
         self.places = [(block, k) for block in self.blocks for k in range(block.count)]
         self.sizes = np.array([block.size for block, _ in self.places], float)
         self.splits = np.array([block.splits for block, _ in self.places])
@@ -38,7 +38,7 @@ class Splitter:
         for name, value in self._measure(gram, gram, tf.zeros((regions, tasks))).items():
             self.moments[name] = Moments(tuple(value.shape), config.split_decay)
         self.events: list[dict[str, Any]] = []
-        self.updates = 0
+        self.updates, self.sharing = 0, self._sharing()
 
     @property
     def variables(self) -> list[Any]:
@@ -49,9 +49,7 @@ class Splitter:
         """`(regions, num_tasks)`: the copy that each task uses."""
         return np.concatenate([block.map for block in self.blocks])
 
-    @property
-    def sharing(self) -> float:
-        """The sharing score of the regions that may split."""
+    def _sharing(self) -> float:
         return sharing_score(self.maps[self.splits], self.sizes[self.splits])
 
     def observe(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, present: Any = None) -> None:
@@ -118,20 +116,13 @@ class Splitter:
         if new == self.room[region]:
             return
         block.split(number, leaves, int(copy[pair[0]]), new)
+        self.sharing = self._sharing()
         event = {"updates": self.updates, "region": region, "tasks": list(pair), "score": score}
         self.events.append(event | {"copy": new, "moved": np.flatnonzero(leaves).tolist()})
         if self.config.split_reset:
             for name, moments in self.moments.items():
                 if name != "layers" and len(moments.variables[0].shape) > 1:
                     moments.forget(region)
-
-    def use(self, maps: Any, name: str) -> None:
-        """Lets tasks use the copies of maps `(regions, num_tasks)`. Raises a UserError where `name`'s don't fit."""
-        capacity = max(block.bank.copies for block in self.blocks)
-        maps = checked(maps, self.maps.shape, capacity, name)
-        for block, own in zip(self.blocks, np.split(maps, np.cumsum([block.count for block in self.blocks])[:-1])):
-            if block.splits:
-                block.use(own)
 
     def report(self) -> dict[str, Any]:
         """Maps, events, sizes and the mean cosines of each layer, as JSON values."""
@@ -145,5 +136,5 @@ class Splitter:
         return {"updates": self.updates, "events": self.events}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Goes back to `state`."""
-        self.updates, self.events = state["updates"], state["events"]
+        """Goes back to `state`; the networks', maps included, comes first."""
+        self.updates, self.events, self.sharing = state["updates"], state["events"], self._sharing()

@@ -1,8 +1,9 @@
 """Flags of every loop."""
 
 import dataclasses
+from typing import Any
 
-from rl.config import flag
+from rl.config import UserError, flag
 from rl.envs.visits import ORDERS
 
 
@@ -31,3 +32,20 @@ class Config:
     reset_at_checkpoint: bool = flag(
         False, "rebuild the envs at each checkpoint: for envs that don't repeat an episode exactly"
     )
+
+
+def check_visits(frame: Config, values: dict[str, Any], loop: str) -> None:
+    """Raises a UserError if a flag or the algorithm's `loop` makes no sense with `--visit`, `--save_memory` without."""
+    visit = frame.visit
+    if visit == "all":
+        if frame.save_memory:
+            raise UserError("--save_memory needs --visit cycle, random or shuffle: with all every simulator is in use")
+        return
+    if loop == "on_policy":
+        raise UserError(
+            f"--visit {visit}: {values['algo']} learns from every task in every rollout, which is --visit all"
+        )
+    if values["replay"] == "prioritised":
+        raise UserError(f"--visit {visit} needs --replay uniform")
+    if frame.reset_at_checkpoint:
+        raise UserError(f"--visit {visit}: --reset_at_checkpoint would start the order over")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rl.config import UserError
+from rl.config import SPLITS, UserError
 from rl.logging import EpochLogger, Timer
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
@@ -106,7 +106,7 @@ class Session:
             state |= {"best": float(self.best), "time": self._elapsed()}
             self.checkpoints.save(loop.step, state, loop.replay, best)
             if splits := self.algo.splits():
-                write_json(self.directory / "splits.json", splits)
+                write_json(self.directory / SPLITS, splits)
 
     def _elapsed(self) -> float:
         """Seconds of all the run's parts together."""

@@ -535,7 +535,8 @@ def test_runs_resume_exactly(tmp_path, algo, network):
     assert late[0] == late[1] != early and all(events)
     scores = column(part, "PiSharing")
     assert scores[-1] < 1 and scores == sorted(scores, reverse=True)
-    assert main(["eval", str(part), "--episodes", "2"]) == 0
+    assert main(["eval", str(part), "--episodes", "2", "--export", str(tmp_path / "policy")]) == 0
+    assert tf.saved_model.load(str(tmp_path / "policy")).act(tf.zeros((4, 3, 4))).shape == (4, 3, 2)
     again = train(tmp_path / "again", *args, "--split_map", part, "--epochs", "2", algo=algo)
     assert "PiSharing" not in (again / "progress.txt").read_text()
 

@@ -40,7 +40,8 @@ def optimizer_maker(
             if splits is None or not hasattr(net, "groups"):
                 return {}
             twins = targ.groups if targ else {}
-            splitters = {n: splitting.Splitter(own, twins.get(n, []), slots, splits) for n, own in net.groups.items()}
+            make = splitting.make_splitter
+            splitters = {n: make(own, twins.get(n, []), slots, splits) for n, own in net.groups.items()}
             if learned:
                 return splitters
             for name, maps in splitting.load_maps(split_map, splitters).items():

@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/splitting_update.py --tasks 10 --out benchmarks/results/splitting_update_10.json
 
 As multitask_update.py, whose sizes and rounds it has. All are compared with the network `splitting` with task
-gradients but without statistics. `conflict 20` has split 20 times. Also printed: how long a split takes.
+gradients but without statistics. `conflict 20` has split 20 times. `split_weights` is `sparse_splitting` with that
+flag. Also printed: how long a split takes.
 """
 
 import time
@@ -21,10 +22,14 @@ from rl.algos.optimizers import Config
 PAIRS = [("splitting", "task gradients"), ("splitting", "conflict"), ("splitting", "conflict 5")]
 PAIRS += [("splitting", "conflict 20"), ("splitting", "halfbatch"), ("splitting", "v1"), ("splitting", "v1_region")]
 PAIRS += [("splitting", "v2"), ("sparse_splitting", "task gradients"), ("sparse_splitting", "conflict")]
+PAIRS += [("split_weights", "task gradients"), ("split_weights", "conflict")]
 
 
 def make(network: str, method: str, tasks: int, hidden: list[int]) -> Any:
-    torso = networks.torso_maker(networks.Config(network=network, hidden_sizes=tuple(hidden)), tasks)
+    flags: dict[str, Any] = {"network": network}
+    if network == "split_weights":
+        flags = {"network": "sparse_splitting", "split_weights": True}
+    torso = networks.torso_maker(networks.Config(**flags, hidden_sizes=tuple(hidden)), tasks)
     name, _, count = method.partition(" ")
     config, splits = Config(gradient_stats=True), None
     if name in splitting.CRITERIA:

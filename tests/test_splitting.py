@@ -220,10 +220,12 @@ def test_bad_map_files(tmp_path, text, words):
 class Toy:
     """Regression by a splitting network without the task in its input, and a target network beside it."""
 
+    kind = Splitting
+
     def __init__(self, signs, gradient="sum", sizes=(8, 8, 1), members=None, network=None, **flags):
         tf.keras.utils.set_random_seed(0)
         options = {"onehot": False, "members": members} | (network or {})
-        self.net, self.targ = (Splitting(sizes, **options) for _ in range(2))
+        self.net, self.targ = (self.kind(sizes, **options) for _ in range(2))
         for net in (self.net, self.targ):
             net.build((len(signs), None, 3))
         self.targ.set_weights(self.net.get_weights())
@@ -383,7 +385,8 @@ def test_budget_reset_and_threshold():
 def test_absent_tasks_are_not_counted():
     toy = Toy([1, 1, -1])
     gram = tf.ones((3, 3, 3))
-    toy.splitter.observe(gram, gram, tf.ones((3, 3)), present=tf.constant([1, 0, 1]))
+    tasks = SimpleNamespace(grams={"LossQ": gram}, crosses={"LossQ": gram}, sums=lambda name: tf.ones((3, 3)))
+    toy.splitter.observe(tasks, "LossQ", present=tf.constant([1, 0, 1]))
     assert toy.splitter.moments["product"].stat().count[0].tolist() == [[1, 0, 1], [0, 0, 0], [1, 0, 1]]
 
 
@@ -400,8 +403,7 @@ def test_the_unit_at_odds_splits_first():
 
     for _ in range(60):
         x = tf.constant(1 + 0.1 * toy.rng.normal(size=(2, 16, 3)), tf.float32)
-        tasks = TaskGradients(owner(toy.net), loss, x, halves=True)
-        toy.splitter.observe(tasks.grams["LossQ"], tasks.crosses["LossQ"], tasks.sums("LossQ"))
+        toy.splitter.observe(TaskGradients(owner(toy.net), loss, x, halves=True), "LossQ")
     toy.splitter.after(100)
     assert [event["region"] for event in toy.splitter.events] == [2]
 
@@ -528,7 +530,8 @@ def test_runs_resume_exactly(tmp_path, algo, network):
     assert late[0] == late[1] != early and all(events)
     scores = column(part, "PiSharing")
     assert scores[-1] < 1 and scores == sorted(scores, reverse=True)
-    assert main(["eval", str(part), "--episodes", "2"]) == 0
+    assert main(["eval", str(part), "--episodes", "2", "--export", str(tmp_path / "policy")]) == 0
+    assert tf.saved_model.load(str(tmp_path / "policy")).act(tf.zeros((4, 3, 4))).shape == (4, 3, 2)
     again = train(tmp_path / "again", *args, "--split_map", part, "--epochs", "2", algo=algo)
     assert "PiSharing" not in (again / "progress.txt").read_text()
 

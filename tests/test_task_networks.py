@@ -12,7 +12,7 @@ import rl.networks
 from rl.config import UserError
 from rl.gradients.per_task import TaskGradients
 from rl.networks import MLP, NETWORKS, Config, torso_maker
-from rl.networks.banks import Bank, copy_rows
+from rl.networks.banks import Bank, WeightBank, copy_rows
 from rl.networks.constants import Constants
 from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.moore import orthonormal
@@ -22,12 +22,15 @@ from rl.networks.task_net import TaskNet
 T, B, D, OUT = 3, 5, 4, 2
 SIZES = (8, 7, OUT)
 FLAGS = {"task_embedding": 5, "experts": 2, "modules": 2, "module_layers": 3, "module_units": 6}
+ROWS = {name: {"network": name} for name in NETWORKS}  # what every test with `name` makes, by flags
+ROWS["split_weights"] = {"network": "sparse_splitting", "split_weights": True}
 
 
 def make(name, members=None, sizes=SIZES, flags=None, jitter=0.1, **options):
     """A network whose every variable is off its initial value, which for some is one without gradients."""
     tf.keras.utils.set_random_seed(0)
-    net = NETWORKS[name](Config(**FLAGS | (flags or {})))(sizes, members=members, **options)
+    config = Config(**FLAGS | ROWS[name] | (flags or {}))
+    net = NETWORKS[config.network](config)(sizes, members=members, **options)
     net.build((T, None, D))
     rng = np.random.default_rng(0)
     for variable in net.trainable_variables:
@@ -76,7 +79,7 @@ def members_fixture(request):
     return request.param
 
 
-@pytest.fixture(name="name", params=NETWORKS)
+@pytest.fixture(name="name", params=ROWS)
 def name_fixture(request):
     return request.param
 
@@ -149,9 +152,16 @@ def test_task_gradients_are_those_of_a_backward_pass_each(net):
         for k, (bank, gradient) in enumerate(region):
             rows = [by_task(bank, separate[t][r][k])[t] for t in range(T)]
             np.testing.assert_allclose(by_task(bank, gradient), rows, rtol=1e-5, atol=1e-6)
-            gram = gram + by_region(bank, rows)
+            gram = gram + by_region(bank, [by_task(bank, separate[t][r][k] * joined(bank))[t] for t in range(T)])
         grams.extend(gram)
     np.testing.assert_allclose(tasks.grams["Loss"], grams, rtol=1e-4, atol=1e-6)
+
+
+def joined(bank):
+    """(num_tasks, ...) to multiply gradients by: 0 for what a task has for itself, where that is known by weight."""
+    if isinstance(bank, WeightBank):
+        return np.array(bank.shared(), np.float32)
+    return np.ones((T, *[1] * (len(bank.variable.shape) - bank.axis - 1)), np.float32)
 
 
 def by_region(bank, rows):
@@ -167,11 +177,11 @@ def test_weighted_task_gradients_are_the_gradient_of_weighted_losses(net, apart)
     weights = weights if apart else np.broadcast_to(weights[:1], weights.shape)
     got = task_gradients(net, inputs()).weighted({"Loss": np.repeat(weights, counts, axis=0)})
     separate = each_gradient(net, inputs())
-    place = {id(bank.variable): r for r, region in enumerate(net.regions) for bank in region}
+    place = {id(bank.variable): (r, joined(bank)) for r, region in enumerate(net.regions) for bank in region}
     for k, variable in enumerate(net.trainable_variables):
         if id(variable) in place or not apart:  # a mix is in all regions
-            weight = weights[place.get(id(variable), 0)]
-            wanted = sum(weight[t] * separate[t][k] for t in range(T))
+            r, parts = place.get(id(variable), (0, np.ones((T, 1))))
+            wanted = sum((1 + (weights[r, t] - 1) * parts[t]) * separate[t][k] for t in range(T))
             np.testing.assert_allclose(got[k], wanted, rtol=1e-4, atol=1e-6)
 
 
@@ -181,7 +191,8 @@ def test_shares_make_grams_those_of_the_variables(name):
     place, grams = {id(v): k for k, v in enumerate(net.trainable_variables)}, []
     for region in net.regions:
         places = [(bank, place[id(bank.variable)]) for bank in region]
-        grams.extend(sum(by_region(bank, [np.ravel(separate[t][k]) for t in range(T)]) for bank, k in places))
+        rows = [(bank, [np.ravel(separate[t][k] * joined(bank)[t]) for t in range(T)]) for bank, k in places]
+        grams.extend(sum(by_region(bank, own) for bank, own in rows))
     np.testing.assert_allclose(tasks.shares["Loss"] * tasks.grams["Loss"], grams, rtol=1e-4, atol=1e-6)
 
 
@@ -247,14 +258,14 @@ def test_acts_by_given_weights_whatever_the_variables_are(name):
 
 
 def test_flags_make_the_network(name):
-    net = torso_maker(Config(network=name, hidden_sizes=(8,), task_onehot=False), T)(OUT, members=2, out_gain=0.0)
+    net = torso_maker(Config(**ROWS[name], hidden_sizes=(8,), task_onehot=False), T)(OUT, members=2, out_gain=0.0)
     net.build((T, None, D))
     heads = net(inputs()).numpy()
     assert heads.shape == (2, T, B, OUT) and (heads == 0).all()  # out_gain is the output layer's
     assert not net.onehot
     if name != "mlp":
-        with pytest.raises(UserError, match=name):
-            torso_maker(Config(network=name))
+        with pytest.raises(UserError, match=ROWS[name]["network"]):
+            torso_maker(Config(**ROWS[name]))
     assert getattr(net, "experts", None) == {"paco": 5, "moore": 4, "care": 6}.get(name)
 
 
@@ -479,6 +490,41 @@ def test_copies_follow_the_map():
     np.testing.assert_array_equal(grads[0], [[3, 4, 5], [0, 0, 0], [6, 8, 10], [0, 0, 0]])
     with pytest.raises(ValueError, match="4 copies for 3 tasks"):
         Bank(variable, 1, T)
+
+
+def test_private_weights_by_hand():
+    """Three tasks, of which one has the first weight for itself and two have the second, so that none shares it."""
+    variable = tf.Variable([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0], [10.0, 11.0, 12.0]])
+    copy = tf.Variable([[False, True, False], [True, True, False], [False, False, False]])
+    bank, gradient = WeightBank(variable, 0, T, copy=copy), tf.reshape(tf.range(1.0, 10.0), (T, 3))
+    with tf.GradientTape() as tape:
+        own = bank.expand(full=False)
+    np.testing.assert_array_equal(own, [[1, 5, 3], [7, 8, 3], [1, 2, 3]])
+    np.testing.assert_array_equal(bank.shared(), [[1, 0, 1], [0, 0, 1], [1, 0, 1]])
+    np.testing.assert_array_equal(bank.rows(gradient)[0, 0], [[1, 0, 3], [0, 0, 6], [7, 0, 9]])
+    weighted = bank.scaled(tf.constant([[2.0, 3.0, 0.5]]), gradient)
+    np.testing.assert_array_equal(weighted, [[2, 2, 6], [4, 5, 18], [3.5, 8, 4.5]])
+    pulled = tape.gradient(own, variable, output_gradients=gradient)
+    np.testing.assert_array_equal(pulled, [[8, 8, 18], [0, 2, 0], [4, 5, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(tf.reduce_sum(pulled, axis=0), tf.reduce_sum(gradient, axis=0))
+
+
+def test_weights_that_nobody_has_for_himself_are_a_perceptron():
+    net, other = make("split_weights", jitter=0.0), make("mlp")
+    for variable in net.non_trainable_variables:
+        variable.assign(tf.zeros_like(variable))
+    for region, wanted in zip(net.regions, other.regions):
+        for bank, shared in zip(region, wanted):
+            bank.variable[:1].assign(shared.variable)
+    np.testing.assert_allclose(net(inputs()), other(inputs()), rtol=1e-5, atol=1e-6)
+    grads = []
+    for each in (net, other):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(task_losses(each(inputs())))
+        grads.append(tape.gradient(loss, [bank.variable for region in each.regions for bank in region]))
+    for gradient, wanted in zip(*grads):
+        np.testing.assert_allclose(gradient[:1], wanted, rtol=1e-4, atol=1e-6)
+        assert not np.array(gradient[1:]).any()
 
 
 def test_mixes_share_by_their_inner_products():

@@ -41,7 +41,8 @@ def optimizer_maker(
                 return {}
             twins = targ.groups if targ else {}
             if learned:
-                return {n: splitting.Splitter(own, twins.get(n, []), slots, splits) for n, own in net.groups.items()}
+                make = splitting.make_splitter
+                return {n: make(own, twins.get(n, []), slots, splits) for n, own in net.groups.items()}
             for name, maps in splitting.load_maps(split_map, net.groups).items():
                 splitting.use_maps(splitting.blocks_of(net.groups[name], twins.get(name, [])), maps, name)
             return {}

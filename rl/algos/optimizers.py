@@ -75,11 +75,11 @@ class Optimizer:
         return tape.gradient(loss, self.targets), info
 
     def _by_task(self, loss_fn: LossFn, batch: Any) -> tuple[list[tf.Tensor], Info]:
-        halves = any(splitter.criterion.halves for splitter in self.splitters.values())
+        halves = any(splitter.halves for splitter in self.splitters.values())
         tasks, weights = TaskGradients(self.net, loss_fn, batch, halves), {}
         info = tasks.info
         for name, splitter in self.splitters.items():
-            splitter.observe(tasks.grams[name], tasks.crosses.get(name), tasks.sums(name), batch.get("present"))
+            splitter.observe(tasks, name, batch.get("present"))
         for number, (name, balancer) in enumerate(self.balancers.items()):
             gram, share = tasks.grams[name], tasks.shares[name]
             weight = balancer.weights(info.get(name, tasks.losses), gram, share, batch["seed"] + number)

@@ -133,7 +133,7 @@ def make_algo(values: dict[str, Any], spec: Any) -> Any:
     network, balancing = build(rl.networks.Config, values), build(gradients.Config, values)
     make_torso = rl.networks.torso_maker(network, spec.num_tasks)
     splits = build(splitting.Config, values) if network.network in rl.networks.SPLITTING else None
-    if splits and not network.split_map and values["batch_size"] % 2:
+    if splits and not (network.split_map or network.split_weights) and values["batch_size"] % 2:
         raise UserError("--batch_size must be even for networks that split: halves of a batch are told apart")
     config = build(optimizers.Config, values)
     make_opt = optimizer_maker(config, balancing, spec.num_tasks, splits, network.split_map)

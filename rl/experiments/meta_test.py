@@ -14,8 +14,8 @@ from rl.networks.meta_splitting import MetaSplitting, copies_used
 from rl.networks.splitting import Splitting
 
 # flags that follow from the run, and from --episodes
-FIXED = ("algo", "env", "network", "hidden_sizes", "activation", "task_onehot", "share_torso", "split", "split_map")
-FIXED += ("split_capacity", "split_biases", "epochs", "steps_per_epoch")
+FIXED = {"algo", "env", "network", "hidden_sizes", "activation", "task_onehot", "share_torso", "split", "split_map"}
+FIXED |= {"split_capacity", "split_biases", "epochs", "steps_per_epoch"}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     trained, normaliser, _ = load_policy(args.directory, args.checkpoint, env.spec, saved)
     defaults = adapting(saved, env.max_ep_len) | {"split_capacity": most_copies(trained)}
     values = build.parse(["--algo", saved["algo"], *flags], defaults)
-    for name in FIXED:
+    for name in sorted(FIXED):
         if values.get(name) != defaults.get(name):
             raise UserError(f"--{name} is not for meta-test, which has the networks and the env of {args.directory}")
     if len(values["seed"]) > 1:

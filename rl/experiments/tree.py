@@ -21,7 +21,14 @@ def load(run: Run) -> dict[str, Any]:
 
 
 def history(network: Mapping[str, Any]) -> tuple[list[int], np.ndarray]:
-    """Updates at which something split, from 0, and the maps from there on: `(splits + 1, regions, num_tasks)`."""
+    """Updates at which something split, from 0, and the maps from there on: `(splits + 1, regions, num_tasks)`.
+
+    Where single weights split, a region is a layer, and has fractions: of its weights those that are a task's own.
+    """
+    if "maps" not in network:
+        sizes, shape = np.array([[layer["size"]] for layer in network["layers"]]), np.shape(network["cosines"])[:2]
+        counts = np.array([np.zeros(shape, int), *(event["private"] for event in network["events"])])
+        return [0, *(event["updates"] for event in network["events"])], counts.cumsum(axis=0) / sizes
     updates, maps = [0], [np.zeros_like(network["maps"])]
     for event in network["events"]:
         if event["copy"] is not None:
@@ -42,8 +49,9 @@ def layers(network: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], slice]]
 def draw_splits(groups: Mapping[str, Sequence[Run]]) -> Figure:
     """Of the one run in `groups`: a row of two panels per layer of each network.
 
-    Left, a colour for each copy (or, where units split, for the share of units whose copy isn't the first), by task
-    and update, with the score of each split. Right, the cosines between the tasks' mean gradients.
+    Left, a colour for each copy (or, where units split, for the share of units whose copy isn't the first; where
+    weights do, for the share of them that are a task's own, up to the most it may have), by task and update, with the
+    score of each split. Right, the cosines between the tasks' mean gradients.
 
     Raises:
       UserError: there are several runs, or it has no splits.
@@ -71,9 +79,9 @@ def draw_splits(groups: Mapping[str, Sequence[Run]]) -> Figure:
 def _draw_copies(axis: Any, network: Mapping[str, Any], place: slice, tasks: Sequence[str]) -> None:
     updates, maps = history(network)
     edges = np.array([*updates, max(network["updates"], updates[-1] + 1)], float)
-    whole = place.stop - place.start == 1
-    shown = maps[:, place.start] if whole else (maps[:, place] > 0).mean(axis=1)
-    look = {"cmap": "tab20", "vmin": 0, "vmax": 19} if whole else {"cmap": "viridis", "vmin": 0, "vmax": 1}
+    whole, single = "maps" in network and place.stop - place.start == 1, maps[:, place.start]
+    shown = (maps[:, place] > 0).mean(axis=1) if place.stop - place.start > 1 else single
+    look = {"cmap": "tab20", "vmin": 0, "vmax": 19} if whole else {"vmin": 0, "vmax": network.get("most", 1)}
     axis.pcolormesh(edges, np.arange(len(tasks) + 1) - 0.5, shown.T, **look)
     axis.set(yticks=np.arange(len(tasks)), yticklabels=tasks, xlabel="updates")
     axis.invert_yaxis()

@@ -15,7 +15,7 @@ from rl.networks.moore import MOORE
 from rl.networks.paco import PaCo
 from rl.networks.policy_value import PolicyValue
 from rl.networks.soft_modules import SoftModules
-from rl.networks.splitting import Splitting
+from rl.networks.splitting import Splitting, WeightSplitting
 from rl.networks.squashed import SquashedGaussianActor, Temperature
 from rl.networks.trunks import Trunk
 
@@ -38,7 +38,11 @@ NETWORKS: dict[str, Callable[["Config"], Any]] = {
     "paco": lambda config: functools.partial(PaCo, experts=config.experts or 5),
     "moore": lambda config: functools.partial(MOORE, experts=config.experts or 4),
     "splitting": lambda config: functools.partial(Splitting, **splitting_options(config)),
-    "sparse_splitting": lambda config: functools.partial(Splitting, by_unit=True, **splitting_options(config)),
+    "sparse_splitting": lambda config: (
+        WeightSplitting
+        if config.split_weights
+        else functools.partial(Splitting, by_unit=True, **splitting_options(config))
+    ),
     "meta_splitting": lambda config: functools.partial(
         MetaSplitting, copies=config.split_capacity or 2, mix=config.meta_mix, softmax=config.meta_softmax
     ),
@@ -68,6 +72,7 @@ class Config:
     module_units: int = flag(256, "units of each module and of the routing network's layers (soft_modules)", low=1)
     split_capacity: int = flag(0, "copies of a region there is room for (splitting); 0: tasks, 16 at most", low=0)
     split_biases: bool = flag(False, "split kernels and biases independently (splitting)")
+    split_weights: bool = flag(False, "split single weights, not units (sparse_splitting)")
     split_map: str = flag("", "train the copies of this splits.json, or run directory, from scratch; no splits")
     meta_mix: str = flag("outputs", "meta-test: what tasks mix of a layer's copies", choices=("outputs", "weights"))
     meta_softmax: bool = flag(False, "meta-test: shares of 1 that copies have, in place of any numbers")
@@ -85,8 +90,13 @@ def torso_maker(config: Config, num_tasks: Optional[int] = None) -> Callable[...
     """A function `make_torso(out_dim, members=None, out_gain=1.0)` for the algorithm's constructor.
 
     Raises:
-      UserError: the network is for several tasks, and `num_tasks` is None.
+      UserError: the network is for several tasks, and `num_tasks` is None; `split_weights` without its network or
+        with a map.
     """
+    if config.split_weights and config.network != "sparse_splitting":
+        raise UserError(f"--split_weights is for --network sparse_splitting, not {config.network}")
+    if config.split_weights and config.split_map:
+        raise UserError("--split_map: maps are of regions, and with --split_weights single weights split")
     options: dict[str, Any] = {name: getattr(config, name) for name in ("activation", "initializer", "precision")}
     if num_tasks is None and config.network != "mlp":
         raise UserError(f"--network {config.network} is for several tasks, and this env has one")

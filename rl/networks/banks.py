@@ -89,6 +89,34 @@ class UnitBank(Bank):
         return tf.reshape(tf.transpose(weights), shape) * gradient
 
 
+class WeightBank(Bank):
+    """A variable `(*lead, 1 + num_tasks, ...)`, what tasks share and then each task's own: which of them, by weight.
+
+    `rows`, and so inner products, are of what tasks have in common, and only that is scaled.
+
+    Args:
+      copy: bool `(num_tasks, ...)`, true where a task uses its own value; the same for all members.
+    """
+
+    def expand(self, full: bool) -> tf.Tensor:
+        common, own = tf.split(self.variable, [1, self.num_tasks], self.axis)
+        return tf.where(self.copy, own, common)
+
+    def shared(self) -> tf.Tensor:
+        """Bool `(num_tasks, ...)`: the weights that a task has in common with another."""
+        common = tf.logical_not(self.copy)
+        return common & (tf.math.count_nonzero(common, axis=0, dtype=tf.int32) > 1)
+
+    def share(self) -> tf.Tensor:
+        return tf.ones((1, self.num_tasks, self.num_tasks))
+
+    def rows(self, gradient: tf.Tensor) -> tf.Tensor:
+        return super().rows(tf.where(self.shared(), gradient, 0.0))
+
+    def scaled(self, weights: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+        return tf.where(self.shared(), super().scaled(weights, gradient), gradient)
+
+
 def copy_rows(variables: Iterable[Any], axis: int, src: int, dst: int, unit: Optional[int] = None) -> None:
     """Row `src` along `axis` over row `dst`, of a bank's variable, its target network's and its optimiser slots.
 
@@ -99,3 +127,10 @@ def copy_rows(variables: Iterable[Any], axis: int, src: int, dst: int, unit: Opt
     for variable in variables:
         tensor = variable if isinstance(variable, tf.Variable) else variable.value  # Keras' can't be assigned in part
         tensor[lead + (dst,) + rest].assign(tensor[lead + (src,) + rest])
+
+
+def part_weights(variables: Iterable[Any], axis: int, leaves: Any) -> None:
+    """What tasks share over their own where `leaves`, bool `(num_tasks, ...)`; variables as copy_rows takes."""
+    for variable in variables:
+        common, own = tf.split(variable, [1, len(leaves)], axis)
+        variable.assign(tf.concat([common, tf.where(leaves, common, own)], axis))

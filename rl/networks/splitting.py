@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rl.networks.banks import Bank
+from rl.networks.banks import Bank, UnitBank, WeightBank
 from rl.networks.stacks import StackNet
 
 
@@ -41,11 +41,11 @@ class Splitting(StackNet):
         self.capacity, self.apart, self.by_unit, self.alike = capacity, apart, by_unit, alike
 
     def make(self, fan_in: int) -> None:
-        copies = min(self.capacity or 16, self.num_tasks)
+        copies, kind = min(self.capacity or 16, self.num_tasks), UnitBank if self.by_unit else Bank
         for k, units in enumerate(self.sizes):
             gain = self.out_gain if k == len(self.sizes) - 1 else self.hidden_gain
             copy = self._map(units)
-            self.layer(fan_in, units, copies=copies, gain=gain, alike=self.alike, copy=copy, by_unit=self.by_unit)
+            self.layer(fan_in, units, copies=copies, gain=gain, alike=self.alike, copy=copy, kind=kind)
             fan_in = units
         if self.apart:
             self.regions = [[bank] for region in self.regions for bank in region]
@@ -64,3 +64,19 @@ class Splitting(StackNet):
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         flat = [param for region in params for param in region]
         return self.stack(list(zip(flat[::2], flat[1::2])), x)
+
+
+class WeightSplitting(Splitting):
+    """The same layers for all tasks, but for single weights and biases of which a task has its own value.
+
+    There is room for a value of every weight for every task.
+    """
+
+    def make(self, fan_in: int) -> None:
+        rows = 1 + self.num_tasks
+        self.make_stack(fan_in, self.sizes, gain=self.out_gain, copies=rows, alike=True, kind=self._bank)
+
+    def _bank(self, variable: Any, axis: int, num_tasks: int) -> WeightBank:
+        shape = (num_tasks, *variable.shape[axis + 1 :])
+        own = self.add_weight(shape=shape, dtype="bool", initializer="zeros", trainable=False, name="own")
+        return WeightBank(variable, axis, num_tasks, copy=own)

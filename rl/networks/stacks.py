@@ -5,7 +5,7 @@ from typing import Any, Sequence
 import numpy as np
 import tensorflow as tf
 
-from rl.networks.banks import Bank, UnitBank
+from rl.networks.banks import Bank
 from rl.networks.task_net import TaskNet
 
 
@@ -26,12 +26,12 @@ class StackNet(TaskNet):
         lead: tuple = (),
         gain: Any = None,
         alike: bool = False,
-        by_unit: bool = False,
+        kind: Any = Bank,
         **maps: Any,
     ) -> int:
-        """Adds kernel and bias `([members,] *lead, copies, ...)`, a region or, `by_unit`, one for each of the units.
+        """Adds kernel and bias `([members,] *lead, copies, ...)`, in banks of a `kind`.
 
-        Copies start different, or `alike`; `maps` as Bank's. Returns the region's number.
+        Copies start different, or `alike`; `maps` as the kind's. Returns the region's number.
         """
         lead, gain = (*self.lead, *lead), self.hidden_gain if gain is None else gain
         number, axis = len(self.regions), len(lead)
@@ -46,7 +46,6 @@ class StackNet(TaskNet):
         kernel = {"shape": (*lead, copies, fan_in, units), "initializer": init, "name": f"kernel_{number}"}
         bias = {"shape": (*lead, copies, units), "initializer": "zeros", "name": f"bias_{number}"}
         made = [self.add_weight(**each, trainable=self.trained) for each in (kernel, bias)]
-        kind = UnitBank if by_unit else Bank
         self.regions.append([kind(variable, axis, self.num_tasks, **maps) for variable in made])
         return number
 

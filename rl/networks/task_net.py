@@ -34,7 +34,8 @@ class TaskNet(Torso):
         self.num_tasks = input_shape[0]
         self.regions: list[list[Bank]] = []
         self.make(input_shape[-1] + (self.num_tasks if self.onehot else 0))
-        self.parameters = [bank.variable for region in self.regions for bank in region]  # where SavedModel looks
+        banks = [bank for region in self.regions for bank in region]
+        self.parameters = [v for bank in banks for v in (bank.variable, bank.copy) if v is not None]  # for SavedModel
         self.built = True
 
     def make(self, fan_in: int) -> None:

@@ -10,9 +10,10 @@ from rl.splitting.blocks import blocks_of
 from rl.splitting.criteria import CRITERIA
 from rl.splitting.maps import copies_of, partition, sharing_score
 from rl.splitting.moments import Moments
+from rl.splitting.watch import Watch
 
 
-class Splitter:
+class Splitter(Watch):
     """Watches the gradients of one group of a network's torsos, and splits their regions.
 
     Args:
@@ -20,25 +21,24 @@ class Splitter:
         optimiser's slots. config: rl.splitting's.
 
     Attributes:
-      variables: the statistics. events: every split so far, as JSON values. sharing: the sharing score of the regions
-        that may split; kept, since every burst of updates logs it.
+      variables: the statistics.
     """
 
     def __init__(self, group: list[Any], twins: list[Any], slots: Any, config: Any) -> None:
-        self.config, self.criterion = config, CRITERIA[config.split_criterion](config)
         self.blocks = blocks_of(group, twins, slots)
+        super().__init__(config, self.blocks[0].bank.num_tasks)
+        self.criterion = CRITERIA[config.split_criterion](config)
+        self.halves = self.criterion.halves
         self.places = [(block, k) for block in self.blocks for k in range(block.count)]
         self.sizes = np.array([block.size for block, _ in self.places], float)
         self.splits = np.array([block.splits for block, _ in self.places])
         self.room = np.array([block.bank.copies for block, _ in self.places])
-        self.num_tasks = self.blocks[0].bank.num_tasks
         self.moments: dict[str, Moments] = {}
         regions, tasks = len(self.places), self.num_tasks
         gram = tf.zeros((regions, tasks, tasks))
         for name, value in self._measure(gram, gram, tf.zeros((regions, tasks))).items():
             self.moments[name] = Moments(tuple(value.shape), config.split_decay)
-        self.events: list[dict[str, Any]] = []
-        self.updates, self.sharing = 0, self._sharing()
+        self.sharing = self.score()
 
     @property
     def variables(self) -> list[Any]:
@@ -49,33 +49,22 @@ class Splitter:
         """`(regions, num_tasks)`: the copy that each task uses."""
         return np.concatenate([block.map for block in self.blocks])
 
-    def _sharing(self) -> float:
+    def score(self) -> float:
         return sharing_score(self.maps[self.splits], self.sizes[self.splits])
 
-    def observe(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, present: Any = None) -> None:
-        """Counts in an update's gradients, see `Criterion.measure`; runs inside compiled updates.
-
-        `present` `(num_tasks,)` is 1 for tasks that have samples in the batch; None: all have.
-        """
-        present = tf.ones(self.num_tasks) if present is None else tf.cast(present, tf.float32)
-        for name, value in self._measure(gram, cross, sums).items():
+    def observe(self, tasks: Any, name: str, present: Any = None) -> None:
+        """Counts in TaskGradients of the group `name`; `present` as Watch's. Runs inside compiled updates."""
+        present = self.present(present)
+        for key, value in self._measure(tasks.grams[name], tasks.crosses.get(name), tasks.sums(name)).items():
             by_pair = len(value.shape) == 3
-            self.moments[name].update(value, present[:, None] * present if by_pair else present)
+            self.moments[key].update(value, present[:, None] * present if by_pair else present)
 
     def _measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor) -> dict[str, tf.Tensor]:
         layers = tf.split(gram, [block.count for block in self.blocks])
         by_layer = tf.stack([tf.reduce_sum(layer, axis=0) for layer in layers])
         return self.criterion.measure(gram, cross, sums, self.sizes) | {"layers": by_layer}
 
-    def after(self, count: int) -> None:
-        """To be told of `count` more updates. Where a check for splits is due it is made, and splits follow."""
-        every, before = self.config.split_every, self.updates
-        self.updates += count
-        if self.updates // every > before // every:
-            self.check()
-
     def check(self) -> None:
-        """Splits the regions that call for it most."""
         stats = {name: moments.stat() for name, moments in self.moments.items()}
         verdict = self.criterion.judge({k: v for k, v in stats.items() if k != "layers"}, self.sizes)
         counts = next(iter(stats.values())).count  # the first is of pairs in every criterion
@@ -116,7 +105,7 @@ class Splitter:
         if new == self.room[region]:
             return
         block.split(number, leaves, int(copy[pair[0]]), new)
-        self.sharing = self._sharing()
+        self.sharing = self.score()
         event = {"updates": self.updates, "region": region, "tasks": list(pair), "score": score}
         self.events.append(event | {"copy": new, "moved": np.flatnonzero(leaves).tolist()})
         if self.config.split_reset:
@@ -130,11 +119,3 @@ class Splitter:
         report = {"updates": self.updates, "sharing": self.sharing, "maps": self.maps.tolist(), "events": self.events}
         layers = [block.report() for block in self.blocks]
         return report | {"layers": layers, "cosines": np.round(cosine, 4).tolist()}
-
-    def state(self) -> dict[str, Any]:
-        """All there is, besides the variables."""
-        return {"updates": self.updates, "events": self.events}
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Goes back to `state`; the networks', maps included, comes first."""
-        self.updates, self.events, self.sharing = state["updates"], state["events"], self._sharing()

@@ -1,0 +1,48 @@
+"""What all that splits networks does alike."""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+class Watch:
+    """Counts updates, and lets subclasses `check` for splits every `split_every` of them.
+
+    Attributes:
+      halves: whether gradients of the halves of batches are needed. events: every split so far, as JSON values.
+      sharing: the sharing score; kept, since every burst of updates logs it.
+    """
+
+    halves = False
+
+    def __init__(self, config: Any, num_tasks: int) -> None:
+        self.config, self.num_tasks = config, num_tasks
+        self.events: list[dict[str, Any]] = []
+        self.updates, self.sharing = 0, 1.0
+
+    def after(self, count: int) -> None:
+        """To be told of `count` more updates. Where a check for splits is due it is made, and splits follow."""
+        every, before = self.config.split_every, self.updates
+        self.updates += count
+        if self.updates // every > before // every:
+            self.check()
+
+    def check(self) -> None:
+        """Splits what calls for it most."""
+        raise NotImplementedError
+
+    def score(self) -> float:
+        """The sharing score: 1 where all is shared, 0 where each task has its own."""
+        raise NotImplementedError
+
+    def present(self, present: Any) -> tf.Tensor:
+        """A batch's field of that name `(num_tasks,)`, 1 for tasks that have samples in it; None: all have."""
+        return tf.ones(self.num_tasks) if present is None else tf.cast(present, tf.float32)
+
+    def state(self) -> dict[str, Any]:
+        """All there is, besides the variables."""
+        return {"updates": self.updates, "events": self.events}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes back to `state`; the networks', maps included, comes first."""
+        self.updates, self.events, self.sharing = state["updates"], state["events"], self.score()

@@ -1,0 +1,104 @@
+"""Networks that split and what they are compared with, on four tasks of Meta-World: success, sharing, parameters used.
+
+    .venv/bin/python benchmarks/splitting_metaworld.py --out benchmarks/results/splitting_metaworld.csv
+
+SAC on reach, push, window-open and window-close, 50 goals each: 200k env steps of all tasks together, an update for
+every 16 of them (four of a task), layers (128, 128), 128 transitions a task, 5-step returns. A run's scores are of 50
+deterministic episodes a task at the end. Runs are in data/splitting_metaworld; those that were stopped go on where they
+were. Parameters are those of actor and critics that some task uses, as a fraction of `independent`'s.
+"""
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3"}
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+from point_mass import interval, parameters  # noqa: E402
+
+from rl import envs  # noqa: E402
+from rl.experiments import build, eval as evaluation  # noqa: E402
+from rl.training.checkpoint import Checkpoints  # noqa: E402
+from rl.training.evaluate import evaluate  # noqa: E402
+from rl.training.policy import policy  # noqa: E402
+
+DATA = ROOT / "data" / "splitting_metaworld"
+FLAGS = "--algo sac --env MT:reach-v3,push-v3,window-open-v3,window-close-v3 --epochs 5 --steps_per_epoch 40000"
+FLAGS += " --num_envs 4 --num_test_episodes 10 --hidden_sizes 128 128 --batch_size 128 --n_step 5 --start_steps 4000"
+FLAGS += " --update_after 4000 --update_every 160 --updates_per_step 0.0625 --tensorboard false"
+SPLITTING = "--network splitting --split_warmup 1000 --split_every 250"
+CONTENDERS = {
+    "shared": "--network mlp",
+    "multi_head": "--network multi_head",
+    "independent": "--network independent",
+    "conflict": SPLITTING,
+    "conflict_pcgrad": f"{SPLITTING} --gradient pcgrad",
+    "v1": f"{SPLITTING} --split_criterion v1 --split_reset false",
+    "v2": f"{SPLITTING} --split_criterion v2 --split_every 1000 --split_reset false",
+    "sparse": SPLITTING.replace("splitting", "sparse_splitting", 1),
+    "pre_split": f"{SPLITTING} --split_map {{conflict}}",
+}
+
+
+def train(name: str, seed: int) -> Path:
+    """The finished run of a contender."""
+    directory = DATA / name / f"{name}_s{seed}"
+    steps = build.load_config(directory) if directory.exists() else {"epochs": 1, "steps_per_epoch": 1}
+    if max(Checkpoints(directory).steps(), default=0) < steps["epochs"] * steps["steps_per_epoch"]:
+        new = [*FLAGS.split(), *CONTENDERS[name].format(conflict=DATA / "conflict" / f"conflict_s{seed}").split()]
+        new += ["--exp_name", name, "--data_dir", str(DATA), "--seed", str(seed)]
+        command = ["resume", str(directory)] if directory.exists() else new
+        subprocess.run([sys.executable, str(ROOT / "main.py"), *command], check=True)
+    return directory
+
+
+def scores(directory: Path) -> dict[str, Any]:
+    """Success rates, mean return, sharing score and parameters used of a run, at its end."""
+    values = build.load_config(directory)
+    options = build.env_options(values)
+    env = envs.make(values["env"], backend="async", **options)
+    algo, normaliser, _ = evaluation.load_policy(directory, "last", env.spec, values)
+    played = evaluate(policy(algo, env.spec, normaliser), env, 50, 0)
+    env.close()
+    networks = algo.splits().get("networks", {}).values()
+    found = {task: float(rate) for task, rate in zip(env.spec.tasks, played["Success"].mean(axis=1))}
+    found |= {"success": float(played["Success"].mean()), "return": float(played["EpRet"].mean())}
+    found["sharing"] = float(np.mean([network["sharing"] for network in networks])) if networks else float("nan")
+    return found | {"parameters": sum(parameters(net.torso) for net in (algo.actor, algo.q))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--only", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    for seed in args.seeds:
+        for name in args.only:
+            train(name, seed)
+    found = [{"contender": name, "seed": s, **scores(train(name, s))} for name in args.only for s in args.seeds]
+    own = [line["parameters"] for line in found if line["contender"] == "independent"] or [float("nan")]
+    for name in args.only:
+        lines = [line for line in found if line["contender"] == name]
+        mean, half = interval([line["success"] for line in lines])
+        share, sharing = (np.mean([line[key] for line in lines]) for key in ("parameters", "sharing"))
+        rates = [round(float(np.mean([line[key] for line in lines])), 2) for key in list(lines[0])[2:6]]
+        print(
+            f"{name:16} success {mean:.2f} +- {half:.2f} {rates}  parameters {share / own[0]:.2f}  sharing {sharing:.2f}"
+        )
+    if args.out:
+        with args.out.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(found[0]))
+            writer.writeheader()
+            writer.writerows(found)
+
+
+if __name__ == "__main__":
+    main()

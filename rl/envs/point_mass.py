@@ -23,7 +23,7 @@ LAYOUTS: dict[str, dict[str, float]] = {
     "PointMass-Opposed2": {"there": 0.0, "back": 180.0},
 }
 # id -> what multiplies each task's rewards, 1 where there is none
-SCALES = {"PointMass-Uneven4": (10.0, 10.0, 1.0, 1.0)}
+SCALES = {"PointMass-Uneven4": (30.0, 30.0, 1.0, 1.0)}
 
 
 def knows(env_id: str) -> bool:

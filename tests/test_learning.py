@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from benchmarks.point_mass import CONTENDERS, interval, run
 from rl.__main__ import main
 
 PENDULUM = "--epochs 15 --steps_per_epoch 2000 --start_steps 1000"
@@ -33,3 +34,12 @@ def test_learns(tmp_path, capsys, algo, env, flags, seed, wanted):
     capsys.readouterr()
     assert main(["eval", str(tmp_path / "x" / f"x_s{seed}"), "--episodes", "100"]) == 0
     assert json.loads(capsys.readouterr().out)["return_mean"] > wanted
+
+
+@pytest.mark.slow
+def test_pcgrad_beats_the_sum_where_one_group_is_loud(tmp_path):
+    """By 95% t intervals over five seeds that don't overlap."""
+    names = ("uneven", "uneven, pcgrad")
+    scores = [[run(CONTENDERS[name], seed, tmp_path / name / str(seed))[0] for seed in range(5)] for name in names]
+    (plain, half), (pcgrad, other) = map(interval, scores)
+    assert plain + half < pcgrad - other

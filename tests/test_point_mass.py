@@ -41,6 +41,16 @@ def test_rewards_by_hand():
     assert step.success.tolist() == [True, False]
 
 
+def test_uneven_is_mt4_with_the_rewards_of_one_group_thirty_times_as_large():
+    for visit in ("all", "cycle"):
+        even, uneven = (envs.make(f"PointMass-{name}", 2, visit=visit) for name in ("MT4", "Uneven4"))
+        np.testing.assert_array_equal(even.reset(3), uneven.reset(3))
+        for left, right in zip(drive(even, 90)[0], drive(uneven, 90)[0]):
+            np.testing.assert_array_equal(left.obs2, right.obs2)
+            task = np.repeat(range(4), 2) if visit == "all" else left.task
+            np.testing.assert_array_equal(right.rew, np.array([30, 30, 1, 1])[task] * left.rew)
+
+
 def test_groups_conflict():
     env = envs.make("PointMass-MT4")
     env.reset(3)

@@ -15,13 +15,17 @@ from rl.envs.visits import Visits
 
 SPEED, HORIZON, NEAR = 0.2, 20, 0.1
 # id -> task -> by how many degrees its target is the marker turned about the origin
+GROUPS = {"east": 0.0, "east-north": 20.0, "west": 180.0, "west-south": 200.0}
 LAYOUTS: dict[str, dict[str, float]] = {
-    "PointMass-MT4": {"east": 0.0, "east-north": 20.0, "west": 180.0, "west-south": 200.0},
+    "PointMass-MT4": GROUPS,
+    "PointMass-Uneven4": GROUPS,
     "PointMass-Identical4": {"first": 0.0, "second": 0.0, "third": 0.0, "fourth": 0.0},
     "PointMass-Opposed2": {"there": 0.0, "back": 180.0},
-    "PointMass-ML4": {"east": 0.0, "east-north": 20.0, "west": 180.0, "west-south": 200.0},
+    "PointMass-ML4": GROUPS,
 }
 TESTS = {"PointMass-ML4": {"between-east": 10.0, "between-west": 190.0}}  # of split "test", where they differ
+# id -> what multiplies each task's rewards, 1 where there is none
+SCALES = {"PointMass-Uneven4": (30.0, 30.0, 1.0, 1.0)}
 
 
 def knows(env_id: str) -> bool:
@@ -48,7 +52,8 @@ class PointMass:
     "test" the tasks are those that a layout holds out, if it does.
 
     A step moves the point by SPEED times the action, inside [-1, 1]^2. The reward is minus the distance
-    to the target, success a distance under NEAR. An episode ends by truncation after `max_ep_len` steps.
+    to the target, times the task's of SCALES; success is a distance under NEAR. An episode ends by truncation
+    after `max_ep_len` steps.
 
     Observation: point, marker `(4,)`. Action: `(2,)` in [-1, 1].
     """
@@ -65,8 +70,10 @@ class PointMass:
         self.num_envs, self.max_ep_len = num_envs * len(tasks), max_ep_len or HORIZON
         angle = np.repeat(np.deg2rad(list(tasks.values())), num_envs)
         self.turn = np.stack([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]).transpose(2, 0, 1)
+        self.scale = np.repeat(SCALES.get(env_id, np.ones(len(tasks))), num_envs)
         if visit != "all":
-            self.visits, self.turns = Visits(visit, len(tasks), num_envs), self.turn[::num_envs]
+            self.visits = Visits(visit, len(tasks), num_envs)
+            self.turns, self.scales = self.turn[::num_envs], self.scale[::num_envs]
             self.num_envs, self.task = num_envs, np.zeros(num_envs, int)
         self.rngs = [np.random.default_rng(i) for i in range(self.num_envs)]
         self.point, self.marker = np.zeros((2, self.num_envs, 2))
@@ -87,7 +94,7 @@ class PointMass:
         self.seed, self.number = seed, number
         if self.task is not None:
             self.task = np.array([self.visits.task(seed, i, number) for i in range(self.num_envs)])
-            self.turn = self.turns[self.task]
+            self.turn, self.scale = self.turns[self.task], self.scales[self.task]
 
     def step(self, act: np.ndarray) -> Step:
         """Steps every env with `act` `(num_envs, 2)`."""
@@ -95,9 +102,9 @@ class PointMass:
         self.steps += 1
         target = np.einsum("nij,nj->ni", self.turn, self.marker)
         distance = np.linalg.norm(self.point - target, axis=1)
-        obs2, over = self._obs(), self.steps == self.max_ep_len
+        obs2, rew, over = self._obs(), -self.scale * distance, self.steps == self.max_ep_len
         none, task = np.zeros(self.num_envs, bool), self.task
-        return Step(obs2, -distance, none, none | over, self.reset() if over else obs2, distance < NEAR, task)
+        return Step(obs2, rew, none, none | over, self.reset() if over else obs2, distance < NEAR, task)
 
     def _obs(self) -> np.ndarray:
         return np.concatenate([self.point, self.marker], axis=1).astype(np.float32)

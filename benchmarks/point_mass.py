@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/point_mass.py --out benchmarks/results/point_mass.csv
 
-DDPG, 16k env steps of all tasks together, layers (32, 32), 128 transitions a task, no one-hot code in the input but
-for `shared`, which could not tell the tasks apart. A run's score is the mean over tasks of the test return, 20 episodes
-a task, over the last three of ten tests. Printed are means over seeds with 95% t intervals. Parameters are those of
-actor and critic that some task uses, as a fraction of `independent`'s.
+Layers (32, 32). DDPG takes 16k env steps of all tasks together with 128 transitions a task, PPO 160k. With DDPG the
+input has no one-hot code but for `shared`, which could not tell the tasks apart. A run's score is the mean over tasks
+of the test return, 20 episodes a task, over the last three tests. Printed are means over seeds with 95% t intervals.
+Parameters are those of actor and critic that some task uses, as a fraction of `independent`'s.
 
 The `uneven` ones are `shared` on PointMass-Uneven4, where one group's rewards are 30 times as large. A score is its
 returns divided by that, so every task counts alike. They take 8k steps, five tests of 100 episodes a task, a discount
@@ -30,24 +30,43 @@ from scipy import stats  # noqa: E402
 
 from rl.envs.point_mass import SCALES  # noqa: E402
 from rl.experiments import build  # noqa: E402
+from rl.networks.banks import WeightBank  # noqa: E402
 from rl.splitting import blocks_of  # noqa: E402
 
-FLAGS = "--algo ddpg --env PointMass-MT4 --epochs 10 --steps_per_epoch 1600 --start_steps 800 --update_after 800"
-FLAGS += " --update_every 40 --num_test_episodes 20 --batch_size 128 --hidden_sizes 32 32 --tensorboard false"
-SPLITTING = "--network splitting --task_onehot false --split_warmup 100 --split_every 20 --split_min_sharing 0.45"
-UNEVEN = "--network mlp --env PointMass-Uneven4 --epochs 5 --num_test_episodes 100 --gamma 0.5 --q_lr 3e-2 --pi_lr 1e-2"
+FLAGS = "--env PointMass-MT4 --num_test_episodes 20 --hidden_sizes 32 32 --tensorboard false --save_freq 1000"
+DDPG = f"--algo ddpg {FLAGS} --epochs 10 --steps_per_epoch 1600 --start_steps 800 --update_after 800 --update_every 40"
+DDPG += " --batch_size 128"
+PPO = f"--algo ppo {FLAGS} --epochs 20 --steps_per_epoch 8000 --num_envs 4 --rollout_steps 100 --batch_size 100"
+PPO += " --lr 1e-3 --lr_schedule constant --gamma 0.95 --log_std -0.5"
+MOST = "--split_min_sharing 0.3"
+UNEVEN = f"{DDPG} --network mlp --env PointMass-Uneven4 --epochs 5 --num_test_episodes 100 --gamma 0.5 --q_lr 3e-2"
+UNEVEN += " --pi_lr 1e-2"
+
+
+def contenders(flags: str, own: str, splitting: str) -> dict[str, str]:
+    """Name -> flags of a run, `flags` those of all, `own` and `splitting` of networks with parts for a task."""
+    splitting = f"--split_warmup 100 --split_every 20 {splitting}"
+    split = f"--network splitting {splitting}"
+    found = {
+        "shared": "--network mlp",
+        "shared, pcgrad": "--network mlp --gradient pcgrad",
+        "multi_head": f"--network multi_head {own}",
+        "independent": f"--network independent {own}",
+        "conflict": f"{split} {own}",
+        "conflict, pcgrad": f"{split} {own} --gradient pcgrad",
+        "halfbatch": f"{split} {own} --split_criterion halfbatch",
+        "v1": f"{split} {own} --split_criterion v1 --split_reset false",
+        "v2": f"{split} {own} --split_criterion v2 --split_every 500 --split_reset false",
+        "sparse": f"--network sparse_splitting {splitting} {own}",
+        "weights": f"--network sparse_splitting --split_weights {splitting} {own} --splits_per_check 20",
+        "pre-split": f"{split} {own} --split_map {{}}",
+    }
+    return {name: f"{flags} {flag}" for name, flag in found.items()}
+
+
 CONTENDERS = {
-    "shared": "--network mlp",
-    "shared, pcgrad": "--network mlp --gradient pcgrad",
-    "multi_head": "--network multi_head --task_onehot false",
-    "independent": "--network independent --task_onehot false",
-    "conflict": SPLITTING,
-    "conflict, pcgrad": f"{SPLITTING} --gradient pcgrad",
-    "halfbatch": f"{SPLITTING} --split_criterion halfbatch",
-    "v1": f"{SPLITTING} --split_criterion v1 --split_reset false",
-    "v2": f"{SPLITTING} --split_criterion v2 --split_every 500 --split_reset false",
-    "sparse": SPLITTING.replace("splitting", "sparse_splitting", 1),
-    "pre-split": f"{SPLITTING} --split_map {{}}",
+    **{f"ddpg, {name}": flags for name, flags in contenders(DDPG, "--task_onehot false", MOST).items()},
+    **{f"ppo, {name}": flags for name, flags in contenders(PPO, "", "").items()},
     "uneven": UNEVEN,
     "uneven, pcgrad": f"{UNEVEN} --gradient pcgrad",
 }
@@ -55,7 +74,7 @@ CONTENDERS = {
 
 def run(flags: str, seed: int, directory: Path) -> tuple[float, int, float]:
     """Score, parameters used and sharing score (nan without splits) of one run."""
-    values = build.parse([*FLAGS.split(), *flags.split()]) | {"seed": seed}
+    values = build.parse(flags.split()) | {"seed": seed}
     directory.mkdir(parents=True)
     loop = build.make_loop(values, directory)
     loop.train(loop.session.total_steps)
@@ -65,12 +84,24 @@ def run(flags: str, seed: int, directory: Path) -> tuple[float, int, float]:
     score = float(np.mean(returns / SCALES.get(values["env"], 1.0)))
     networks = loop.algo.splits().get("networks", {})
     sharing = float(np.mean([network["sharing"] for network in networks.values()])) if networks else float("nan")
-    return score, sum(parameters(net.torso) for net in (loop.algo.actor, loop.algo.q)), sharing
+    return score, parameters(loop.algo), sharing
 
 
-def parameters(torso: Any) -> int:
+def parameters(algo: Any) -> int:
+    """How many numbers of actor and critic some task uses."""
+    nets = [getattr(algo, name) for name in algo.saved if not name.endswith("_targ")]
+    torsos = [torso for net in nets for group in getattr(net, "groups", {}).values() for torso in group]
+    return sum(used(torso) for torso in torsos)
+
+
+def used(torso: Any) -> int:
     """How many numbers of a torso some task uses."""
-    return sum(block.size * len(set(copy)) for block in blocks_of([torso]) for copy in block.map)
+    banks = [bank for region in torso.regions for bank in region]
+    if not any(isinstance(bank, WeightBank) for bank in banks):
+        return sum(block.size * len(set(copy)) for block in blocks_of([torso]) for copy in block.map)
+    members = int(np.prod(torso.lead))
+    own = [np.array(bank.copy) for bank in banks]
+    return members * sum(int((~mask).any(axis=0).sum() + mask.sum()) for mask in own)
 
 
 def interval(values: list[float]) -> tuple[float, float]:
@@ -87,17 +118,19 @@ def main() -> None:
     args = parser.parse_args()
     found: dict[str, list[Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
+        place = lambda name, seed: Path(folder) / name.replace(", ", "_") / str(seed)
         for name in args.only:
+            algo = name.split(",", maxsplit=1)[0]
             for seed in range(args.seeds):
-                flags = CONTENDERS[name].format(Path(folder) / "conflict" / str(seed))
-                found.setdefault(name, []).append(run(flags, seed, Path(folder) / name / str(seed)))
+                flags = CONTENDERS[name].format(place(f"{algo}, conflict", seed))
+                found.setdefault(name, []).append(run(flags, seed, place(name, seed)))
                 print(f"{name}, seed {seed}: {found[name][-1]}", file=sys.stderr, flush=True)
-    own = [used for _, used, _ in found.get("independent", [])]
     for name, runs in found.items():
+        own = [count for _, count, _ in found.get(f"{name.split(',')[0]}, independent", [])]
         mean, half = interval([score for score, _, _ in runs])
-        share = np.mean([used for _, used, _ in runs]) / own[0] if own else float("nan")
+        share = np.mean([count for _, count, _ in runs]) / own[0] if own else float("nan")
         sharing = np.mean([sharing for _, _, sharing in runs])
-        print(f"{name:18} return {mean:.2f} +- {half:.2f}  parameters {share:.2f}  sharing {sharing:.2f}")
+        print(f"{name:22} return {mean:.2f} +- {half:.2f}  parameters {share:.2f}  sharing {sharing:.2f}")
     if args.out:
         with args.out.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)

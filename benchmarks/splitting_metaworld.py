@@ -72,7 +72,7 @@ def scores(directory: Path) -> dict[str, Any]:
     found = {task: float(rate) for task, rate in zip(env.spec.tasks, played["Success"].mean(axis=1))}
     found |= {"success": float(played["Success"].mean()), "return": float(played["EpRet"].mean())}
     found["sharing"] = float(np.mean([network["sharing"] for network in networks])) if networks else float("nan")
-    return found | {"parameters": sum(parameters(net.torso) for net in (algo.actor, algo.q))}
+    return found | {"parameters": parameters(algo)}
 
 
 def main() -> None:

@@ -56,28 +56,18 @@ def check(directory: Path, saved: dict[str, Any]) -> None:
         raise UserError(f"meta-test is for --network splitting, and {directory} has {saved['network']}")
     if saved["task_onehot"]:
         raise UserError(f"{directory} needs --task_onehot false: the one-hot code has no place for test tasks")
-    if not saved["env"].startswith("ML") and envs.tasks_of(saved["env"], "test") == envs.tasks_of(
-        saved["env"], "train"
-    ):
+    learned, others = (envs.tasks_of(saved["env"], split) for split in ("train", "test"))
+    if learned == others and not saved["env"].startswith("ML"):
         raise UserError(f"meta-test is for ML sets, which have test tasks, and {directory} has {saved['env']}")
 
 
 def adapting(saved: dict[str, Any], horizon: int) -> dict[str, Any]:
     """Flags of a run that adapts the networks of a run with flags `saved`, where not told otherwise."""
-    own: dict[str, Any] = {
-        "network": "meta_splitting",
-        "split": "test",
-        "split_map": "",
-        "exp_name": f"{saved['exp_name']}_meta",
-    }
-    own |= {
-        "epochs": None,
-        "steps_per_epoch": None,
-        "num_envs": 1,
-        "visit": "all",
-        "overwrite": False,
-        "seed": [saved["seed"]],
-    }
+    own: dict[str, Any] = dict(
+        network="meta_splitting", split="test", split_map="", exp_name=f"{saved['exp_name']}_meta"
+    )
+    own |= dict(epochs=None, steps_per_epoch=None, num_envs=1, visit="all", save_memory=False)
+    own |= dict(overwrite=False, seed=[saved["seed"]])
     if ALGOS[saved["algo"]].loop == "off_policy":
         updates = horizon * len(envs.tasks_of(saved["env"], "test"))  # the first episode is collected
         return saved | own | {"start_steps": 0, "update_after": min(saved["update_after"], updates)}

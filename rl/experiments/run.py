@@ -48,7 +48,10 @@ def _run_apart(argv: Sequence[str], seed: int) -> int:
 
 
 def start(values: dict[str, Any], prepare: Callable[[Any], None] = lambda loop: None, **notes: Any) -> int:
-    """Trains with these values of all flags; first `prepare` may change the loop. `notes` go into `config.json`."""
+    """Trains with these values of all flags; first `prepare` may change the loop. `notes` go into `config.json`.
+
+    That is written when the loop is ready: until then there is nothing that could be resumed.
+    """
     configs = [build(part, values) for part in sections(values["algo"]).values()]
     run = configs[0]
     name = run.exp_name or re.sub(r"[^\w.-]+", "_", f"{run.algo}_{run.env}")
@@ -65,8 +68,8 @@ def start(values: dict[str, Any], prepare: Callable[[Any], None] = lambda loop: 
     for part in ("progress.txt", "splits.json"):
         (directory / part).unlink(missing_ok=True)
     directory.mkdir(parents=True, exist_ok=True)
-    write_json(directory / "config.json", values | notes | provenance())
     prepare(loop)
+    write_json(directory / "config.json", values | notes | provenance())
     return _go(loop, directory)
 
 

@@ -245,3 +245,14 @@ def test_runs_that_cannot_adapt(sources, tmp_path, capsys, changed, words):
 def test_meta_splitting_needs_a_run(tmp_path, capsys):
     words = refused(capsys, "--env", "PointMass-ML4", "--network", "meta_splitting", "--data_dir", tmp_path)
     assert "main.py meta-test DIR" in words
+
+
+@pytest.mark.slow
+def test_ml10(tmp_path):
+    """From the ten training tasks to the five test tasks, whose networks have no one-hot code to tell them apart."""
+    flags = ("--env", "ML10", *RUN[2:], "--epochs", "1", "--steps_per_epoch", "5000", "--num_test_episodes", "1")
+    source = train(tmp_path, *flags, "--update_every", "500", "--updates_per_step", "0.1", algo="sac")
+    assert main(["meta-test", str(source), "--episodes", "2", "--data_dir", str(tmp_path)]) == 0
+    run = tmp_path / "x_meta" / "x_meta_s0"
+    assert column(run, "TotalEnvInteracts") == [0, 2500, 5000] and "TestSuccess/lever-pull-v3" in rows(run)[0]
+    assert main(["eval", str(run), "--episodes", "1"]) == 0

@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from rl.gradients.per_task import Products  # noqa: E402
 from rl.splitting import CRITERIA, Config  # noqa: E402
 from rl.splitting.moments import Moments, Stat  # noqa: E402
 
@@ -48,15 +49,15 @@ class Setting(NamedTuple):
         """`(regions,)`, see `Criterion.measure`."""
         return np.full(len(self.scale), float(len(self.factor)))
 
-    def draw(self, seed: tf.Tensor, tasks: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """`gram`, `cross` and `sums` of one update, see `Criterion.measure`."""
+    def draw(self, seed: tf.Tensor, tasks: int) -> Products:
+        """What one update's gradients are."""
         mean, factor, scale = (tf.constant(array, tf.float32) for array in self)
         shape = (2, len(self.scale), tasks, len(self.factor))
         noise = tf.sqrt(2.0) * tf.random.stateless_normal(shape, seed) @ tf.transpose(factor)  # of half a batch each
         first, second = tf.unstack(scale[:, None, None] * (mean + noise))
         whole = (first + second) / 2
         gram, cross = (tf.matmul(left, right, transpose_b=True) for left, right in ((whole, whole), (first, second)))
-        return gram, cross, tf.reduce_sum(whole, axis=-1)
+        return Products(gram, tf.reduce_sum(whole, axis=-1), cross, tf.reduce_sum(first * second, axis=-1))
 
 
 SETTINGS = {
@@ -76,7 +77,7 @@ def watch(
     sizes = setting.sizes
     watched: list[tuple[Any, dict[str, Moments]]] = [(CRITERIA[own.split_criterion](own), {}) for own in configs]
     for criterion, moments in watched:
-        for name, value in criterion.measure(*setting.draw((seed, 0), tasks), sizes).items():
+        for name, value in criterion.measure(setting.draw((seed, 0), tasks), sizes).items():
             moments[name] = Moments(tuple(value.shape), criterion.config.split_decay)
 
     @tf.function  # without XLA, whose normals take ten times as long
@@ -84,7 +85,7 @@ def watch(
         for number in tf.range(start, stop):
             drawn = setting.draw((seed, number), tasks)
             for criterion, moments in watched:
-                for name, value in criterion.measure(*drawn, sizes).items():
+                for name, value in criterion.measure(drawn, sizes).items():
                     moments[name].update(value)
 
     for start, stop in zip((0, *looks), looks):

@@ -16,7 +16,7 @@ from rl.algos.common import Burst
 from rl.algos.optimizers import Config as OptimizerConfig
 from rl.algos.optimizer_maker import optimizer_maker
 from rl.config import UserError
-from rl.gradients.per_task import TaskGradients
+from rl.gradients.per_task import Products, TaskGradients
 from rl.networks import Config as NetworkConfig
 from rl.networks import torso_maker
 from rl.networks.splitting import Splitting
@@ -77,10 +77,9 @@ def measured(name, first, second=None, sums=None, **flags):
     second = first if second is None else second
     whole = (first + second) / 2
     criterion, gram = CRITERIA[name](Config(split_criterion=name, **flags)), whole @ whole.T
-    arrays = [gram[None], (first @ second.T)[None], whole.sum(1)[None]]
-    return criterion, criterion.measure(
-        *(tf.constant(a, tf.float32) for a in arrays), np.array([float(first.shape[1])])
-    )
+    arrays = [gram, whole.sum(1), first @ second.T, (first * second).sum(1)]
+    products = Products(*(tf.constant(array[None], tf.float32) for array in arrays))
+    return criterion, criterion.measure(products, np.array([float(first.shape[1])]))
 
 
 def settled(values, count):
@@ -385,7 +384,7 @@ def test_budget_reset_and_threshold():
 def test_absent_tasks_are_not_counted():
     toy = Toy([1, 1, -1])
     gram = tf.ones((3, 3, 3))
-    tasks = SimpleNamespace(grams={"LossQ": gram}, crosses={"LossQ": gram}, sums=lambda name: tf.ones((3, 3)))
+    tasks = SimpleNamespace(products=lambda name: Products(gram, tf.ones((3, 3)), gram, tf.ones((3, 3))))
     toy.splitter.observe(tasks, "LossQ", present=tf.constant([1, 0, 1]))
     assert toy.splitter.moments["product"].stat().count[0].tolist() == [[1, 0, 1], [0, 0, 0], [1, 0, 1]]
 

@@ -216,7 +216,10 @@ def test_halves_of_a_batch(name, members):
         cut = [np.reshape(by_task(bank, g), (T, -1, bank.count)) for g in (one, two)]
         crosses.append(np.einsum("sku,tku->ust", *cut))
     wanted = np.concatenate([kernel + bias for kernel, bias in zip(crosses[::2], crosses[1::2])])
-    np.testing.assert_allclose(both.crosses["Loss"], wanted, rtol=1e-4, atol=1e-6)
+    products = both.products("Loss")
+    np.testing.assert_allclose(products.cross, wanted, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(products.norms, np.einsum("rtt->rt", wanted), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(products.sums, whole.products("Loss").sums, rtol=1e-4, atol=1e-5)
 
 
 def test_permuting_tasks_permutes_everything(name, members):

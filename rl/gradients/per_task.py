@@ -6,12 +6,26 @@ the loss of task t alone; the transpose of stage 1 takes `weights * G` to the va
 """
 
 import contextlib
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 import tensorflow as tf
 
 Info = dict[str, tf.Tensor]
 LossFn = Callable[[Any], tuple[tf.Tensor, Info]]
+
+
+class Products(NamedTuple):
+    """What is known of the tasks' gradients in each region. What nobody uses isn't computed in compiled functions.
+
+    gram: `(regions, num_tasks, num_tasks)`, their inner products. sums: `(regions, num_tasks)`, their components added
+    up. cross: as gram, of the first half's gradients and the second's; None where halves aren't told apart. norms:
+    `(regions, num_tasks)`, the diagonal of cross, for less than all of it costs.
+    """
+
+    gram: tf.Tensor
+    sums: tf.Tensor
+    cross: Any = None
+    norms: Any = None
 
 
 class TaskGradients:
@@ -25,52 +39,54 @@ class TaskGradients:
     Attributes:
       losses, info: what `loss_fn` returned.
       grams: group -> `(regions, num_tasks, num_tasks)`, inner products of the tasks' gradients.
-      crosses: the same of the first half's gradients and the second's; empty without `halves`.
       shares: group -> the same shape, 1 where two tasks have a region's parameters in common.
     """
 
     def __init__(self, net: Any, loss_fn: LossFn, batch: Any, halves: bool = False) -> None:
         torsos = [torso for group in net.groups.values() for torso in group]
-        self.variables, self.regions, self.parts = net.trainable_variables, {}, 1 + halves
+        self.variables, self.halves = net.trainable_variables, halves
+        self.regions: dict[str, list[Any]] = {}  # group -> for each region its banks with their gradients
         with tf.GradientTape() as self.tape:
-            params = [self._expand(torso) for torso in torsos]
+            params = [torso.expand() for torso in torsos]
             self.params = tf.nest.flatten(params)
+        given = [self._parts(torso, own) for torso, own in zip(torsos, params)]
         with tf.GradientTape() as tape, contextlib.ExitStack() as stack:
-            tape.watch(self.params)
-            for torso, own in zip(torsos, params):
+            tape.watch(tf.nest.flatten(given))
+            for torso, own in zip(torsos, given):
                 stack.enter_context(torso.using(own, halves))
             self.losses, self.info = loss_fn(batch)
-        grads = iter(tape.gradient(self.losses, self.params, unconnected_gradients=tf.UnconnectedGradients.ZERO))
-        self.grams, self.crosses, self.shares = {}, {}, {}
+        zero = tf.UnconnectedGradients.ZERO
+        grads = iter(tape.gradient(self.losses, tf.nest.flatten(given), unconnected_gradients=zero))
+        self.grams, self.shares, self.parts = {}, {}, {}
         for name, group in net.groups.items():
-            regions = [[(b, next(grads)) for b in region] for torso in group for region in torso.regions]
-            products = tf.concat([self._products(region) for region in regions], axis=0)
-            self.regions[name], self.grams[name] = regions, tf.reduce_sum(products, axis=(2, 4))
-            self.shares[name] = tf.concat([region[0][0].share() for region in regions], axis=0)
-            if halves:
-                self.crosses[name] = 4 * products[:, :, 0, :, 1]  # a half's part of the whole is half its gradient
+            self.parts[name] = [[(b, next(grads)) for b in region] for torso in group for region in torso.regions]
+            self.regions[name] = [[(b, self._whole(b, g)) for b, g in region] for region in self.parts[name]]
+            self.grams[name] = over(self.regions[name], lambda rows: inner(rows, rows))
+            self.shares[name] = tf.concat([region[0][0].share() for region in self.regions[name]], axis=0)
 
-    def _expand(self, torso: Any) -> list[list[tf.Tensor]]:
-        params = torso.expand()
-        if self.parts == 1:
+    def _parts(self, torso: Any, params: list[list[tf.Tensor]]) -> list[list[tf.Tensor]]:
+        """Parameters with a row for each task, or two, for the halves."""
+        if not self.halves:
             return params
         pairs = [zip(banks, own) for banks, own in zip(torso.regions, params)]
-        return [[tf.repeat(param, self.parts, axis=bank.axis) for bank, param in pair] for pair in pairs]
+        return [[tf.repeat(param, 2, axis=bank.axis) for bank, param in pair] for pair in pairs]
 
-    def _products(self, region: list[tuple[Any, tf.Tensor]]) -> tf.Tensor:
-        """`(regions, num_tasks, parts, num_tasks, parts)`: of the gradients of a region, or several."""
-        rows = [bank.rows(gradient) for bank, gradient in region]
-        products = tf.add_n([tf.reduce_sum(tf.matmul(own, own, transpose_b=True), axis=1) for own in rows])
-        side = (products.shape[-1] // self.parts, self.parts)
-        return tf.reshape(products, (-1, *side, *side))
+    def _whole(self, bank: Any, gradient: tf.Tensor) -> tf.Tensor:
+        """The gradient of the whole batch: of its halves' parts of the loss, added up."""
+        if not self.halves:
+            return gradient
+        lead, rest = gradient.shape[: bank.axis], gradient.shape[bank.axis + 1 :]
+        return tf.reduce_sum(tf.reshape(gradient, (*lead, -1, 2, *rest)), axis=bank.axis + 1)
 
-    def sums(self, name: str) -> tf.Tensor:
-        """`(regions, num_tasks)`: the components of each task's gradient of a group's regions, added up."""
-        regions = [
-            tf.add_n([tf.reduce_sum(b.rows(g), axis=(1, 3)) for b, g in region]) for region in self.regions[name]
-        ]
-        rows = tf.concat(regions, axis=0)
-        return tf.reduce_sum(tf.reshape(rows, (rows.shape[0], -1, self.parts)), axis=-1)
+    def products(self, name: str) -> Products:
+        """What is known of a group's gradients."""
+        sums = over(self.regions[name], lambda rows: tf.reduce_sum(rows, axis=(1, 3)))
+        if not self.halves:
+            return Products(self.grams[name], sums)
+        # A half's part of the whole is half its gradient, hence the 4.
+        cross = over(self.parts[name], lambda rows: 4 * inner(rows[:, :, ::2], rows[:, :, 1::2]))
+        norms = over(self.parts[name], lambda rows: 4 * tf.reduce_sum(rows[:, :, ::2] * rows[:, :, 1::2], axis=(1, 3)))
+        return Products(self.grams[name], sums, cross, norms)
 
     def weighted(self, weights: dict[str, tf.Tensor]) -> list[tf.Tensor]:
         """For each variable the sum of the task gradients with weights `(regions, num_tasks)` of each group."""
@@ -78,6 +94,15 @@ class TaskGradients:
         for name, group in self.regions.items():
             counts = [region[0][0].count for region in group]
             for weight, region in zip(tf.split(weights[name], counts), group):
-                weight = tf.repeat(weight, self.parts, axis=1)
                 scaled += [bank.scaled(weight, gradient) for bank, gradient in region]
         return self.tape.gradient(self.params, self.variables, output_gradients=scaled)
+
+
+def inner(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+    """`(regions, num_tasks, num_tasks)`: inner products of `Bank.rows`, of all members together."""
+    return tf.reduce_sum(tf.matmul(one, other, transpose_b=True), axis=1)
+
+
+def over(regions: list[Any], product: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+    """`product` of the rows of each region's banks, added up; regions one after another."""
+    return tf.concat([tf.add_n([product(b.rows(g)) for b, g in region]) for region in regions], axis=0)

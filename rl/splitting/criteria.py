@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from rl.gradients.per_task import Products
 from rl.gradients.statistics import cosines
 from rl.splitting.criterion import Criterion, Verdict, distances, ratio
 from rl.splitting.moments import Stat
@@ -29,10 +30,11 @@ class V1(Criterion):
 
     several = True
 
-    def measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, sizes: np.ndarray) -> dict[str, tf.Tensor]:
+    def measure(self, products: Products, sizes: np.ndarray) -> dict[str, tf.Tensor]:
         total = sizes.sum()
-        squares = tf.reduce_sum(tf.linalg.diag_part(gram), axis=0) / total
-        return {"distance": distances(gram), "component": tf.reduce_sum(sums, axis=0) / total, "squares": squares}
+        squares = tf.reduce_sum(tf.linalg.diag_part(products.gram), axis=0) / total
+        component = tf.reduce_sum(products.sums, axis=0) / total
+        return {"distance": distances(products.gram), "component": component, "squares": squares}
 
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
         config, distance, square = self.config, stats["distance"], stats["squares"]
@@ -50,10 +52,10 @@ class V1(Criterion):
 class V2(Criterion):
     """The pairs that differ most, whatever the noise: the top `splits_per_check` at every check."""
 
-    def measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, sizes: np.ndarray) -> dict[str, tf.Tensor]:
+    def measure(self, products: Products, sizes: np.ndarray) -> dict[str, tf.Tensor]:
         if self.config.split_metric == "cosine":
-            return {"distance": (1 - cosines(gram)) / 2}
-        return {"distance": distances(gram) / sizes[:, None, None]}
+            return {"distance": (1 - cosines(products.gram)) / 2}
+        return {"distance": distances(products.gram) / sizes[:, None, None]}
 
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
         return Verdict(stats["distance"].mean, stats["distance"].mean)
@@ -70,9 +72,9 @@ class V1Region(Criterion):
 
     halves = True
 
-    def measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, sizes: np.ndarray) -> dict[str, tf.Tensor]:
-        noise = tf.linalg.diag_part(gram) - tf.linalg.diag_part(cross)
-        return {"distance": distances(gram), "noise": noise}
+    def measure(self, products: Products, sizes: np.ndarray) -> dict[str, tf.Tensor]:
+        noise = tf.linalg.diag_part(products.gram) - products.norms
+        return {"distance": distances(products.gram), "noise": noise}
 
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
         distance, noise = stats["distance"], np.maximum(stats["noise"].mean, 0)
@@ -88,8 +90,8 @@ class HalfBatch(Criterion):
 
     halves = True
 
-    def measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, sizes: np.ndarray) -> dict[str, tf.Tensor]:
-        own = tf.linalg.diag_part(cross)
+    def measure(self, products: Products, sizes: np.ndarray) -> dict[str, tf.Tensor]:
+        cross, own = products.cross, products.norms
         return {"gap": own[:, :, None] + own[:, None] - cross - tf.linalg.matrix_transpose(cross)}
 
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
@@ -104,8 +106,8 @@ class Conflict(Criterion):
 
     halves = True
 
-    def measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, sizes: np.ndarray) -> dict[str, tf.Tensor]:
-        return {"product": gram, "norm": tf.linalg.diag_part(cross)}
+    def measure(self, products: Products, sizes: np.ndarray) -> dict[str, tf.Tensor]:
+        return {"product": products.gram, "norm": products.norms}
 
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
         product, norm = stats["product"], np.sqrt(np.maximum(stats["norm"].mean, 0))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from rl.gradients.per_task import Products
 from rl.splitting.moments import Stat
 
 
@@ -32,12 +33,11 @@ class Criterion:
     def __init__(self, config: Any) -> None:
         self.config = config
 
-    def measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor, sizes: np.ndarray) -> dict[str, tf.Tensor]:
+    def measure(self, products: Products, sizes: np.ndarray) -> dict[str, tf.Tensor]:
         """What is averaged over updates, by name: `(regions, num_tasks, num_tasks)`, `(regions, num_tasks)` or less.
 
         Args:
-          gram: K `(regions, num_tasks, num_tasks)`. cross: X, the same shape, where `halves`.
-          sums: `(regions, num_tasks)`, each gradient's components added up. sizes: `(regions,)`, d.
+          products: has K, as `gram`, and where `halves` X, as `cross`. sizes: `(regions,)`, d.
         """
         raise NotImplementedError
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from rl.gradients.per_task import Products
 from rl.gradients.statistics import cosines
 from rl.splitting.blocks import blocks_of
 from rl.splitting.criteria import CRITERIA
@@ -35,8 +36,8 @@ class Splitter(Watch):
         self.room = np.array([block.bank.copies for block, _ in self.places])
         self.moments: dict[str, Moments] = {}
         regions, tasks = len(self.places), self.num_tasks
-        gram = tf.zeros((regions, tasks, tasks))
-        for name, value in self._measure(gram, gram, tf.zeros((regions, tasks))).items():
+        gram, own = tf.zeros((regions, tasks, tasks)), tf.zeros((regions, tasks))
+        for name, value in self._measure(Products(gram, own, gram, own)).items():
             self.moments[name] = Moments(tuple(value.shape), config.split_decay)
         self.sharing = self.score()
 
@@ -55,14 +56,14 @@ class Splitter(Watch):
     def observe(self, tasks: Any, name: str, present: Any = None) -> None:
         """Counts in TaskGradients of the group `name`; `present` as Watch's. Runs inside compiled updates."""
         present = self.present(present)
-        for key, value in self._measure(tasks.grams[name], tasks.crosses.get(name), tasks.sums(name)).items():
+        for key, value in self._measure(tasks.products(name)).items():
             by_pair = len(value.shape) == 3
             self.moments[key].update(value, present[:, None] * present if by_pair else present)
 
-    def _measure(self, gram: tf.Tensor, cross: Any, sums: tf.Tensor) -> dict[str, tf.Tensor]:
-        layers = tf.split(gram, [block.count for block in self.blocks])
+    def _measure(self, products: Products) -> dict[str, tf.Tensor]:
+        layers = tf.split(products.gram, [block.count for block in self.blocks])
         by_layer = tf.stack([tf.reduce_sum(layer, axis=0) for layer in layers])
-        return self.criterion.measure(gram, cross, sums, self.sizes) | {"layers": by_layer}
+        return self.criterion.measure(products, self.sizes) | {"layers": by_layer}
 
     def check(self) -> None:
         stats = {name: moments.stat() for name, moments in self.moments.items()}

@@ -57,7 +57,8 @@ class Setting(NamedTuple):
         first, second = tf.unstack(scale[:, None, None] * (mean + noise))
         whole = (first + second) / 2
         gram, cross = (tf.matmul(left, right, transpose_b=True) for left, right in ((whole, whole), (first, second)))
-        return Products(gram, tf.reduce_sum(whole, axis=-1), cross, tf.reduce_sum(first * second, axis=-1))
+        cross = (cross + tf.linalg.matrix_transpose(cross)) / 2
+        return Products(gram, tf.reduce_sum(whole, axis=-1), cross, tf.linalg.diag_part(cross))
 
 
 SETTINGS = {

@@ -77,7 +77,8 @@ def measured(name, first, second=None, sums=None, **flags):
     second = first if second is None else second
     whole = (first + second) / 2
     criterion, gram = CRITERIA[name](Config(split_criterion=name, **flags)), whole @ whole.T
-    arrays = [gram, whole.sum(1), first @ second.T, (first * second).sum(1)]
+    cross = first @ second.T
+    arrays = [gram, whole.sum(1), (cross + cross.T) / 2, np.diag(cross)]
     products = Products(*(tf.constant(array[None], tf.float32) for array in arrays))
     return criterion, criterion.measure(products, np.array([float(first.shape[1])]))
 
@@ -387,6 +388,15 @@ def test_absent_tasks_are_not_counted():
     tasks = SimpleNamespace(products=lambda name: Products(gram, tf.ones((3, 3)), gram, tf.ones((3, 3))))
     toy.splitter.observe(tasks, "LossQ", present=tf.constant([1, 0, 1]))
     assert toy.splitter.moments["product"].stat().count[0].tolist() == [[1, 0, 1], [0, 0, 0], [1, 0, 1]]
+
+
+def test_gradients_may_be_measured_now_and_then():
+    """Of 100 updates those numbered 0, 3, ... 99; what is learned is the same, in one trace."""
+    every, third = (Toy([1, 1, -1], split_measure=count, split_warmup=10**6) for count in (1, 3))
+    losses = [toy.train(100) for toy in (every, third)]
+    np.testing.assert_allclose(*losses, rtol=1e-3)
+    counts = [float(toy.splitter.moments["product"].stat().count.max()) for toy in (every, third)]
+    assert counts == [100, 34] and third.burst.compiled.experimental_get_tracing_count() == 1
 
 
 def test_the_unit_at_odds_splits_first():

@@ -18,8 +18,8 @@ class Products(NamedTuple):
     """What is known of the tasks' gradients in each region. What nobody uses isn't computed in compiled functions.
 
     gram: `(regions, num_tasks, num_tasks)`, their inner products. sums: `(regions, num_tasks)`, their components added
-    up. cross: as gram, of the first half's gradients and the second's; None where halves aren't told apart. norms:
-    `(regions, num_tasks)`, the diagonal of cross, for less than all of it costs.
+    up. cross: as gram, of one half's gradient and the other's, the mean of both orders; None where halves aren't told
+    apart. norms: `(regions, num_tasks)`, the diagonal of cross, for less than all of it costs.
     """
 
     gram: tf.Tensor
@@ -61,7 +61,7 @@ class TaskGradients:
         for name, group in net.groups.items():
             self.parts[name] = [[(b, next(grads)) for b in region] for torso in group for region in torso.regions]
             self.regions[name] = [[(b, self._whole(b, g)) for b, g in region] for region in self.parts[name]]
-            self.grams[name] = over(self.regions[name], lambda rows: inner(rows, rows))
+            self.grams[name] = over(self.regions[name], inner)
             self.shares[name] = tf.concat([region[0][0].share() for region in self.regions[name]], axis=0)
 
     def _parts(self, torso: Any, params: list[list[tf.Tensor]]) -> list[list[tf.Tensor]]:
@@ -83,10 +83,11 @@ class TaskGradients:
         sums = over(self.regions[name], lambda rows: tf.reduce_sum(rows, axis=(1, 3)))
         if not self.halves:
             return Products(self.grams[name], sums)
-        # A half's part of the whole is half its gradient, hence the 4.
-        cross = over(self.parts[name], lambda rows: 4 * inner(rows[:, :, ::2], rows[:, :, 1::2]))
+        # A half's part of the whole is half its gradient. With a and b of the halves, g = (a + b) / 2 of the whole and
+        # d = (a - b) / 2, <a_i, b_j> + <b_i, a_j> = 2 <g_i, g_j> - 2 <d_i, d_j>.
+        gaps = over(self.parts[name], lambda rows: inner(rows[:, :, ::2] - rows[:, :, 1::2]))
         norms = over(self.parts[name], lambda rows: 4 * tf.reduce_sum(rows[:, :, ::2] * rows[:, :, 1::2], axis=(1, 3)))
-        return Products(self.grams[name], sums, cross, norms)
+        return Products(self.grams[name], sums, self.grams[name] - gaps, norms)
 
     def weighted(self, weights: dict[str, tf.Tensor]) -> list[tf.Tensor]:
         """For each variable the sum of the task gradients with weights `(regions, num_tasks)` of each group."""
@@ -98,9 +99,9 @@ class TaskGradients:
         return self.tape.gradient(self.params, self.variables, output_gradients=scaled)
 
 
-def inner(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+def inner(rows: tf.Tensor) -> tf.Tensor:
     """`(regions, num_tasks, num_tasks)`: inner products of `Bank.rows`, of all members together."""
-    return tf.reduce_sum(tf.matmul(one, other, transpose_b=True), axis=1)
+    return tf.reduce_sum(tf.matmul(rows, rows, transpose_b=True), axis=1)
 
 
 def over(regions: list[Any], product: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:

@@ -91,8 +91,8 @@ class HalfBatch(Criterion):
     halves = True
 
     def measure(self, products: Products, sizes: np.ndarray) -> dict[str, tf.Tensor]:
-        cross, own = products.cross, products.norms
-        return {"gap": own[:, :, None] + own[:, None] - cross - tf.linalg.matrix_transpose(cross)}
+        own = products.norms
+        return {"gap": own[:, :, None] + own[:, None] - 2 * products.cross}
 
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
         return Verdict(self.z_of_mean(stats["gap"]), stats["gap"].mean)

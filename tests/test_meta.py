@@ -22,6 +22,7 @@ TRAINED, TESTED, B, D, SIZES = 3, 2, 5, 4, (6, 7, 2)
 # a splitting network that splits on noise
 RUN = ("--env", "PointMass-ML4", "--network", "splitting", "--task_onehot", "false")
 RUN += ("--split_warmup", "4", "--split_every", "4", "--split_criterion", "halfbatch", "--split_z", "0")
+SLOW = [pytest.param(algo, marks=pytest.mark.slow) for algo in ("ddpg", "td3")]
 # episodes of 20 steps of each of two tasks
 META = ("--episodes", "6", "--num_test_episodes", "2")
 
@@ -154,7 +155,7 @@ def loaded(run):
     return load_policy(run, "last", env.spec, values)
 
 
-@pytest.mark.parametrize("algo", ["ddpg", "td3", "sac", "ppo"])
+@pytest.mark.parametrize("algo", [*SLOW, "sac", "ppo"])
 def test_meta_test_trains_the_mixture_alone(sources, tmp_path, algo):
     source = sources(algo)
     run = meta_test(source, tmp_path)
@@ -181,7 +182,7 @@ def test_meta_test_trains_the_mixture_alone(sources, tmp_path, algo):
     np.testing.assert_allclose(saved.act(inputs(2)), wanted, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("algo", ["sac", "ppo"])
+@pytest.mark.parametrize("algo", ["sac", pytest.param("ppo", marks=pytest.mark.slow)])
 def test_repeated_stopped_and_resumed_without_the_source(sources, tmp_path, algo):
     source = tmp_path / "source" / "x_s0"
     shutil.copytree(sources(algo), source)

@@ -209,7 +209,9 @@ def make_algo(name, std=None, **flags):
     return ALGOS[name](make_spec(3), torso_maker(config, 3), make_opt, ALGOS[name].flags(**own))
 
 
-@pytest.mark.parametrize("name", sorted(ALGOS))
+@pytest.mark.parametrize(
+    "name", ["ppo", "sac", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ddpg", "td3"))]
+)
 def test_every_algorithm_splits(name):
     """Each network of each; targets split with them; one trace."""
     algo = make_algo(name)

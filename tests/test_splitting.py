@@ -458,7 +458,7 @@ def batches_for(name, count=8, seed=0):
     return batches
 
 
-@pytest.mark.parametrize("network", ["splitting", "sparse_splitting"])
+@pytest.mark.parametrize("network", ["splitting", pytest.param("sparse_splitting", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", sorted(ALGOS))
 def test_every_algorithm_splits(name, network):
     """Each network of each; targets split with them; one trace."""
@@ -525,7 +525,9 @@ def test_a_learned_map_is_trained_from_scratch(tmp_path):
         make_algo("sac", split_map=str(path))
 
 
-@pytest.mark.parametrize("algo, network", [("sac", "splitting"), ("ppo", "sparse_splitting")])
+@pytest.mark.parametrize(
+    "algo, network", [("sac", "splitting"), pytest.param("ppo", "sparse_splitting", marks=pytest.mark.slow)]
+)
 def test_runs_resume_exactly(tmp_path, algo, network):
     """Two epochs and two more are four, splits included; eval and a run with the map work."""
     args = (*ENV, "--network", network, *EAGER, "--lr_schedule", "constant")

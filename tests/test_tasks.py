@@ -15,6 +15,7 @@ from rl.algos.checks import CheckedBurst
 from rl.algos.optimizers import Config as OptimizerConfig
 from rl.algos.optimizer_maker import optimizer_maker
 from rl.config import UserError
+from rl.experiments.eval import check_split
 from rl.experiments.eval import make_env as eval_env
 from rl.gradients import GRADIENTS
 from rl.networks import NETWORKS, torso_maker
@@ -186,11 +187,15 @@ def test_eval_plays_test_goals(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "env_id, words",
-    [("MT1-reach", "only ML sets have"), ("Pendulum", "only ML sets have"), ("ML10", "no part for the test tasks")],
+    [
+        ("MT1-reach-v3", "only ML sets have"),
+        ("Pendulum-v1", "only ML sets have"),
+        ("ML10", "no part for the test tasks"),
+    ],
 )
 def test_no_test_split(env_id, words):
     with pytest.raises(UserError, match=words):
-        eval_env(env_id, 2, {"split": "test"})
+        check_split(env_id, "test", "train")
 
 
 # Safe mode ---------------------------------------------------------------------

@@ -100,7 +100,7 @@ def used(torso: Any) -> int:
     if not any(isinstance(bank, WeightBank) for bank in banks):
         return sum(block.size * len(set(copy)) for block in blocks_of([torso]) for copy in block.map)
     members = int(np.prod(torso.lead))
-    own = [np.array(bank.copy) for bank in banks]
+    own = [bank.copy.numpy() for bank in banks]
     return members * sum(int((~mask).any(axis=0).sum() + mask.sum()) for mask in own)
 
 

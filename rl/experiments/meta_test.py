@@ -15,7 +15,7 @@ from rl.networks.splitting import Splitting
 
 # flags that follow from the run, and from --episodes
 FIXED = {"algo", "env", "network", "hidden_sizes", "activation", "task_onehot", "share_torso", "split", "split_map"}
-FIXED |= {"split_capacity", "split_biases", "epochs", "steps_per_epoch"}
+FIXED |= {"split_capacity", "split_biases", "epochs", "steps_per_epoch", "max_ep_len"}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -82,9 +82,13 @@ def run(flags: str, seed: int, directory: Path) -> tuple[float, int, float]:
     columns = [header.index(f"TestEpRet/{task}") for task in loop.env.spec.tasks]
     returns = np.array([[float(row[column]) for column in columns] for row in rows[-3:]])
     score = float(np.mean(returns / SCALES.get(values["env"], 1.0)))
-    networks = loop.algo.splits().get("networks", {})
-    sharing = float(np.mean([network["sharing"] for network in networks.values()])) if networks else float("nan")
-    return score, parameters(loop.algo), sharing
+    return score, parameters(loop.algo), mean_sharing(loop.algo)
+
+
+def mean_sharing(algo: Any) -> float:
+    """The mean sharing score of an algorithm's networks; nan where none splits."""
+    networks = algo.splits().get("networks", {})
+    return float(np.mean([network["sharing"] for network in networks.values()])) if networks else float("nan")
 
 
 def parameters(algo: Any) -> int:

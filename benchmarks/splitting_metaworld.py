@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
-from point_mass import interval, parameters  # noqa: E402
+from point_mass import interval, mean_sharing, parameters  # noqa: E402
 
 from rl import envs  # noqa: E402
 from rl.experiments import build, eval as evaluation  # noqa: E402
@@ -68,11 +68,9 @@ def scores(directory: Path) -> dict[str, Any]:
     algo, normaliser, _ = evaluation.load_policy(directory, "last", env.spec, values)
     played = evaluate(policy(algo, env.spec, normaliser), env, 50, 0)
     env.close()
-    networks = algo.splits().get("networks", {}).values()
     found = {task: float(rate) for task, rate in zip(env.spec.tasks, played["Success"].mean(axis=1))}
     found |= {"success": float(played["Success"].mean()), "return": float(played["EpRet"].mean())}
-    found["sharing"] = float(np.mean([network["sharing"] for network in networks])) if networks else float("nan")
-    return found | {"parameters": parameters(algo)}
+    return found | {"sharing": mean_sharing(algo), "parameters": parameters(algo)}
 
 
 def main() -> None:
@@ -81,10 +79,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    for seed in args.seeds:
-        for name in args.only:
-            train(name, seed)
-    found = [{"contender": name, "seed": s, **scores(train(name, s))} for name in args.only for s in args.seeds]
+    runs = {(name, seed): train(name, seed) for seed in args.seeds for name in args.only}
+    found = [{"contender": name, "seed": s, **scores(runs[name, s])} for name in args.only for s in args.seeds]
     own = [line["parameters"] for line in found if line["contender"] == "independent"] or [float("nan")]
     for name in args.only:
         lines = [line for line in found if line["contender"] == name]

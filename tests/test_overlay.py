@@ -6,27 +6,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rl import gradients
 from rl.__main__ import main
-from rl.algos import ALGOS
-from rl.algos.optimizer_maker import optimizer_maker
-from rl.algos.optimizers import Config as OptimizerConfig
 from rl.config import UserError
 from rl.experiments import tree
 from rl.gradients.per_task import TaskGradients
-from rl.networks import Config as NetworkConfig
-from rl.networks import torso_maker
 from rl.networks.banks import WeightBank
 from rl.networks.splitting import WeightSplitting
-from rl.splitting import Config, Overlay
+from rl.splitting import Overlay
 from rl.splitting.overlay import agreement
-from tests.helpers import column, command, rows, train
-from tests.test_algos import make_spec
+from tests import test_splitting
+from tests.helpers import command
 from tests.test_cli import refused
-from tests.test_splitting import ENV, Toy, batches_for, owner
+from tests.test_splitting import EAGER, ENV, Toy, owner, run_in_two, splits_everywhere
 
 WEIGHTS = ("--network", "sparse_splitting", "--split_weights")
-EAGER = ("--split_warmup", "4", "--split_every", "10", "--split_z", "0")
 
 
 class WeightToy(Toy):
@@ -200,49 +193,23 @@ def test_identical_tasks_stay_together():
 # Algorithms and runs -----------------------------------------------------------
 
 
-def make_algo(name, std=None, **flags):
-    tf.keras.utils.set_random_seed(0)
-    config = NetworkConfig(network="sparse_splitting", split_weights=True, hidden_sizes=(8, 8))
-    splits = Config(**{"split_warmup": 4, "split_every": 4, "split_z": 0.0} | flags)
-    make_opt = optimizer_maker(OptimizerConfig(), gradients.Config(), 3, splits)
-    own = {"std": std} if std else {}
-    return ALGOS[name](make_spec(3), torso_maker(config, 3), make_opt, ALGOS[name].flags(**own))
+def make_algo(name, **flags):
+    return test_splitting.make_algo(name, "sparse_splitting", split_weights=True, **flags)
 
 
 @pytest.mark.parametrize(
     "name", ["ppo", "sac", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ddpg", "td3"))]
 )
 def test_every_algorithm_splits(name):
-    """Each network of each; targets split with them; one trace."""
     algo = make_algo(name)
-    for k in range(6):
-        info = algo.update(batches_for(name, seed=k), 8)
-    assert set(algo.splitters) == ({"LossPi", "LossV"} if name == "ppo" else {"LossPi", "LossQ"})
-    for splitter in algo.splitters.values():
-        assert isinstance(splitter, Overlay) and splitter.events and splitter.sharing < 1
-    assert info["PiSharing"][-1] == algo.splitters["LossPi"].sharing
-    if name != "ppo":
-        assert all((np.array(a.copy) == b.copy).all() for a, b in zip(banks(algo.q.torso), banks(algo.q_targ.torso)))
-    assert algo.burst.compiled.experimental_get_tracing_count() == 1
-    obs = np.random.default_rng(0).normal(size=(3, 4, 3)).astype(np.float32)
-    algo.refresh()
-    np.testing.assert_allclose(algo.act(obs), algo.actor(obs), rtol=1e-4, atol=1e-5)
+    splits_everywhere(algo, name)
+    assert all(isinstance(splitter, Overlay) for splitter in algo.splitters.values())
 
 
-def test_runs_resume_exactly(tmp_path, algo="sac"):
-    """Two epochs and two more are four, splits included; eval, export and plot work."""
+def test_runs_resume_exactly(tmp_path):
+    """And plot works."""
     args = (*ENV, *WEIGHTS, *EAGER, "--split_private", "0.5", "--lr_schedule", "constant")
-    whole = train(tmp_path / "whole", *args, "--epochs", "4", algo=algo)
-    part = train(tmp_path / "part", *args, "--epochs", "2", algo=algo)
-    early = json.loads((part / "splits.json").read_text())
-    assert main(["resume", str(part), "--epochs", "4"]) == 0
-    assert rows(part)[:3] == rows(whole)[:3] and len(rows(part)) == 5
-    late = [json.loads((run / "splits.json").read_text()) for run in (part, whole)]
-    assert late[0] == late[1] != early and all(network["events"] for network in late[0]["networks"].values())
-    scores = column(part, "PiSharing")
-    assert scores[-1] < 1 and scores == sorted(scores, reverse=True)
-    assert main(["eval", str(part), "--episodes", "2", "--export", str(tmp_path / "policy")]) == 0
-    assert tf.saved_model.load(str(tmp_path / "policy")).act(tf.zeros((4, 3, 4))).shape == (4, 3, 2)
+    part = run_in_two(tmp_path, args, "sac")
     assert main(["plot", "--splits", str(part), "-o", str(tmp_path / "splits.png")]) == 0
     assert (tmp_path / "splits.png").stat().st_size > 10_000
 

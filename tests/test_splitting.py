@@ -442,9 +442,9 @@ def test_kernels_and_biases_apart():
 # Algorithms and runs -----------------------------------------------------------
 
 
-def make_algo(name, network="splitting", split_map="", seed=0, std=None, **flags):
+def make_algo(name, network="splitting", split_map="", seed=0, std=None, split_weights=False, **flags):
     tf.keras.utils.set_random_seed(seed)
-    config = NetworkConfig(network=network, hidden_sizes=(8, 8), split_map=split_map)
+    config = NetworkConfig(network=network, hidden_sizes=(8, 8), split_map=split_map, split_weights=split_weights)
     splits = Config(split_warmup=4, split_every=4, split_z=0.0, **flags)
     make_opt = optimizer_maker(OptimizerConfig(), gradients.Config(), 3, splits, split_map)
     own = {"std": std} if std else {}
@@ -461,8 +461,11 @@ def batches_for(name, count=8, seed=0):
 @pytest.mark.parametrize("network", ["splitting", pytest.param("sparse_splitting", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", sorted(ALGOS))
 def test_every_algorithm_splits(name, network):
-    """Each network of each; targets split with them; one trace."""
-    algo = make_algo(name, network, split_criterion="v2")
+    splits_everywhere(make_algo(name, network, split_criterion="v2"), name)
+
+
+def splits_everywhere(algo, name):
+    """Each network of `algo` splits; targets split with them; one trace."""
     for k in range(6):
         info = algo.update(batches_for(name, seed=k), 8)
     assert set(algo.splitters) == ({"LossPi", "LossV"} if name == "ppo" else {"LossPi", "LossQ"})
@@ -529,8 +532,15 @@ def test_a_learned_map_is_trained_from_scratch(tmp_path):
     "algo, network", [("sac", "splitting"), pytest.param("ppo", "sparse_splitting", marks=pytest.mark.slow)]
 )
 def test_runs_resume_exactly(tmp_path, algo, network):
-    """Two epochs and two more are four, splits included; eval and a run with the map work."""
+    """And a run with the map works."""
     args = (*ENV, "--network", network, *EAGER, "--lr_schedule", "constant")
+    part = run_in_two(tmp_path, args, algo)
+    again = train(tmp_path / "again", *args, "--split_map", part, "--epochs", "2", algo=algo)
+    assert "PiSharing" not in (again / "progress.txt").read_text()
+
+
+def run_in_two(tmp_path, args, algo):
+    """Two epochs and two more are four, splits included; eval and export work. Returns the run in two parts."""
     whole = train(tmp_path / "whole", *args, "--epochs", "4", algo=algo)
     part = train(tmp_path / "part", *args, "--epochs", "2", algo=algo)
     early = json.loads((part / "splits.json").read_text())
@@ -543,8 +553,7 @@ def test_runs_resume_exactly(tmp_path, algo, network):
     assert scores[-1] < 1 and scores == sorted(scores, reverse=True)
     assert main(["eval", str(part), "--episodes", "2", "--export", str(tmp_path / "policy")]) == 0
     assert tf.saved_model.load(str(tmp_path / "policy")).act(tf.zeros((4, 3, 4))).shape == (4, 3, 2)
-    again = train(tmp_path / "again", *args, "--split_map", part, "--epochs", "2", algo=algo)
-    assert "PiSharing" not in (again / "progress.txt").read_text()
+    return part
 
 
 @pytest.mark.slow

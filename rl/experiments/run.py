@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Sequence
 
 from rl import envs, training
-from rl.config import Parser, UserError, build
+from rl.config import SPLITS, Parser, UserError, build
 from rl.experiments.build import load_config, make_loop, parse, sections
 from rl.training.files import write_json
 
@@ -65,7 +65,7 @@ def start(values: dict[str, Any], prepare: Callable[[Any], None] = lambda loop: 
     loop = make_loop(values, directory)
     for part in ("checkpoints", "tb"):
         shutil.rmtree(directory / part, ignore_errors=True)
-    for part in ("progress.txt", "splits.json"):
+    for part in ("progress.txt", SPLITS):
         (directory / part).unlink(missing_ok=True)
     directory.mkdir(parents=True, exist_ok=True)
     prepare(loop)

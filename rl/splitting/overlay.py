@@ -13,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 
 from rl.config import UserError
-from rl.gradients.statistics import cosines
 from rl.networks.banks import WeightBank, part_weights
 from rl.splitting.criterion import ratio
 from rl.splitting.moments import Moments
@@ -120,11 +119,9 @@ class Overlay(Watch):
 
     def report(self) -> dict[str, Any]:
         """Events, each with how many weights of each layer left with each task, and what Splitter's has but maps."""
-        cosine = cosines(tf.constant(self.grams.stat().mean))
         sizes = [sum(int(np.prod(bank.copy.shape[1:])) for bank in layer) for layer in self.layers]
         layers = [{"name": own[0].variable.name, "regions": 1, "size": size} for own, size in zip(self.layers, sizes)]
-        report = {"updates": self.updates, "sharing": self.sharing, "most": self.config.split_private}
-        return report | {"events": self.events, "layers": layers, "cosines": np.round(cosine, 4).tolist()}
+        return self.summary(self.grams, layers, most=self.config.split_private)
 
 
 def agreement(bank: WeightBank, gradient: tf.Tensor) -> tf.Tensor:

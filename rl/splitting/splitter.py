@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 from rl.gradients.per_task import Products
-from rl.gradients.statistics import cosines
 from rl.splitting.blocks import blocks_of
 from rl.splitting.criteria import CRITERIA
 from rl.splitting.maps import copies_of, partition, sharing_score
@@ -116,7 +115,5 @@ class Splitter(Watch):
 
     def report(self) -> dict[str, Any]:
         """Maps, events, sizes and the mean cosines of each layer, as JSON values."""
-        cosine = cosines(tf.constant(self.moments["layers"].stat().mean))
-        report = {"updates": self.updates, "sharing": self.sharing, "maps": self.maps.tolist(), "events": self.events}
         layers = [block.report() for block in self.blocks]
-        return report | {"layers": layers, "cosines": np.round(cosine, 4).tolist()}
+        return self.summary(self.moments["layers"], layers, maps=self.maps.tolist())

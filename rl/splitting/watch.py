@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+
+from rl.gradients.statistics import cosines
+from rl.splitting.moments import Moments
 
 
 class Watch:
@@ -38,6 +42,12 @@ class Watch:
     def present(self, present: Any) -> tf.Tensor:
         """A batch's field of that name `(num_tasks,)`, 1 for tasks that have samples in it; None: all have."""
         return tf.ones(self.num_tasks) if present is None else tf.cast(present, tf.float32)
+
+    def summary(self, grams: Moments, layers: list[Any], **own: Any) -> dict[str, Any]:
+        """JSON values: what every report has, `own` of a subclass, and the cosines by layer of mean inner products."""
+        cosine = np.round(cosines(tf.constant(grams.stat().mean)), 4).tolist()
+        report = {"updates": self.updates, "sharing": self.sharing, **own}
+        return report | {"events": self.events, "layers": layers, "cosines": cosine}
 
     def state(self) -> dict[str, Any]:
         """All there is, besides the variables."""

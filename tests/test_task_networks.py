@@ -196,12 +196,13 @@ def test_shares_make_grams_those_of_the_variables(name):
     np.testing.assert_allclose(tasks.shares["Loss"] * tasks.grams["Loss"], grams, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("batch, calls", [(2, 1), (40, 1), (6, 2)])  # by products of samples, or of gradients
 @pytest.mark.parametrize("name", ["multi_head", "splitting", "sparse_splitting"])
-def test_halves_of_a_batch(name, members):
+def test_halves_of_a_batch(name, members, batch, calls):
     """The whole's gradient is the mean of theirs; inner products across halves are those of a pass for each half."""
-    net, x = make(name, members), inputs(batch=6)
+    net, x = make(name, members), inputs(batch=batch)
     owner = SimpleNamespace(groups={"Loss": [net]}, trainable_variables=net.trainable_variables)
-    loss = lambda batch: (task_losses(net(batch)), {})
+    loss = lambda batch: (tf.add_n([task_losses(net(batch * (1 + k))) for k in range(calls)]), {})
     whole, both = TaskGradients(owner, loss, x), TaskGradients(owner, loss, x, halves=True)
     np.testing.assert_allclose(both.losses, whole.losses, rtol=1e-5)
     np.testing.assert_allclose(both.grams["Loss"], whole.grams["Loss"], rtol=1e-4, atol=1e-6)

@@ -75,18 +75,9 @@ class Optimizer:
         return tape.gradient(loss, self.targets), info
 
     def _by_task(self, loss_fn: LossFn, batch: Any) -> tuple[list[tf.Tensor], Info]:
-        every = max((splitter.config.split_measure for splitter in self.splitters.values()), default=1)
-        if every == 1:
-            return self._weighed(loss_fn, batch, self.splitters)
-        due = self.opt.iterations % every == 0
-        return tf.cond(
-            due, lambda: self._weighed(loss_fn, batch, self.splitters), lambda: self._weighed(loss_fn, batch, {})
-        )
-
-    def _weighed(self, loss_fn: LossFn, batch: Any, watching: dict[str, Any]) -> tuple[list[tf.Tensor], Info]:
-        tasks = TaskGradients(self.net, loss_fn, batch, any(splitter.halves for splitter in watching.values()))
+        tasks = TaskGradients(self.net, loss_fn, batch, any(own.halves for own in self.splitters.values()))
         info, weights = tasks.info, {}
-        for name, splitter in watching.items():
+        for name, splitter in self.splitters.items():
             splitter.observe(tasks, name, batch.get("present"))
         for number, (name, balancer) in enumerate(self.balancers.items()):
             gram, share = tasks.grams[name], tasks.shares[name]

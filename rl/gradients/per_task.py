@@ -10,8 +10,13 @@ from typing import Any, Callable, NamedTuple
 
 import tensorflow as tf
 
+from rl.gradients.halves import Halves, samples
+
 Info = dict[str, tf.Tensor]
 LossFn = Callable[[Any], tuple[tf.Tensor, Info]]
+# Inner products are taken of so many numbers at once: those of 50 tasks' layers take four times as long in one piece,
+# which doesn't fit the processor's cache.
+PIECE = 2**18
 
 
 class Products(NamedTuple):
@@ -46,48 +51,42 @@ class TaskGradients:
         torsos = [torso for group in net.groups.values() for torso in group]
         self.variables, self.halves = net.trainable_variables, halves
         self.regions: dict[str, list[Any]] = {}  # group -> for each region its banks with their gradients
+        self.parts: dict[str, list[Any]] = {}  # the same with Halves
         with tf.GradientTape() as self.tape:
             params = [torso.expand() for torso in torsos]
             self.params = tf.nest.flatten(params)
-        given = [self._parts(torso, own) for torso, own in zip(torsos, params)]
+        passes: list[Any] = []
         with tf.GradientTape() as tape, contextlib.ExitStack() as stack:
-            tape.watch(tf.nest.flatten(given))
-            for torso, own in zip(torsos, given):
-                stack.enter_context(torso.using(own, halves))
+            tape.watch(self.params)
+            for torso, own in zip(torsos, params):
+                stack.enter_context(torso.using(own, passes.append if halves else None))
             self.losses, self.info = loss_fn(batch)
         zero = tf.UnconnectedGradients.ZERO
-        grads = iter(tape.gradient(self.losses, tf.nest.flatten(given), unconnected_gradients=zero))
-        self.grams, self.shares, self.parts = {}, {}, {}
+        sources = [*self.params, *(each.y for each in passes)]
+        grads = tape.gradient(self.losses, sources, unconnected_gradients=zero)
+        self.grams, self.shares = {}, {}
+        through = iter(samples(self.params, passes, grads[len(self.params) :]))
+        rest = iter(grads)
         for name, group in net.groups.items():
-            self.parts[name] = [[(b, next(grads)) for b in region] for torso in group for region in torso.regions]
-            self.regions[name] = [[(b, self._whole(b, g)) for b, g in region] for region in self.parts[name]]
+            regions = self.regions[name] = [[(b, next(rest)) for b in own] for torso in group for own in torso.regions]
+            if halves:
+                self.parts[name] = [[(bank, Halves.of(g, next(through))) for bank, g in own] for own in regions]
             self.grams[name] = over(self.regions[name], inner)
             self.shares[name] = tf.concat([region[0][0].share() for region in self.regions[name]], axis=0)
 
-    def _parts(self, torso: Any, params: list[list[tf.Tensor]]) -> list[list[tf.Tensor]]:
-        """Parameters with a row for each task, or two, for the halves."""
-        if not self.halves:
-            return params
-        pairs = [zip(banks, own) for banks, own in zip(torso.regions, params)]
-        return [[tf.repeat(param, 2, axis=bank.axis) for bank, param in pair] for pair in pairs]
-
-    def _whole(self, bank: Any, gradient: tf.Tensor) -> tf.Tensor:
-        """The gradient of the whole batch: of its halves' parts of the loss, added up."""
-        if not self.halves:
-            return gradient
-        lead, rest = gradient.shape[: bank.axis], gradient.shape[bank.axis + 1 :]
-        return tf.reduce_sum(tf.reshape(gradient, (*lead, -1, 2, *rest)), axis=bank.axis + 1)
-
     def products(self, name: str) -> Products:
         """What is known of a group's gradients."""
-        sums = over(self.regions[name], lambda rows: tf.reduce_sum(rows, axis=(1, 3)))
+        sums = over(self.regions[name], total)
         if not self.halves:
             return Products(self.grams[name], sums)
-        # A half's part of the whole is half its gradient. With a and b of the halves, g = (a + b) / 2 of the whole and
+        # Each half's gradient is twice its part. With a and b of the halves, g = (a + b) / 2 of the whole and
         # d = (a - b) / 2, <a_i, b_j> + <b_i, a_j> = 2 <g_i, g_j> - 2 <d_i, d_j>.
-        gaps = over(self.parts[name], lambda rows: inner(rows[:, :, ::2] - rows[:, :, 1::2]))
-        norms = over(self.parts[name], lambda rows: 4 * tf.reduce_sum(rows[:, :, ::2] * rows[:, :, 1::2], axis=(1, 3)))
+        gaps = over(self._of_halves(name, Halves.difference), inner)
+        norms = 4 * over(self._of_halves(name, Halves.products), total)
         return Products(self.grams[name], sums, self.grams[name] - gaps, norms)
+
+    def _of_halves(self, name: str, value: Callable[[Halves], tf.Tensor]) -> list[Any]:
+        return [[(bank, value(halves)) for bank, halves in region] for region in self.parts[name]]
 
     def weighted(self, weights: dict[str, tf.Tensor]) -> list[tf.Tensor]:
         """For each variable the sum of the task gradients with weights `(regions, num_tasks)` of each group."""
@@ -101,7 +100,14 @@ class TaskGradients:
 
 def inner(rows: tf.Tensor) -> tf.Tensor:
     """`(regions, num_tasks, num_tasks)`: inner products of `Bank.rows`, of all members together."""
-    return tf.reduce_sum(tf.matmul(rows, rows, transpose_b=True), axis=1)
+    width = max(1, PIECE // rows.shape[-2])
+    pieces = [rows[..., first : first + width] for first in range(0, rows.shape[-1], width)]
+    return tf.add_n([tf.reduce_sum(tf.matmul(piece, piece, transpose_b=True), axis=1) for piece in pieces])
+
+
+def total(rows: tf.Tensor) -> tf.Tensor:
+    """`(regions, num_tasks)`: `Bank.rows` added up."""
+    return tf.reduce_sum(rows, axis=(1, 3))
 
 
 def over(regions: list[Any], product: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:

@@ -6,12 +6,21 @@ rl.gradients.per_task.
 """
 
 import contextlib
-from typing import Any, Iterator, Optional, Sequence
+from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence
 
 import tensorflow as tf
 
 from rl.networks.banks import Bank
 from rl.networks.mlp import Torso, matmul
+
+
+class Pass(NamedTuple):
+    """What went through a layer: y = x kernel + bias, `(..., num_tasks, batch, dim)`; or y = bias, without a kernel."""
+
+    kernel: Optional[tf.Tensor]
+    bias: tf.Tensor
+    x: Optional[tf.Tensor]
+    y: tf.Tensor
 
 
 class TaskNet(Torso):
@@ -27,7 +36,7 @@ class TaskNet(Torso):
         super().__init__(*args, **options)
         self.onehot, self.lead = onehot, () if self.members is None else (self.members,)
         self.given: Any = None
-        self.parts = 1
+        self.record: Optional[Callable[[Pass], None]] = None
 
     def build(self, input_shape: Any) -> None:
         """Makes every variable; `num_tasks` is the first of `input_shape`."""
@@ -51,14 +60,11 @@ class TaskNet(Torso):
         return [[bank.expand(full) for bank in region] for region in self.regions]
 
     @contextlib.contextmanager
-    def using(self, params: list[list[tf.Tensor]], halves: bool = False) -> Iterator[None]:
-        """Within it `call` takes `params` for what `expand` makes.
-
-        With `halves` they have two rows for each task, the first for the first half of a batch.
-        """
-        self.given, self.parts = params, 1 + halves
+    def using(self, params: list[list[tf.Tensor]], record: Optional[Callable[[Pass], None]] = None) -> Iterator[None]:
+        """Within it `call` takes `params` for what `expand` makes, and tells `record` of what goes through layers."""
+        self.given, self.record = params, record
         yield
-        self.given, self.parts = None, 1
+        self.given, self.record = None, None
 
     def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:
         """All members, or `member` alone."""
@@ -68,17 +74,20 @@ class TaskNet(Torso):
         if self.onehot:
             code = tf.broadcast_to(tf.eye(self.num_tasks)[:, None], (*tf.unstack(tf.shape(x)[:2]), self.num_tasks))
             x = tf.concat([x, code], axis=-1)
-        if self.parts == 1:
-            return self.forward(params, x)
-        out = self.forward(params, tf.reshape(x, (self.parts * self.num_tasks, -1, x.shape[-1])))
-        return tf.reshape(out, (*out.shape[:-3], self.num_tasks, -1, out.shape[-1]))
+        return self.forward(params, x)
 
     def dense(self, x: tf.Tensor, params: Sequence[tf.Tensor]) -> tf.Tensor:
         """`(..., tasks, batch, in)` by a kernel and a bias `(..., tasks or 1, ...)`: `(..., tasks, batch, out)`."""
         kernel, bias = params
         if kernel.shape[-3] > 1 or x.shape[-3] == 1:
-            return matmul(x, kernel, self.precision) + bias[..., None, :]
+            return self.passed(kernel, bias, x, matmul(x, kernel, self.precision) + bias[..., None, :])
         batch = tf.shape(x)[-2]  # shared: the samples of all tasks in one product
         flat = tf.reshape(x, (*x.shape[:-3], -1, x.shape[-1]))
         flat = matmul(flat, kernel[..., 0, :, :], self.precision) + bias
         return tf.reshape(flat, (*flat.shape[:-2], x.shape[-3], batch, flat.shape[-1]))
+
+    def passed(self, kernel: Any, bias: tf.Tensor, x: Any, y: tf.Tensor) -> tf.Tensor:
+        """y, with what else a Pass has."""
+        if self.record:
+            self.record(Pass(kernel, bias, x, y))
+        return y

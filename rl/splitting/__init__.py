@@ -20,7 +20,6 @@ class Config:
 
     split_criterion: str = flag("conflict", "which regions split", choices=tuple(CRITERIA))
     split_every: int = flag(500, "updates between two checks for splits", low=1)
-    split_measure: int = flag(1, "updates from one whose gradients are measured to the next", low=1)
     split_warmup: int = flag(2000, "updates whose gradients a region's statistics must hold before it splits", low=2)
     splits_per_check: int = flag(
         0, "most splits of a network at a check (not v1); 0: 1, or 0.5% of units, 0.1% of weights", low=0

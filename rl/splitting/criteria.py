@@ -91,7 +91,7 @@ class HalfBatch(Criterion):
     halves = True
 
     def measure(self, products: Products, sizes: np.ndarray) -> dict[str, tf.Tensor]:
-        own = products.norms
+        own = tf.linalg.diag_part(products.cross)
         return {"gap": own[:, :, None] + own[:, None] - 2 * products.cross}
 
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:

@@ -19,7 +19,7 @@ COLUMNS = ("Epoch", "TotalEnvInteracts", "AverageEpRet", "AverageTestEpRet", "St
 def main() -> None:
     source, target = sys.argv[1], Path(sys.argv[2])
     (runs,) = find_runs([source])
-    columns = [*COLUMNS, *(name for name in ("TestSuccess",) if name in runs[0].columns)]
+    columns = [*COLUMNS, *(name for name in runs[0].columns if name.startswith("TestSuccess"))]
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

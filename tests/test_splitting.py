@@ -55,18 +55,23 @@ def test_moments_are_those_of_a_loop(decay):
 
 
 def test_how_many_samples_a_mean_is_worth():
-    stat = Stat(np.zeros(3), np.zeros(3), np.array([5.0, 15.0, 1000.0]))
-    np.testing.assert_allclose(stat.over(0.9), [5, 15, 19])
-    np.testing.assert_allclose(stat.over(0.9, capped=True), [5, 10, 10])
+    """All of 5; of 15 the first 10 have weights 0.9^5 / 10, the others 0.1 * 0.9^k, whose squares sum to 0.06915."""
+    stat = Stat(np.zeros(4), np.zeros(4), np.array([0.0, 5.0, 15.0, 1000.0]))
+    squares = 10 * (0.9**5 / 10) ** 2 + sum((0.1 * 0.9**k) ** 2 for k in range(5))
+    np.testing.assert_allclose(stat.over(0.9), [0, 5, 1 / squares, 19])
+    np.testing.assert_allclose(stat.over(0.9, capped=True), [0, 5, 10, 10])
+    np.testing.assert_allclose(stat.over(1.0), stat.count)
+    np.testing.assert_allclose(stat.over(0.0), [0, 1, 1, 1])
 
 
-def test_an_average_of_noise_is_as_sure_as_it_says():
-    """The spread of the mean, after many samples, is that of (1 + decay) / (1 - decay) independent ones."""
-    moments, rng = Moments((4000,), 0.95), np.random.default_rng(0)
-    for _ in range(200):
-        moments.update(tf.constant(rng.normal(size=4000), tf.float32))
+@pytest.mark.parametrize("samples", [15, 30, 60, 200])
+def test_an_average_of_noise_is_as_sure_as_it_says(samples):
+    """The spread of the mean is that of as many independent samples."""
+    moments, rng = Moments((20000,), 0.95), np.random.default_rng(0)
+    for _ in range(samples):
+        moments.update(tf.constant(rng.normal(size=20000), tf.float32))
     z = moments.stat().mean * np.sqrt(moments.stat().over(0.95))
-    assert z.std() == pytest.approx(1, abs=0.05)
+    assert z.std() == pytest.approx(1, abs=0.015)
 
 
 # Criteria ----------------------------------------------------------------------

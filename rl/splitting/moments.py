@@ -14,11 +14,16 @@ class Stat(NamedTuple):
     count: np.ndarray
 
     def over(self, decay: float, capped: bool = False) -> np.ndarray:
-        """How many independent samples the mean is worth: all, until the average forgets.
+        """How many independent samples the mean is worth: at first all, in the end (1 + decay) / (1 - decay).
 
-        Then (1 + decay) / (1 - decay), or `capped`, as the reference has it, 1 / (1 - decay), which is too few.
+        It is the variance of a sample over that of the mean. With `capped`, as the reference has it, it is all up to
+        1 / (1 - decay), which is too few.
         """
-        return np.minimum(self.count, (1.0 if capped else 1 + decay) / max(1 - decay, 1e-9))
+        first = np.minimum(self.count, round(1 / max(1 - decay, 1e-9)))  # as many as have the same weight
+        if capped:
+            return first
+        left = decay ** (2 * (self.count - first))  # of the first ones' part in the variance
+        return first / (left + (1 - left) * first * (1 - decay) / (1 + decay))
 
 
 class Moments:

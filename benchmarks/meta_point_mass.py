@@ -2,10 +2,11 @@
 
     .venv/bin/python benchmarks/meta_point_mass.py --out benchmarks/results/meta_point_mass.csv
 
-DDPG on PointMass-ML4, layers (32, 32), 24k steps with `--network splitting`; then 24 episodes of 20 steps of each of
-the two test tasks, ten updates a step, by `meta-test`, and by independent networks from scratch, at two learning rates.
-Printed are means over seeds of the mean test return, 20 episodes a task, with 95% t intervals, and how many numbers are
-trained for a task, as a fraction of an independent network's.
+PPO on PointMass-ML4, layers (32, 32), 160k steps with `--network splitting`; then 48 episodes of 20 steps of each of
+the two test tasks, an update for every two, by `meta-test`, and by independent networks from scratch: by PPO at two
+learning rates, and by DDPG, which learns from fewer steps, with ten updates for each. Printed are means over seeds of
+the mean test return, 20 episodes a task, with 95% t intervals, and how many numbers are trained for a task, as a
+fraction of an independent network's.
 """
 
 import argparse
@@ -29,21 +30,23 @@ from rl import envs  # noqa: E402
 from rl.experiments import build  # noqa: E402
 from rl.experiments.curves import Run, column, find_runs  # noqa: E402
 
-FLAGS = "--num_test_episodes 20 --batch_size 128 --hidden_sizes 32 32 --tensorboard false --save_freq 1000"
-FLAGS += " --algo ddpg --env PointMass-ML4 --task_onehot false"
-SOURCE = "--network splitting --split_warmup 100 --split_every 20 --split_min_sharing 0.3 --epochs 15"
-SOURCE += " --steps_per_epoch 1600 --start_steps 800 --update_after 800 --update_every 40"
-SHORT = "--updates_per_step 10"
-SCRATCH = f"{SHORT} --split test --network independent --epochs 24 --steps_per_epoch 40 --start_steps 0"
-SCRATCH += " --update_after 40 --update_every 40"
-META = f"{SHORT} --episodes 24 --pi_lr 1e-2 --q_lr 1e-2"
+FLAGS = "--num_test_episodes 20 --hidden_sizes 32 32 --tensorboard false --save_freq 1000 --env PointMass-ML4"
+FLAGS += " --task_onehot false"
+PPO = "--algo ppo --lr_schedule constant --gamma 0.95 --log_std -0.5"
+SOURCE = f"{PPO} --network splitting --split_warmup 100 --split_every 20 --epochs 20 --steps_per_epoch 8000"
+SOURCE += " --num_envs 4 --rollout_steps 100 --batch_size 100 --lr 1e-3"
+SHORT = "--rollout_steps 40 --batch_size 40"
+SCRATCH = "--split test --network independent --epochs 48 --steps_per_epoch 40"
+DDPG = "--algo ddpg --batch_size 128 --updates_per_step 10 --start_steps 0 --update_after 40 --update_every 40"
+META = f"{SHORT} --episodes 48 --num_envs 1 --lr 1e-2"
 CONTENDERS = {
-    "scratch": SCRATCH,
-    "scratch-3e-3": f"{SCRATCH} --pi_lr 3e-3 --q_lr 3e-3",
+    "scratch": f"{SCRATCH} {PPO} {SHORT} --lr 3e-3",
+    "scratch-1e-2": f"{SCRATCH} {PPO} {SHORT} --lr 1e-2",
+    "scratch-ddpg": f"{SCRATCH} {DDPG}",
     "meta-weights": f"{META} --meta_mix weights",
     "meta-outputs": META,
 }
-SHOWN = (0, 2, 4, 8, 16, 24)
+SHOWN = (0, 4, 8, 16, 24, 48)
 
 
 def run(name: str, seed: int, folder: Path) -> tuple[Run, int]:
@@ -59,7 +62,8 @@ def run(name: str, seed: int, folder: Path) -> tuple[Run, int]:
         main_py([*FLAGS.split(), *CONTENDERS[name].split(), *place])
     ((made,),) = find_runs([str(folder / name / f"{name}_s{seed}")])
     algo = build.make_algo(made.config, envs.make("PointMass-ML4", split="test").spec)
-    return made, sum(int(np.prod(v.shape)) for net in (algo.actor, algo.q) for v in net.trainable_variables)
+    nets = [algo.actor, *([algo.q] if made.config["algo"] == "ddpg" else [])]  # PPO's value is part of its actor
+    return made, sum(int(np.prod(v.shape)) for net in nets for v in net.trainable_variables)
 
 
 def main_py(argv: Sequence[str]) -> None:

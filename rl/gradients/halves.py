@@ -37,13 +37,14 @@ class Halves(NamedTuple):
 
     def products(self) -> tf.Tensor:
         """The parts' inner product for each unit, `(..., num_tasks, out)`."""
-        if self.x is None:
-            return (self.whole - self.part()) * self.part()
-        (one, two), (d_one, d_two) = _cut(self.x), _cut(self.d)
-        (half, fan_in), units = one.shape[-2:], self.d.shape[-1]
-        if half is None or half * (fan_in + units) > fan_in * units:  # more work than the part itself
-            return tf.reduce_sum((self.whole - self.part()) * self.part(), axis=-2)
-        return tf.reduce_sum(d_one * tf.matmul(tf.matmul(one, two, transpose_b=True), d_two), axis=-2)
+        if self.x is not None:
+            (one, two), (d_one, d_two) = _cut(self.x), _cut(self.d)
+            (half, fan_in), units = one.shape[-2:], self.d.shape[-1]
+            if half is not None and half * (fan_in + units) <= fan_in * units:  # no more work than the part itself
+                return tf.reduce_sum(d_one * tf.matmul(tf.matmul(one, two, transpose_b=True), d_two), axis=-2)
+        part = self.part()
+        product = (self.whole - part) * part
+        return product if self.x is None else tf.reduce_sum(product, axis=-2)
 
 
 def samples(params: list[tf.Tensor], passes: list[Any], grads: list[tf.Tensor]) -> list[list[tuple[Any, tf.Tensor]]]:

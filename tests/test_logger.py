@@ -89,13 +89,13 @@ def test_state_cuts_off_later_rows_and_goes_on(tmp_path):
     before = (tmp_path / "progress.txt").read_bytes()
     with open(tmp_path / "progress.txt", "a", encoding="utf-8") as file:
         file.write("half a ro")
-    again = make(tmp_path)
-    again.load_state(state)
-    again.store(EpRet=7.0)
-    row = again.dump(Epoch=3)
-    rows = read(tmp_path)
-    assert len(rows) == 4 and before.startswith((tmp_path / "progress.txt").read_bytes()[:20])
-    assert row["AverageEpRet"] == 6 and row["MovingEpRet"] == (1 + 2 + 5 + 7) / 4
+    for again in (make(tmp_path), logger):
+        again.load_state(state)
+        again.store(EpRet=7.0)
+        row = again.dump(Epoch=3)
+        rows = read(tmp_path)
+        assert len(rows) == 4 and before.startswith((tmp_path / "progress.txt").read_bytes()[:20])
+        assert row["AverageEpRet"] == 6 and row["MovingEpRet"] == (1 + 2 + 5 + 7) / 4
 
 
 def test_tensorboard_has_every_finite_value(tmp_path):

@@ -123,8 +123,10 @@ class EpochLogger:
         """Goes back to `state`, cutting off what was written to `progress.txt` since."""
         self.epoch, self.end = state["epoch"], state["end"]
         for name, filled in state["values"].items():
+            self.values[name].size = 0
             self.values[name].add(filled)
         for name, pairs in state["past"].items():
+            self.past[name].clear()
             self.past[name].extend(tuple(pair) for pair in pairs)
         if self.path.exists():
             os.truncate(self.path, self.end)

@@ -1,6 +1,7 @@
 """Running a loop from wherever it was to its end, or until somebody stops it."""
 
 import signal
+import time
 from typing import Any
 
 from rl.logging import Terminal
@@ -50,7 +51,7 @@ def restore(loop: Any) -> None:
     session.logger.load_state(state["logger"])
     session.normaliser.load_state(state["normaliser"])
     session.schedule.load_state(state["schedule"])
-    session.best, session.before = state["best"], state["time"]
+    session.best, session.began = state["best"], time.perf_counter() - state["time"]
     loop.load_state(state["loop"])
     if state["envs"] is None:
         loop.env.rebuild(session.seed_for(2, session.logger.epoch))

@@ -53,7 +53,7 @@ class Session:
         self.logger = EpochLogger(directory, columns, config.window, tasks=algo.spec.tasks)
         self.checkpoints = Checkpoints(directory, config.keep)
         self.best, self.stopping = -np.inf, False
-        self.before, self._since = 0.0, time.perf_counter()
+        self.began = time.perf_counter()  # of a resumed run, as if it had never stopped
 
     def seed_for(self, stream: int, epoch: int = 0) -> int:
         """A seed that depends on the run's, the stream and the epoch alone."""
@@ -73,7 +73,8 @@ class Session:
         row = self._write(loop.step, complete=True)
         score = row.get("AverageTestEpRet", row["AverageEpRet"])
         self.schedule.observe(score)
-        due = self.logger.epoch % self.config.save_freq == 0 or loop.step in (0, self.total_steps)
+        due = self.logger.epoch % self.config.save_freq == 0 or loop.step == self.total_steps
+        due = due or not self.checkpoints.steps()
         if due or (self.stopping and not self.config.reset_at_checkpoint):
             best = due and score > self.best
             self.best = score if best else self.best
@@ -89,7 +90,12 @@ class Session:
 
     def _write(self, step: int, complete: bool) -> dict[str, float]:
         epoch = math.ceil(step / self.config.steps_per_epoch)
-        values = {"Epoch": epoch, "TotalEnvInteracts": step, "Time": self._elapsed(), **self.timer.drain()}
+        values = {
+            "Epoch": epoch,
+            "TotalEnvInteracts": step,
+            "Time": time.perf_counter() - self.began,
+            **self.timer.drain(),
+        }
         with self.timer("log"):
             row = self.logger.dump(complete, **values)
             if self.board:
@@ -103,14 +109,10 @@ class Session:
             envs = None if self.config.reset_at_checkpoint else loop.env.state()
             state = {"algo": self.algo.state(), "loop": loop.state(), "envs": envs, "logger": self.logger.state()}
             state |= {"normaliser": self.normaliser.state(), "schedule": self.schedule.state()}
-            state |= {"best": float(self.best), "time": self._elapsed()}
+            state |= {"best": float(self.best), "time": time.perf_counter() - self.began}
             self.checkpoints.save(loop.step, state, loop.replay, best)
             if splits := self.algo.splits():
                 write_json(self.directory / SPLITS, splits)
-
-    def _elapsed(self) -> float:
-        """Seconds of all the run's parts together."""
-        return self.before + time.perf_counter() - self._since
 
 
 def check_finite(step: int, **values: Any) -> None:

@@ -13,8 +13,9 @@ from rl.envs.normaliser import Moments
 from rl.experiments.build import env_options, load_config
 from rl.experiments.eval import load_policy
 from rl.experiments.meta_test import most_copies, networks
-from rl.networks.meta_splitting import MetaSplitting, copies_used
+from rl.networks.meta_splitting import MetaSplitting
 from rl.networks.splitting import Splitting
+from rl.training.evaluate import evaluate
 from tests.helpers import column, rows, train
 from tests.test_cli import refused
 
@@ -61,16 +62,21 @@ def test_a_task_that_uses_what_a_training_task_used_is_that_task(mix, members, a
     if apart:
         trained.layers_of_banks()[1][1].copy.assign((1, 1, 2))
     net = meta_net(trained, members, mix=mix)
-    for task, (first, second) in enumerate([(0, 1), (2, 0)]):  # test task -> the training tasks, one after another
-        for like in (first, second):
-            for (region,), banks in zip(net.regions, trained.layers_of_banks()):
-                own = [int(bank.copy[like]) for bank in banks]
-                row = copies_used(banks).tolist().index(own)
-                weights = np.array(region.variable)
-                weights[..., task, :] = np.eye(TRAINED)[row]
-                region.variable.assign(weights)
-            wanted = trained(inputs(TRAINED))[..., like, :, :]
-            np.testing.assert_allclose(net(inputs(TESTED))[..., task, :, :], wanted, rtol=1e-4, atol=1e-5)
+    for tasks in ((0, 2), (1, 0)):
+        net.follow(trained, tasks)
+        wanted = tf.gather(trained(inputs(TRAINED)), tasks, axis=-3)
+        np.testing.assert_allclose(net(inputs(TESTED)), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_by_softmax_most_of_a_task_is_as_the_one_it_follows():
+    net = meta_net(trained_net(), softmax=True)
+    net.follow(trained_net(), (1, 2))
+    shares = [
+        tf.nn.softmax(region.variable + tf.math.log(used)) for (region,), (_, _, used) in zip(net.regions, net.frozen)
+    ]
+    np.testing.assert_allclose(shares[0], [[0.1, 0.9, 0], [0.9, 0.1, 0]], atol=1e-6)
+    np.testing.assert_allclose(shares[1], [[0.05, 0.9, 0.05], [0.05, 0.05, 0.9]], atol=1e-6)
+    np.testing.assert_allclose(shares[2], [[1, 0, 0]] * 2, atol=1e-6)
 
 
 @pytest.mark.parametrize("mix", ["outputs", "weights"])
@@ -211,9 +217,39 @@ def test_the_first_checkpoint_is_of_what_was_adopted(sources, tmp_path):
             np.testing.assert_array_equal(follower, leader)
 
 
+@pytest.mark.parametrize("algo", ["sac", pytest.param("ppo", marks=pytest.mark.slow)])
+def test_the_best_start(sources, tmp_path, monkeypatch, algo):
+    """An episode of each training task goes before the first row, whose policy is the one that did best."""
+    returns = iter([[1.0, 9.0], [4.0, 5.0], [3.0, 2.0], [0.0, 9.5]])  # of both test tasks by each training task
+
+    def play(act, env, episodes, seed):
+        played = evaluate(act, env, episodes, seed)
+        assert played["EpRet"].shape == (2, 2)
+        return {"EpRet": np.array(next(returns))[:, None] + np.array([-1, 1])}
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rl.experiments.meta_test.evaluate", play)
+        run = meta_test(
+            sources(algo), tmp_path, "--start", "best", "--num_envs", "2", "--episodes", "12", "--keep", "9"
+        )
+    assert next(returns, None) is None
+    assert column(run, "Epoch") == [4, 5, 6] and column(run, "TotalEnvInteracts") == [320, 400, 480]
+    assert load_config(run)["meta_start"] == {"between-east": "east-north", "between-west": "west-south"}
+    spec = envs.make("PointMass-ML4", split="test").spec
+    first, trained = load_policy(run, "320", spec, load_config(run))[0], loaded(sources(algo))[0]
+    np.testing.assert_allclose(first.act(inputs(2).numpy()), trained.act(inputs(4).numpy())[[1, 3]], atol=1e-5)
+    whole = rows(run)
+    assert np.isfinite(column(run, "LossPi")[1:]).all()
+    for path in sorted((run / "checkpoints").glob("step_*.npz"))[1:]:
+        path.unlink()
+    assert main(["resume", str(run)]) == 0
+    assert rows(run) == whole
+
+
 @pytest.mark.parametrize(
     "flags, words",
     [
+        (("--start", "best", "--episodes", "4"), "tries the run's 4 tasks in 4 of the --episodes, which are 4"),
         (("--epochs", "3"), "--epochs is not for meta-test"),
         (("--hidden_sizes", "8"), "--hidden_sizes is not for meta-test"),
         (("--episodes", "5", "--num_envs", "2"), "--episodes must be a multiple of --num_envs (2), got 5"),

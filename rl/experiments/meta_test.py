@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, Sequence
 
+import numpy as np
+
 from rl import envs
 from rl.algos import ALGOS
 from rl.config import Parser, UserError
@@ -12,6 +14,8 @@ from rl.experiments.eval import load_policy
 from rl.networks import Temperature
 from rl.networks.meta_splitting import MetaSplitting, copies_used
 from rl.networks.splitting import Splitting
+from rl.training.evaluate import evaluate
+from rl.training.policy import policy
 
 # flags that follow from the run, and from --episodes
 FIXED = {"algo", "env", "network", "hidden_sizes", "activation", "task_onehot", "share_torso", "split", "split_map"}
@@ -25,6 +29,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("directory", type=Path, help="of the run")
     parser.add_argument("--episodes", type=int, default=10, help="how many, of each test task (default: 10)")
     parser.add_argument("--checkpoint", default="last", help="last, best, or an env step (default: last)")
+    parser.add_argument(
+        "--start",
+        choices=("equal", "best"),
+        default="equal",
+        help="weights of the copies at first: equal, or for each test task those of the training task whose policy "
+        "does best in one of its episodes; these are the first of --episodes (default: equal)",
+    )
     args, flags = parser.parse_known_args(argv)
     saved = build.load_config(args.directory)
     check(args.directory, saved)
@@ -39,15 +50,21 @@ def main(argv: Sequence[str]) -> int:
             raise UserError(f"--{name} is not for meta-test, which has the networks and the env of {args.directory}")
     if len(values["seed"]) > 1:
         raise UserError(f"--seed: meta-test makes one run, got {len(values['seed'])} seeds")
-    values |= {"seed": values["seed"][0]} | length(values, args.episodes, env.max_ep_len)
+    tried = len(env.spec.tasks) if args.start == "best" else 0
+    values |= {"seed": values["seed"][0]} | length(values, args.episodes, env.max_ep_len, tried)
 
-    def prepare(loop: Any) -> None:
+    def prepare(loop: Any) -> dict[str, Any]:
         adopt(loop.algo, trained)
         loop.session.normaliser.seen.load_state(normaliser.seen.state())
         loop.session.normaliser.earned.pool(normaliser.earned)
+        notes: dict[str, Any] = {"meta_run": str(args.directory)}
+        if tried:
+            notes["meta_start"] = follow_best(loop, trained, values)
+            loop.step = tried * values["steps_per_epoch"]
         loop.session.end_epoch(loop)
+        return notes
 
-    return run.start(values, prepare, meta_run=str(args.directory))
+    return run.start(values, prepare)
 
 
 def check(directory: Path, saved: dict[str, Any]) -> None:
@@ -76,18 +93,50 @@ def adapting(saved: dict[str, Any], horizon: int) -> dict[str, Any]:
     return saved | own | {"std": "free" if saved["std"] == "split" else saved["std"]}
 
 
-def length(values: dict[str, Any], episodes: int, horizon: int) -> dict[str, int]:
-    """Epochs, in which every env of every test task plays an episode."""
+def length(values: dict[str, Any], episodes: int, horizon: int, tried: int) -> dict[str, Any]:
+    """Epochs, in which every env of every test task plays an episode; the loop's first is the one after `tried`."""
     if episodes < 1 or episodes % values["num_envs"]:
         raise UserError(f"--episodes must be a multiple of --num_envs ({values['num_envs']}), got {episodes}")
-    every = horizon * values["num_envs"] * len(envs.tasks_of(values["env"], "test"))
-    return {"epochs": episodes // values["num_envs"], "steps_per_epoch": every}
+    epochs, tests = episodes // values["num_envs"], len(envs.tasks_of(values["env"], "test"))
+    every = horizon * values["num_envs"] * tests
+    if epochs <= tried:
+        need = tried * values["num_envs"]
+        raise UserError(f"--start best tries the run's {tried} tasks in {need} of the --episodes, which are {episodes}")
+    own = {"epochs": epochs, "steps_per_epoch": every}
+    return own | {k: values[k] + tried * every for k in ("start_steps", "update_after") if k in values}
+
+
+def follow_best(loop: Any, trained: Any, values: dict[str, Any]) -> dict[str, str]:
+    """Lets each test task start from the weights of the task of `trained` whose policy earns most in it; which that is.
+
+    Each plays one episode in as many envs as the loop has, the same ones for all.
+    """
+    tasks, names = loop.env.spec.tasks, trained.spec.tasks
+    act = policy(loop.algo, loop.env.spec, loop.session.normaliser)
+    env, returns = envs.make(values["env"], values["num_envs"], **build.env_options(values)), []
+    for k in range(len(names)):
+        follow(loop.algo, trained, [k] * len(tasks))
+        returns.append(evaluate(act, env, values["num_envs"], loop.session.seed_for(6))["EpRet"].mean(axis=1))
+    env.close()
+    best = np.argmax(returns, axis=0)
+    follow(loop.algo, trained, best)
+    chosen = {task: names[k] for task, k in zip(tasks, best)}
+    print("start: " + ", ".join(f"{task} as {name}" for task, name in chosen.items()))
+    return chosen
+
+
+def follow(algo: Any, trained: Any, tasks: Sequence[int]) -> None:
+    """Gives each task of `algo` the weights that make it the task of `trained` numbered in `tasks`."""
+    for own, learned in zip(networks(algo), networks(trained), strict=True):
+        if isinstance(own, MetaSplitting):
+            own.follow(learned, tasks)
+    algo.refresh()
 
 
 def most_copies(algo: Any) -> int:
     """The largest number of copies of a layer that its tasks use."""
     nets = [net for net in networks(algo) if isinstance(net, Splitting)]
-    return max(len(copies_used(banks)) for net in nets for banks in net.layers_of_banks())
+    return max(len(copies_used(banks)[0]) for net in nets for banks in net.layers_of_banks())
 
 
 def networks(algo: Any) -> list[Any]:

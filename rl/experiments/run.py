@@ -47,8 +47,8 @@ def _run_apart(argv: Sequence[str], seed: int) -> int:
                 continue  # the run got the Ctrl-C too, and is saving
 
 
-def start(values: dict[str, Any], prepare: Callable[[Any], None] = lambda loop: None, **notes: Any) -> int:
-    """Trains with these values of all flags; first `prepare` may change the loop. `notes` go into `config.json`.
+def start(values: dict[str, Any], prepare: Callable[[Any], dict[str, Any]] = lambda loop: {}) -> int:
+    """Trains with these values of all flags; first `prepare` may change the loop. It returns notes for `config.json`.
 
     That is written when the loop is ready: until then there is nothing that could be resumed.
     """
@@ -68,7 +68,7 @@ def start(values: dict[str, Any], prepare: Callable[[Any], None] = lambda loop: 
     for part in ("progress.txt", SPLITS):
         (directory / part).unlink(missing_ok=True)
     directory.mkdir(parents=True, exist_ok=True)
-    prepare(loop)
+    notes = prepare(loop)
     write_json(directory / "config.json", values | notes | provenance())
     return _go(loop, directory)
 

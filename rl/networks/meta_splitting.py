@@ -6,10 +6,11 @@ Differs from it:
 1. by `--meta_softmax` the weights of a layer's copies are shares of 1, by `--meta_mix weights` parameters are mixed,
    not outputs;
 2. where kernels and biases split apart a copy of a layer is a pair of them that some training task used;
-3. critics are mixed too, for any algorithm; there PPO's.
+3. critics are mixed too, for any algorithm; there PPO's;
+4. by `--start best` a task starts from the copies that one training task used, not from all alike.
 """
 
-from typing import Any, Iterable, Optional
+from typing import Any, Iterable, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +18,8 @@ import tensorflow as tf
 from rl.networks.banks import Bank
 from rl.networks.splitting import Splitting
 from rl.networks.stacks import StackNet, mixed
+
+FIRST = 0.9  # by softmax, the first share of the copies that a task starts from: at 1 nothing could move
 
 
 class MetaSplitting(StackNet):
@@ -70,7 +73,7 @@ class MetaSplitting(StackNet):
     def adopt(self, trained: Splitting) -> None:
         """Takes the copies of `trained` that some task of its uses, with equal weights."""
         for (kernel, bias, used), region, banks in zip(self.frozen, self.regions, trained.layers_of_banks()):
-            rows = copies_used(banks)
+            rows, _ = copies_used(banks)
             room = np.pad(rows, ((0, self.copies - len(rows)), (0, 0)), mode="edge")
             for variable, bank, own in zip((kernel, bias), banks, room.T):
                 variable.assign(np.take(np.array(bank.variable), own, axis=bank.axis))
@@ -79,7 +82,18 @@ class MetaSplitting(StackNet):
                 mix = region[0].variable
                 mix.assign(tf.ones_like(mix) / len(rows))
 
+    def follow(self, trained: Splitting, tasks: Sequence[int]) -> None:
+        """Task t's weights go to the copies that the task numbered `tasks[t]` of `trained` uses."""
+        for (bank,), banks in zip(self.regions, trained.layers_of_banks()):
+            rows, used = copies_used(banks)
+            chosen = np.eye(self.copies)[used[np.asarray(tasks)]]
+            if self.softmax:
+                chosen *= np.log(max(1, len(rows) - 1) * FIRST / (1 - FIRST))
+            bank.variable.assign(np.broadcast_to(chosen, bank.variable.shape))
 
-def copies_used(banks: Iterable[Bank]) -> np.ndarray:
-    """`(copies, banks)`: which rows of a layer's banks some task uses together, each once."""
-    return np.unique(np.stack([np.array(bank.copy) for bank in banks], axis=-1), axis=0)
+
+def copies_used(banks: Iterable[Bank]) -> tuple[np.ndarray, np.ndarray]:
+    """`(copies, banks)`: which rows of a layer's banks some task uses together, each once; `(num_tasks,)`: whose."""
+    rows = np.stack([np.array(bank.copy) for bank in banks], axis=-1)
+    copies, used = np.unique(rows, axis=0, return_inverse=True)
+    return copies, used.reshape(-1)

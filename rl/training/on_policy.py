@@ -82,7 +82,8 @@ class OnPolicy:
     def update(self) -> None:
         """All epochs and minibatches of the rollout, in one call."""
         session, config, count = self.session, self.config, self.minibatches * self.config.update_epochs
-        total = session.total_steps // (config.rollout_steps * self.env.num_envs) * count
+        left = (session.total_steps - self.step) // (config.rollout_steps * self.env.num_envs)
+        total = self.updates + (1 + left) * count
         with session.timer("update"):
             data, info = self.rollout.finish(self.algo)
             batches = self.rollout.minibatches(data, config.update_epochs, config.batch_size, self.sample_rng)

@@ -1,11 +1,14 @@
 """Networks that split and what they are compared with, on four tasks of Meta-World: success, sharing, parameters used.
 
     .venv/bin/python benchmarks/splitting_metaworld.py --out benchmarks/results/splitting_metaworld.csv
+    .venv/bin/python benchmarks/splitting_metaworld.py --algo ppo --seeds 0 1 2 \
+        --out benchmarks/results/splitting_metaworld_ppo.csv
 
-SAC on reach, push, window-open and window-close, 50 goals each: 200k env steps of all tasks together, an update for
-every 8 of them (two of a task), layers (128, 128), 128 transitions a task, 5-step returns. A run's scores are of 50
-deterministic episodes a task at the end. Runs are in data/splitting_metaworld; those that were stopped go on where they
-were. Parameters are those of actor and critics that some task uses, as a fraction of `independent`'s.
+Reach, push, window-open and window-close, 50 goals each, layers (128, 128). By SAC 200k env steps of all tasks together,
+an update for every 8 of them (two of a task), 128 transitions a task, 5-step returns. By PPO 400k, 40 updates of 500 steps
+a task for every 8000. A run's scores are of 50 deterministic episodes a task at the end. Runs are in
+data/splitting_metaworld/<algo>; those that were stopped go on where they were. Parameters are those of actor and critics
+that some task uses, as a fraction of `independent`'s.
 """
 
 import argparse
@@ -30,31 +33,38 @@ from rl.training.evaluate import evaluate  # noqa: E402
 from rl.training.policy import policy  # noqa: E402
 
 DATA = ROOT / "data" / "splitting_metaworld"
-FLAGS = "--algo sac --env MT:reach-v3,push-v3,window-open-v3,window-close-v3 --epochs 5 --steps_per_epoch 40000"
-FLAGS += " --num_envs 4 --num_test_episodes 10 --hidden_sizes 128 128 --batch_size 128 --n_step 5 --start_steps 4000"
-FLAGS += " --update_after 4000 --update_every 80 --updates_per_step 0.125 --tensorboard false"
-FLAGS += " --pi_lr 5e-4 --q_lr 5e-4 --alpha_lr 5e-4"
-SPLITTING = "--network splitting --split_warmup 1000 --split_every 250"
+FLAGS = "--env MT:reach-v3,push-v3,window-open-v3,window-close-v3 --epochs 5 --num_envs 4 --num_test_episodes 10"
+FLAGS += " --hidden_sizes 128 128 --tensorboard false"
+OWN = {
+    "sac": "--steps_per_epoch 40000 --batch_size 128 --n_step 5 --start_steps 4000 --update_after 4000 --update_every 80"
+    " --updates_per_step 0.125 --pi_lr 5e-4 --q_lr 5e-4 --alpha_lr 5e-4",
+    "ppo": "--steps_per_epoch 80000 --rollout_steps 500 --batch_size 500 --update_epochs 10 --lr 5e-4 --ent_coef 0.005"
+    " --lam 0.97",
+}
+SCHEDULES = {"sac": "--split_warmup 1000 --split_every 250", "ppo": "--split_warmup 100 --split_every 50"}
+RARE = {"sac": "--split_every 1000", "ppo": "--split_every 400"}  # for v2, which splits at every check
 CONTENDERS = {
     "shared": "--network mlp",
     "multi_head": "--network multi_head",
     "independent": "--network independent",
-    "conflict": SPLITTING,
-    "conflict_pcgrad": f"{SPLITTING} --gradient pcgrad",
-    "v1": f"{SPLITTING} --split_criterion v1 --split_reset false",
-    "v2": f"{SPLITTING} --split_criterion v2 --split_every 1000 --split_reset false",
-    "sparse": SPLITTING.replace("splitting", "sparse_splitting", 1),
-    "pre_split": f"{SPLITTING} --split_map {{conflict}}",
+    "conflict": "--network splitting {schedule}",
+    "conflict_pcgrad": "--network splitting {schedule} --gradient pcgrad",
+    "v1": "--network splitting {schedule} --split_criterion v1 --split_reset false",
+    "v2": "--network splitting {schedule} --split_criterion v2 {rare} --split_reset false",
+    "sparse": "--network sparse_splitting {schedule}",
+    "pre_split": "--network splitting --split_map {conflict}",
 }
 
 
-def train(name: str, seed: int) -> Path:
+def train(algo: str, name: str, seed: int) -> Path:
     """The finished run of a contender."""
-    directory = DATA / name / f"{name}_s{seed}"
+    data = DATA / algo
+    directory = data / name / f"{name}_s{seed}"
     steps = build.load_config(directory) if directory.exists() else {"epochs": 1, "steps_per_epoch": 1}
     if max(Checkpoints(directory).steps(), default=0) < steps["epochs"] * steps["steps_per_epoch"]:
-        new = [*FLAGS.split(), *CONTENDERS[name].format(conflict=DATA / "conflict" / f"conflict_s{seed}").split()]
-        new += ["--exp_name", name, "--data_dir", str(DATA), "--seed", str(seed)]
+        own = {"schedule": SCHEDULES[algo], "rare": RARE[algo], "conflict": data / "conflict" / f"conflict_s{seed}"}
+        new = f"--algo {algo} {FLAGS} {OWN[algo]} {CONTENDERS[name].format(**own)}".split()
+        new += ["--exp_name", name, "--data_dir", str(data), "--seed", str(seed)]
         command = ["resume", str(directory)] if directory.exists() else new
         subprocess.run([sys.executable, str(ROOT / "main.py"), *command], check=True)
     return directory
@@ -75,11 +85,12 @@ def scores(directory: Path) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--algo", choices=list(OWN), default="sac")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--only", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    runs = {(name, seed): train(name, seed) for seed in args.seeds for name in args.only}
+    runs = {(name, seed): train(args.algo, name, seed) for seed in args.seeds for name in args.only}
     found = [{"contender": name, "seed": s, **scores(runs[name, s])} for name in args.only for s in args.seeds]
     own = [line["parameters"] for line in found if line["contender"] == "independent"] or [float("nan")]
     for name in args.only:

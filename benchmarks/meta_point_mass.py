@@ -3,10 +3,10 @@
     .venv/bin/python benchmarks/meta_point_mass.py --out benchmarks/results/meta_point_mass.csv
 
 PPO on PointMass-ML4, layers (32, 32), 160k steps with `--network splitting`; then 48 episodes of 20 steps of each of
-the two test tasks, an update for every two, by `meta-test`, and by independent networks from scratch: by PPO at two
-learning rates, and by DDPG, which learns from fewer steps, with ten updates for each. Printed are means over seeds of
-the mean test return, 20 episodes a task, with 95% t intervals, and how many numbers are trained for a task, as a
-fraction of an independent network's.
+the two test tasks, an update for every two, by `meta-test` from either start, the four episodes that find the best
+counted, and by independent networks from scratch: by PPO at two learning rates, and by DDPG, which learns from fewer
+steps, with ten updates for each. Printed are means over seeds of the mean test return, 20 episodes a task, with 95% t
+intervals, and how many numbers are trained for a task, as a fraction of an independent network's.
 """
 
 import argparse
@@ -43,8 +43,9 @@ CONTENDERS = {
     "scratch": f"{SCRATCH} {PPO} {SHORT} --lr 3e-3",
     "scratch-1e-2": f"{SCRATCH} {PPO} {SHORT} --lr 1e-2",
     "scratch-ddpg": f"{SCRATCH} {DDPG}",
-    "meta-weights": f"{META} --meta_mix weights",
-    "meta-outputs": META,
+    "meta-equal": META,
+    "meta-best": f"{META} --start best",
+    "meta-best-weights": f"{META} --start best --meta_mix weights",
 }
 SHOWN = (0, 4, 8, 16, 24, 48)
 
@@ -75,7 +76,7 @@ def main_py(argv: Sequence[str]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
     parser.add_argument("--only", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
@@ -90,7 +91,7 @@ def main() -> None:
                 lines += [(name, seed, k, f"{value:.6g}", trained[0]) for k, value in zip(episodes, curve)]
             shown = [(k, *interval(curves[:, episodes.index(k)])) for k in SHOWN if k in episodes]
             text = "  ".join(f"{k}: {mean:.1f} +- {half:.1f}" for k, mean, half in shown)
-            print(f"{name:16} trained {trained[0] / own:.3f}  {text}", flush=True)
+            print(f"{name:17} trained {trained[0] / own:.3f}  {text}", flush=True)
     if args.out:
         with args.out.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)

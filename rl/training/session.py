@@ -89,13 +89,8 @@ class Session:
             self._save(loop, best=False)
 
     def _write(self, step: int, complete: bool) -> dict[str, float]:
-        epoch = math.ceil(step / self.config.steps_per_epoch)
-        values = {
-            "Epoch": epoch,
-            "TotalEnvInteracts": step,
-            "Time": time.perf_counter() - self.began,
-            **self.timer.drain(),
-        }
+        epoch, seconds = math.ceil(step / self.config.steps_per_epoch), time.perf_counter() - self.began
+        values = {"Epoch": epoch, "TotalEnvInteracts": step, "Time": seconds, **self.timer.drain()}
         with self.timer("log"):
             row = self.logger.dump(complete, **values)
             if self.board:

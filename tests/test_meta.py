@@ -10,9 +10,9 @@ import tensorflow as tf
 from rl import envs
 from rl.__main__ import main
 from rl.envs.normaliser import Moments
+from rl.experiments.adopt import most_copies, networks
 from rl.experiments.build import env_options, load_config
 from rl.experiments.eval import load_policy
-from rl.experiments.meta_test import most_copies, networks
 from rl.networks.meta_splitting import MetaSplitting
 from rl.networks.splitting import Splitting
 from rl.training.evaluate import evaluate
@@ -228,7 +228,7 @@ def test_the_best_start(sources, tmp_path, monkeypatch, algo):
         return {"EpRet": np.array(next(returns))[:, None] + np.array([-1, 1])}
 
     with monkeypatch.context() as patch:
-        patch.setattr("rl.experiments.meta_test.evaluate", play)
+        patch.setattr("rl.experiments.adopt.evaluate", play)
         run = meta_test(
             sources(algo), tmp_path, "--start", "best", "--num_envs", "2", "--episodes", "12", "--keep", "9"
         )

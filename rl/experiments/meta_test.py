@@ -3,19 +3,12 @@
 from pathlib import Path
 from typing import Any, Sequence
 
-import numpy as np
-
 from rl import envs
 from rl.algos import ALGOS
 from rl.config import Parser, UserError
-from rl.envs.normaliser import Moments
 from rl.experiments import build, run
+from rl.experiments.adopt import adopt, follow_best, most_copies
 from rl.experiments.eval import load_policy
-from rl.networks import Temperature
-from rl.networks.meta_splitting import MetaSplitting, copies_used
-from rl.networks.splitting import Splitting
-from rl.training.evaluate import evaluate
-from rl.training.policy import policy
 
 # flags that follow from the run, and from --episodes
 FIXED = {"algo", "env", "network", "hidden_sizes", "activation", "task_onehot", "share_torso", "split", "split_map"}
@@ -59,7 +52,10 @@ def main(argv: Sequence[str]) -> int:
         loop.session.normaliser.earned.pool(normaliser.earned)
         notes: dict[str, Any] = {"meta_run": str(args.directory)}
         if tried:
-            notes["meta_start"] = follow_best(loop, trained, values)
+            trials = envs.make(values["env"], values["num_envs"], **build.env_options(values))
+            notes["meta_start"] = follow_best(loop.algo, trained, trials, loop.session)
+            trials.close()
+            print("start: " + ", ".join(f"{task} as {other}" for task, other in notes["meta_start"].items()))
             loop.step = tried * values["steps_per_epoch"]
         loop.session.end_epoch(loop)
         return notes
@@ -104,59 +100,3 @@ def length(values: dict[str, Any], episodes: int, horizon: int, tried: int) -> d
         raise UserError(f"--start best tries the run's {tried} tasks in {need} of the --episodes, which are {episodes}")
     own = {"epochs": epochs, "steps_per_epoch": every}
     return own | {k: values[k] + tried * every for k in ("start_steps", "update_after") if k in values}
-
-
-def follow_best(loop: Any, trained: Any, values: dict[str, Any]) -> dict[str, str]:
-    """Lets each test task start from the weights of the task of `trained` whose policy earns most in it; which that is.
-
-    Each plays one episode in as many envs as the loop has, the same ones for all.
-    """
-    tasks, names = loop.env.spec.tasks, trained.spec.tasks
-    act = policy(loop.algo, loop.env.spec, loop.session.normaliser)
-    env, returns = envs.make(values["env"], values["num_envs"], **build.env_options(values)), []
-    for k in range(len(names)):
-        follow(loop.algo, trained, [k] * len(tasks))
-        returns.append(evaluate(act, env, values["num_envs"], loop.session.seed_for(6))["EpRet"].mean(axis=1))
-    env.close()
-    best = np.argmax(returns, axis=0)
-    follow(loop.algo, trained, best)
-    chosen = {task: names[k] for task, k in zip(tasks, best)}
-    print("start: " + ", ".join(f"{task} as {name}" for task, name in chosen.items()))
-    return chosen
-
-
-def follow(algo: Any, trained: Any, tasks: Sequence[int]) -> None:
-    """Gives each task of `algo` the weights that make it the task of `trained` numbered in `tasks`."""
-    for own, learned in zip(networks(algo), networks(trained), strict=True):
-        if isinstance(own, MetaSplitting):
-            own.follow(learned, tasks)
-    algo.refresh()
-
-
-def most_copies(algo: Any) -> int:
-    """The largest number of copies of a layer that its tasks use."""
-    nets = [net for net in networks(algo) if isinstance(net, Splitting)]
-    return max(len(copies_used(banks)[0]) for net in nets for banks in net.layers_of_banks())
-
-
-def networks(algo: Any) -> list[Any]:
-    """What other tasks take over: torsos, those of target networks too, and the temperature.
-
-    A log std starts anew: what is left of it at the end of training explores too little to learn by.
-    """
-    nets = [getattr(algo, name) for name in algo.saved]
-    torsos = [torso for net in nets for group in getattr(net, "groups", {}).values() for torso in group]
-    return [net for net in torsos + nets if isinstance(net, (Splitting, MetaSplitting, Temperature))]
-
-
-def adopt(algo: Any, trained: Any) -> None:
-    """Gives `algo`, for other tasks, what `trained` has learned: copies of layers, means over its tasks of the rest."""
-    for own, learned in zip(networks(algo), networks(trained), strict=True):
-        own.adopt(learned)
-    for name in algo.saved:  # frozen targets would lag behind for good
-        if hasattr(algo, f"{name}_targ"):
-            getattr(algo, f"{name}_targ").set_weights(getattr(algo, name).get_weights())
-    for name in algo.host:
-        if isinstance(getattr(algo, name), Moments):
-            getattr(algo, name).pool(getattr(trained, name))
-    algo.refresh()

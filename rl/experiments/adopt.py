@@ -1,0 +1,64 @@
+"""How an algorithm for other tasks takes over what a run's splitting networks have learned."""
+
+from typing import Any, Sequence
+
+import numpy as np
+
+from rl.envs.normaliser import Moments
+from rl.networks import Temperature
+from rl.networks.meta_splitting import MetaSplitting, copies_used
+from rl.networks.splitting import Splitting
+from rl.training.evaluate import evaluate
+from rl.training.policy import policy
+
+
+def networks(algo: Any) -> list[Any]:
+    """What other tasks take over: torsos, those of target networks too, and the temperature.
+
+    A log std starts anew: what is left of it at the end of training explores too little to learn by.
+    """
+    nets = [getattr(algo, name) for name in algo.saved]
+    torsos = [torso for net in nets for group in getattr(net, "groups", {}).values() for torso in group]
+    return [net for net in torsos + nets if isinstance(net, (Splitting, MetaSplitting, Temperature))]
+
+
+def most_copies(algo: Any) -> int:
+    """The largest number of copies of a layer that its tasks use."""
+    nets = [net for net in networks(algo) if isinstance(net, Splitting)]
+    return max(len(copies_used(banks)[0]) for net in nets for banks in net.layers_of_banks())
+
+
+def adopt(algo: Any, trained: Any) -> None:
+    """Gives `algo`, for other tasks, what `trained` has learned: copies of layers, means over its tasks of the rest."""
+    for own, learned in zip(networks(algo), networks(trained), strict=True):
+        own.adopt(learned)
+    for name in algo.saved:  # frozen targets would lag behind for good
+        if hasattr(algo, f"{name}_targ"):
+            getattr(algo, f"{name}_targ").set_weights(getattr(algo, name).get_weights())
+    for name in algo.host:
+        if isinstance(getattr(algo, name), Moments):
+            getattr(algo, name).pool(getattr(trained, name))
+    algo.refresh()
+
+
+def follow_best(algo: Any, trained: Any, env: Any, session: Any) -> dict[str, str]:
+    """Gives each task of `algo` the weights of the task of `trained` whose policy earns most in it; which that is.
+
+    Every one of them plays an episode in each env of `env`, from the same states. `session` is the run's.
+    """
+    tasks, names, returns = env.spec.tasks, trained.spec.tasks, []
+    act, each = policy(algo, env.spec, session.normaliser), env.num_envs // len(tasks)
+    for k in range(len(names)):
+        follow(algo, trained, [k] * len(tasks))
+        returns.append(evaluate(act, env, each, session.seed_for(6))["EpRet"].mean(axis=1))
+    best = np.argmax(returns, axis=0)
+    follow(algo, trained, best)
+    return {task: names[k] for task, k in zip(tasks, best)}
+
+
+def follow(algo: Any, trained: Any, tasks: Sequence[int]) -> None:
+    """Gives each task of `algo` the weights that make it the task of `trained` numbered in `tasks`."""
+    for own, learned in zip(networks(algo), networks(trained), strict=True):
+        if isinstance(own, MetaSplitting):
+            own.follow(learned, tasks)
+    algo.refresh()

@@ -1,12 +1,12 @@
 """Networks that split and what they are compared with, on four tasks of Meta-World: success, sharing, parameters used.
 
     .venv/bin/python benchmarks/splitting_metaworld.py --out benchmarks/results/splitting_metaworld.csv
-    .venv/bin/python benchmarks/splitting_metaworld.py --algo ppo --seeds 0 1 2 \
+    .venv/bin/python benchmarks/splitting_metaworld.py --algo ppo --seeds 0 1 2 --episodes 20 \
         --out benchmarks/results/splitting_metaworld_ppo.csv
 
 Reach, push, window-open and window-close, 50 goals each, layers (128, 128). By SAC 200k env steps of all tasks together,
 an update for every 8 of them (two of a task), 128 transitions a task, 5-step returns. By PPO 400k, 40 updates of 500 steps
-a task for every 8000. A run's scores are of 50 deterministic episodes a task at the end. Runs are in
+a task for every 8000. A run's scores are of deterministic episodes at the end, `--episodes` of each task. Runs are in
 data/splitting_metaworld/<algo>; those that were stopped go on where they were. Parameters are those of actor and critics
 that some task uses, as a fraction of `independent`'s.
 """
@@ -70,13 +70,13 @@ def train(algo: str, name: str, seed: int) -> Path:
     return directory
 
 
-def scores(directory: Path) -> dict[str, Any]:
-    """Success rates, mean return, sharing score and parameters used of a run, at its end."""
+def scores(directory: Path, episodes: int) -> dict[str, Any]:
+    """Success rates and mean return of `episodes` of each task, sharing score and parameters used of a run, at its end."""
     values = build.load_config(directory)
     options = build.env_options(values)
     env = envs.make(values["env"], backend="async", **options)
     algo, normaliser, _ = evaluation.load_policy(directory, "last", env.spec, values)
-    played = evaluate(policy(algo, env.spec, normaliser), env, 50, 0)
+    played = evaluate(policy(algo, env.spec, normaliser), env, episodes, 0)
     env.close()
     found = {task: float(rate) for task, rate in zip(env.spec.tasks, played["Success"].mean(axis=1))}
     found |= {"success": float(played["Success"].mean()), "return": float(played["EpRet"].mean())}
@@ -88,10 +88,13 @@ def main() -> None:
     parser.add_argument("--algo", choices=list(OWN), default="sac")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--only", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
+    parser.add_argument("--episodes", type=int, default=50)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     runs = {(name, seed): train(args.algo, name, seed) for seed in args.seeds for name in args.only}
-    found = [{"contender": name, "seed": s, **scores(runs[name, s])} for name in args.only for s in args.seeds]
+    found = [
+        {"contender": name, "seed": s, **scores(runs[name, s], args.episodes)} for name in args.only for s in args.seeds
+    ]
     own = [line["parameters"] for line in found if line["contender"] == "independent"] or [float("nan")]
     for name in args.only:
         lines = [line for line in found if line["contender"] == name]

@@ -16,6 +16,7 @@ from rl.experiments.eval import load_policy
 from rl.networks.meta_splitting import MetaSplitting
 from rl.networks.splitting import Splitting
 from rl.training.evaluate import evaluate
+from rl.training.schedule import Schedule
 from tests.helpers import column, rows, train
 from tests.test_cli import refused
 
@@ -227,16 +228,18 @@ def test_the_best_start(sources, tmp_path, monkeypatch, algo):
         assert played["EpRet"].shape == (2, 2)
         return {"EpRet": np.array(next(returns))[:, None] + np.array([-1, 1])}
 
+    source, calls, call = sources(algo), [], Schedule.__call__
     with monkeypatch.context() as patch:
         patch.setattr("rl.experiments.adopt.evaluate", play)
-        run = meta_test(
-            sources(algo), tmp_path, "--start", "best", "--num_envs", "2", "--episodes", "12", "--keep", "9"
-        )
+        patch.setattr(Schedule, "__call__", lambda *args: calls.append(args[1:]) or call(*args))
+        run = meta_test(source, tmp_path, "--start", "best", "--num_envs", "2", "--episodes", "12", "--keep", "9")
     assert next(returns, None) is None
+    first, count, total = calls[-1]
+    assert first + count >= total > first and calls[0][::2] == (0, total)  # schedules span the updates there are
     assert column(run, "Epoch") == [4, 5, 6] and column(run, "TotalEnvInteracts") == [320, 400, 480]
     assert load_config(run)["meta_start"] == {"between-east": "east-north", "between-west": "west-south"}
     spec = envs.make("PointMass-ML4", split="test").spec
-    first, trained = load_policy(run, "320", spec, load_config(run))[0], loaded(sources(algo))[0]
+    first, trained = load_policy(run, "320", spec, load_config(run))[0], loaded(source)[0]
     np.testing.assert_allclose(first.act(inputs(2).numpy()), trained.act(inputs(4).numpy())[[1, 3]], atol=1e-5)
     whole = rows(run)
     assert np.isfinite(column(run, "LossPi")[1:]).all()

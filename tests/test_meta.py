@@ -232,7 +232,7 @@ def test_the_best_start(sources, tmp_path, monkeypatch, algo):
     with monkeypatch.context() as patch:
         patch.setattr("rl.experiments.adopt.evaluate", play)
         patch.setattr(Schedule, "__call__", lambda *args: calls.append(args[1:]) or call(*args))
-        run = meta_test(source, tmp_path, "--start", "best", "--num_envs", "2", "--episodes", "12", "--keep", "9")
+        run = meta_test(source, tmp_path, "--start", "best", "--num_envs", "2", "--episodes", "12", "--save_freq", "5")
     assert next(returns, None) is None
     first, count, total = calls[-1]
     assert first + count >= total > first and calls[0][::2] == (0, total)  # schedules span the updates there are

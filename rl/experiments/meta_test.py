@@ -17,19 +17,7 @@ FIXED |= {"split_capacity", "split_biases", "epochs", "steps_per_epoch", "max_ep
 
 def main(argv: Sequence[str]) -> int:
     """The command `main.py meta-test DIR ...`: a run of its own, whose epochs are episodes of each test task."""
-    text = "Adapt a run's splitting networks to the test tasks of its ML set; flags of training may follow."
-    parser = Parser(prog="main.py meta-test", description=text)
-    parser.add_argument("directory", type=Path, help="of the run")
-    parser.add_argument("--episodes", type=int, default=10, help="how many, of each test task (default: 10)")
-    parser.add_argument("--checkpoint", default="last", help="last, best, or an env step (default: last)")
-    parser.add_argument(
-        "--start",
-        choices=("equal", "best"),
-        default="equal",
-        help="weights of the copies at first: equal, or for each test task those of the training task whose policy "
-        "does best in one of its episodes; these are the first of --episodes (default: equal)",
-    )
-    args, flags = parser.parse_known_args(argv)
+    args, flags = arguments().parse_known_args(argv)
     saved = build.load_config(args.directory)
     check(args.directory, saved)
     build.use_device(saved["device"])
@@ -57,10 +45,27 @@ def main(argv: Sequence[str]) -> int:
             trials.close()
             print("start: " + ", ".join(f"{task} as {other}" for task, other in notes["meta_start"].items()))
             loop.step = tried * values["steps_per_epoch"]
-        loop.session.end_epoch(loop)
+        loop.session.end_epoch(loop, save=True)
         return notes
 
     return run.start(values, prepare)
+
+
+def arguments() -> Parser:
+    """What `meta-test` has beside the flags of training."""
+    text = "Adapt a run's splitting networks to the test tasks of its ML set; flags of training may follow."
+    parser = Parser(prog="main.py meta-test", description=text)
+    parser.add_argument("directory", type=Path, help="of the run")
+    parser.add_argument("--episodes", type=int, default=10, help="how many, of each test task (default: 10)")
+    parser.add_argument("--checkpoint", default="last", help="last, best, or an env step (default: last)")
+    parser.add_argument(
+        "--start",
+        choices=("equal", "best"),
+        default="equal",
+        help="weights of the copies at first: equal, or for each test task those of the training task whose policy "
+        "does best in one of its episodes; these are the first of --episodes (default: equal)",
+    )
+    return parser
 
 
 def check(directory: Path, saved: dict[str, Any]) -> None:

@@ -59,8 +59,8 @@ class Session:
         """A seed that depends on the run's, the stream and the epoch alone."""
         return int(np.random.SeedSequence([self.seed, stream, epoch]).generate_state(1)[0])
 
-    def end_epoch(self, loop: Any) -> None:
-        """Tests the policy, writes the row, saves. At step 0 this is a row of the untrained policy."""
+    def end_epoch(self, loop: Any, save: bool = False) -> None:
+        """Tests the policy, writes the row; saves where that is due or asked for, as at the start of `meta-test`."""
         if self.test_env:
             with self.timer("test"):
                 act = policy(self.algo, loop.env.spec, self.normaliser)
@@ -73,8 +73,7 @@ class Session:
         row = self._write(loop.step, complete=True)
         score = row.get("AverageTestEpRet", row["AverageEpRet"])
         self.schedule.observe(score)
-        due = self.logger.epoch % self.config.save_freq == 0 or loop.step == self.total_steps
-        due = due or not self.checkpoints.steps()
+        due = save or self.logger.epoch % self.config.save_freq == 0 or loop.step == self.total_steps
         if due or (self.stopping and not self.config.reset_at_checkpoint):
             best = due and score > self.best
             self.best = score if best else self.best

@@ -43,7 +43,11 @@ def train(data_dir, *args, algo="ddpg"):
 
 
 def train_in_parts(run, values, stops):
-    """Runs the 600 steps of `values` in this process, stopped at each of `stops` and resumed; None: to the end."""
+    """Runs the 600 steps of `values` in this process, stopped at each of `stops` and resumed; None: to the end.
+
+    Returns `run`, the new directory of it all.
+    """
+    run.mkdir()
     for stop in stops:
         loop = make_loop(values, run)
         collect = loop.collect
@@ -55,6 +59,7 @@ def train_in_parts(run, values, stops):
 
         loop.collect = collect_until
         assert training.run(loop) == (stop is None) and loop.step == (stop or 600)
+    return run
 
 
 def start(*argv, **options):

@@ -28,6 +28,7 @@ from rl import gradients  # noqa: E402
 from rl.algos import ALGOS  # noqa: E402
 from rl.algos.optimizer_maker import optimizer_maker  # noqa: E402
 from rl.algos.optimizers import Config, Optimizer  # noqa: E402
+from rl.algos.task_optimizer import TaskOptimizer  # noqa: E402
 from rl.envs.spec import EnvSpec  # noqa: E402
 
 OBS, ACT, BATCH, UPDATES = 39, 4, 128, 4
@@ -36,10 +37,10 @@ METHODS = [("multi_head", "sum"), ("multi_head", "task gradients")]
 METHODS += [("multi_head", name) for name in gradients.GRADIENTS if name != "sum"] + [("multi_head", "backward")]
 
 
-class Backward(Optimizer):
+class Backward(TaskOptimizer):
     """PCGrad with a backward pass for each task."""
 
-    def _by_task(self, loss_fn, batch):
+    def gradients(self, loss_fn, batch):
         rows = []
         with tf.GradientTape(persistent=True) as tape:
             losses, info = loss_fn(batch)
@@ -54,10 +55,6 @@ class Backward(Optimizer):
         parts = tf.split(joined, [int(np.prod(v.shape)) for v in self.targets])
         return [tf.reshape(part, v.shape) for part, v in zip(parts, self.targets)], info
 
-    @property
-    def step_columns(self):
-        return {}
-
 
 def make_spec(tasks: int) -> EnvSpec:
     bound = np.ones(ACT, np.float32)
@@ -70,8 +67,8 @@ def make(network: str, method: str, tasks: int, hidden: list[int]):
     config = Config(gradient_stats=method == "task gradients")
     make_opt = optimizer_maker(config, gradients.Config(gradient=name), tasks)
     if method == "backward":
-        own = lambda net: {"": gradients.make_balancer(tasks, gradients.Config(gradient="pcgrad"))}
-        make_opt = lambda lr, net: Backward(lr, net, config, own(net) if hasattr(net, "groups") else None)
+        own = lambda: {"": gradients.make_balancer(tasks, gradients.Config(gradient="pcgrad"))}
+        make_opt = lambda lr, net: Backward(lr, net, config, own()) if hasattr(net, "groups") else Optimizer(lr, net)
     return ALGOS["sac"](make_spec(tasks), make_torso, make_opt)
 
 

@@ -5,6 +5,7 @@ from typing import Any, Callable, Optional
 
 from rl import gradients, splitting
 from rl.algos.optimizers import Config, Optimizer
+from rl.algos.task_optimizer import TaskOptimizer
 from rl.config import UserError
 
 
@@ -26,27 +27,26 @@ def optimizer_maker(
     """
     if num_tasks is None and balancing.gradient != "sum":
         raise UserError(f"--gradient {balancing.gradient} is for several tasks, and this env has one")
-    learned = splits is not None and not split_map
-    wanted = num_tasks is not None and (balancing.gradient != "sum" or config.gradient_stats or learned)
+    learned = None if split_map else splits
+    wanted = num_tasks is not None and (balancing.gradient != "sum" or config.gradient_stats or learned is not None)
 
     def make_opt(lr: float, net: Any, targ: Any = None) -> Optimizer:
+        groups, twins = getattr(net, "groups", {}), targ.groups if targ else {}
+        if split_map and splits:
+            for name, maps in splitting.load_maps(split_map, groups).items():
+                splitting.use_maps(splitting.blocks_of(groups[name], twins.get(name, [])), maps, name)
+        if not groups or not wanted:
+            return Optimizer(lr, net, config)
         balancers = {}
-        for name in getattr(net, "groups", ()) if wanted else ():
+        for name in groups:
             plain = name not in ("LossQ", "LossV") and gradients.GRADIENTS[balancing.gradient].critic_only
             method = dataclasses.replace(balancing, gradient="sum") if plain else balancing
             balancers[name] = gradients.make_balancer(num_tasks or 1, method)
 
         def make_splitters(slots: Any) -> dict[str, Any]:
-            if splits is None or not hasattr(net, "groups"):
-                return {}
-            twins = targ.groups if targ else {}
-            if learned:
-                make = splitting.make_splitter
-                return {n: make(own, twins.get(n, []), slots, splits) for n, own in net.groups.items()}
-            for name, maps in splitting.load_maps(split_map, net.groups).items():
-                splitting.use_maps(splitting.blocks_of(net.groups[name], twins.get(name, [])), maps, name)
-            return {}
+            make = splitting.make_splitter
+            return {n: make(own, twins.get(n, []), slots, learned) for n, own in groups.items()} if learned else {}
 
-        return Optimizer(lr, net, config, balancers, make_splitters)
+        return TaskOptimizer(lr, net, config, balancers, make_splitters)
 
     return make_opt

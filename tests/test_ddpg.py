@@ -1,5 +1,7 @@
 """DDPG: losses by hand, targets, compiled steps, exploration."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +10,7 @@ from rl.algos.common import polyak_average
 from rl.algos.ddpg import DDPG
 from rl.algos.noise import Noise
 from rl.networks import MLP
+from tests.helpers import ROOT
 from tests.test_algos import make_algo, make_batches, make_spec
 
 
@@ -123,3 +126,10 @@ def test_ou_noise_drifts_and_restarts():
 def test_the_older_configurations_build(sizes):
     algo = make_ddpg(sizes=sizes)
     assert [v.shape[-1] for v in algo.actor.torso.kernels] == [*sizes, 2]
+
+
+def test_what_the_readme_says_to_read_first_is_short():
+    readme = (ROOT / "README.md").read_text()
+    told = readme[readme.index("Read `rl/algos/ddpg.py`") : readme.index("under 800 lines")]
+    lines = {name: len((ROOT / name).read_text().splitlines()) for name in re.findall(r"`(rl/[\w/]+\.py)`", told)}
+    assert len(lines) == 7 and sum(lines.values()) < 800 and lines["rl/algos/ddpg.py"] < 130

@@ -68,7 +68,8 @@ def make(network: str, method: str, tasks: int, hidden: list[int]):
     make_opt = optimizer_maker(config, gradients.Config(gradient=name), tasks)
     if method == "backward":
         own = lambda: {"": gradients.make_balancer(tasks, gradients.Config(gradient="pcgrad"))}
-        make_opt = lambda lr, net: Backward(lr, net, config, own()) if hasattr(net, "groups") else Optimizer(lr, net)
+        plain = lambda net: not hasattr(net, "groups")
+        make_opt = lambda lr, net, targ=None: Optimizer(lr, net) if plain(net) else Backward(lr, net, config, own())
     return ALGOS["sac"](make_spec(tasks), make_torso, make_opt)
 
 

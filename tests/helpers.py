@@ -77,15 +77,20 @@ def wait_for_rows(run, count, process):
         time.sleep(0.02)
 
 
-def train_killed(data_dir, *args, algo, count, delay=0.0):
-    """Runs it in a process of its own, killed `delay` seconds after row `count`; returns the run directory."""
-    process = start(*command("--data_dir", data_dir, "--exp_name", "x", *args, algo=algo))
-    run = Path(data_dir) / "x" / "x_s0"
-    wait_for_rows(run, count, process)
+def kill(process, run, row, delay):
+    """Kills `process`, which trains `run`, `delay` seconds after row `row`; row 0 is its start."""
+    if row:
+        wait_for_rows(run, row, process)
     time.sleep(delay)
     assert process.poll() is None, "it ended before the kill"
     process.send_signal(signal.SIGKILL)
     process.communicate()
+
+
+def train_killed(data_dir, *args, algo, count, delay=0.0):
+    """Runs it in a process of its own, killed `delay` seconds after row `count`; returns the run directory."""
+    run = Path(data_dir) / "x" / "x_s0"
+    kill(start(*command("--data_dir", data_dir, "--exp_name", "x", *args, algo=algo)), run, count, delay)
     return run
 
 

@@ -6,7 +6,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from rl.envs import make
 from rl.experiments.build import load_config, use_device
 from rl.training.checkpoint import Checkpoints
 from rl.training.files import load_tree, save_tree
-from tests.helpers import ROOT, column, command, options, rows, start, train, train_in_parts, wait_for_rows
+from tests.helpers import ROOT, column, command, kill, options, rows, start, train, train_in_parts, wait_for_rows
 
 TOYS = "tests.toy_envs:"
 ENVS = ["HalfCheetah", "Pendulum", "LunarLanderContinuous", "MountainCarContinuous", "Hopper-v5", TOYS + "Matrix"]
@@ -298,13 +297,7 @@ def kill_and_resume(tmp_path, kills, epochs, *extra, algo="ddpg"):
     rng = np.random.default_rng()
     moments = [(row, rng.uniform(0, epoch)) for row in sorted(rng.integers(0, 2 * epochs // 3, kills))]
     for row, delay in moments:
-        process = start(*again())
-        if row:
-            wait_for_rows(run, row, process)
-        time.sleep(delay)
-        assert process.poll() is None, "it ended before the kill"
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        kill(start(*again()), run, row, delay)
     process = start(*again())
     out = process.communicate(timeout=600)[0]
     assert process.returncode == 0, (moments, out)

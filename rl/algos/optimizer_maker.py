@@ -32,7 +32,7 @@ def optimizer_maker(
 
     def make_opt(lr: float, net: Any, targ: Any = None) -> Optimizer:
         groups, twins = getattr(net, "groups", {}), targ.groups if targ else {}
-        if split_map and splits:
+        if groups and split_map and splits:
             for name, maps in splitting.load_maps(split_map, groups).items():
                 splitting.use_maps(splitting.blocks_of(groups[name], twins.get(name, [])), maps, name)
         if not groups or not wanted:

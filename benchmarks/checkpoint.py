@@ -1,4 +1,5 @@
-"""What checkpoints of a full replay cost: DDPG on HalfCheetah-v5, 1M transitions, a checkpoint every 20k steps.
+"""What checkpoints of a full replay cost: DDPG on HalfCheetah-v5, 1M transitions, a checkpoint
+every 20k steps.
 
     python benchmarks/checkpoint.py
 
@@ -35,7 +36,9 @@ def main() -> None:
         rng, block = np.random.default_rng(0), 10_000
         for _ in range(SIZE // block):
             shapes = {"obs": (block, 17), "act": (block, 6), "rew": (block,), "obs2": (block, 17)}
-            fields = {name: rng.standard_normal(shape, np.float32) for name, shape in shapes.items()}
+            fields = {
+                name: rng.standard_normal(shape, np.float32) for name, shape in shapes.items()
+            }
             loop.replay.store(**fields, done=np.zeros(block))
         loop.train(EVERY - 1000)  # compiles and runs bursts, saves nothing yet
         before = peak_mb()
@@ -45,8 +48,12 @@ def main() -> None:
     # a row holds the seconds since the row before it: the first checkpoint, of all 1M, is in row 2
     seconds = np.diff(run.columns["Time"])
     spent = run.columns["TimeCheckpoint"][1:]
-    print(f"first checkpoint, all {SIZE} transitions: {spent[0]:.2f} s, {spent[0] / seconds[0]:.1%} of {EVERY} steps")
-    print(f"each later one: {spent[1:].mean():.2f} s, {spent[1:].sum() / seconds[1:].sum():.1%} of the run")
+    print(
+        f"first checkpoint, all {SIZE} transitions: {spent[0]:.2f} s, {spent[0] / seconds[0]:.1%} of {EVERY} steps"
+    )
+    print(
+        f"each later one: {spent[1:].mean():.2f} s, {spent[1:].sum() / seconds[1:].sum():.1%} of the run"
+    )
     print(
         f"peak memory: {peak_mb():.0f} MB, {peak_mb() / before:.3f}x the {before:.0f} MB before; on disk {disk / 1e6:.0f} MB"
     )

@@ -27,7 +27,9 @@ def main() -> None:
         for run in sorted(runs, key=lambda run: run.config["seed"]):
             rows = zip(*(column(run, name) for name in columns))
             for row in rows:
-                writer.writerow([run.config["seed"], run.config["git_commit"][:12], *(f"{v:.8g}" for v in row)])
+                writer.writerow(
+                    [run.config["seed"], run.config["git_commit"][:12], *(f"{v:.8g}" for v in row)]
+                )
     last = {int(run.config["seed"]): column(run, "Performance")[-1] for run in runs}
     print(", ".join(f"seed {seed}: {value:.0f}" for seed, value in sorted(last.items())))
     print(f"mean {np.mean(list(last.values())):.0f}, std {np.std(list(last.values())):.0f}")

@@ -1,12 +1,15 @@
-"""Meta-splitting against training from scratch on held-out point masses: returns after K episodes of each test task.
+"""Meta-splitting against training from scratch on held-out point masses: returns after K episodes
+of each test task.
 
     .venv/bin/python benchmarks/meta_point_mass.py --out benchmarks/results/meta_point_mass.csv
 
-PPO on PointMass-ML4, layers (32, 32), 160k steps with `--network splitting`; then 48 episodes of 20 steps of each of
-the two test tasks, an update for every two, by `meta-test` from either start, the four episodes that find the best
-counted, and by independent networks from scratch: by PPO at two learning rates, and by DDPG, which learns from fewer
-steps, with ten updates for each. Printed are means over seeds of the mean test return, 20 episodes a task, with 95% t
-intervals, and how many numbers are trained for a task, as a fraction of an independent network's.
+PPO on PointMass-ML4, layers (32, 32), 160k steps with `--network splitting`; then 48 episodes of 20
+steps of each of the two test tasks, an update for every two, by `meta-test` from either start, the
+four episodes that find the best
+counted, and by independent networks from scratch: by PPO at two learning rates, and by DDPG, which
+learns from fewer steps, with ten updates for each. Printed are means over seeds of the mean test
+return, 20 episodes a task, with 95% t intervals, and how many numbers are trained for a task, as a
+fraction of an independent network's.
 """
 
 import argparse
@@ -63,7 +66,10 @@ def run(name: str, seed: int, folder: Path) -> tuple[Run, int]:
         main_py([*FLAGS.split(), *CONTENDERS[name].split(), *place])
     ((made,),) = find_runs([str(folder / name / f"{name}_s{seed}")])
     algo = build.make_algo(made.config, envs.make("PointMass-ML4", split="test").spec)
-    nets = [algo.actor, *([algo.q] if made.config["algo"] == "ddpg" else [])]  # PPO's value is part of its actor
+    nets = [
+        algo.actor,
+        *([algo.q] if made.config["algo"] == "ddpg" else []),
+    ]  # PPO's value is part of its actor
     return made, sum(int(np.prod(v.shape)) for net in nets for v in net.trainable_variables)
 
 
@@ -88,7 +94,9 @@ def main() -> None:
             curves = np.array([column(each, "AverageTestEpRet") for each in runs])
             episodes = column(runs[0], "Epoch").astype(int).tolist()
             for seed, curve in zip(args.seeds, curves):
-                lines += [(name, seed, k, f"{value:.6g}", trained[0]) for k, value in zip(episodes, curve)]
+                lines += [
+                    (name, seed, k, f"{value:.6g}", trained[0]) for k, value in zip(episodes, curve)
+                ]
             shown = [(k, *interval(curves[:, episodes.index(k)])) for k in SHOWN if k in episodes]
             text = "  ".join(f"{k}: {mean:.1f} +- {half:.1f}" for k, mean, half in shown)
             print(f"{name:17} trained {trained[0] / own:.3f}  {text}", flush=True)

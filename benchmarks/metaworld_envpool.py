@@ -1,16 +1,18 @@
-"""Whether Meta-World's scripted experts score in EnvPool's envs what they score in the package's, on the same goals.
+"""Whether Meta-World's scripted experts score in EnvPool's envs what they score in the package's,
+on the same goals.
 
     python benchmarks/metaworld_envpool.py --out benchmarks/results/metaworld_envpool.csv
 
-Needs EnvPool, which the extra `fast` installs. EnvPool can't be told its goals, but they are known: an env of seed s
-draws them with C++'s std::mt19937(s) and uniform_real_distribution<double>, which `Twister` repeats. So every episode
-is played twice on one goal, in EnvPool and in the package's env as `rl.envs` serves it (bit for bit, see
-metaworld_experts.py), by an expert that sees float32 observations in both. Several episodes in a row, since an env may
-keep what it should forget at a reset. Contacts amplify small differences, so episodes differ where tasks don't; hence
-a task agrees if
+Needs EnvPool, which the extra `fast` installs. EnvPool can't be told its goals, but they are known:
+an env of seed s draws them with C++'s std::mt19937(s) and uniform_real_distribution<double>, which
+`Twister` repeats. So every episode is played twice on one goal, in EnvPool and in the package's env
+as `rl.envs` serves it (bit for bit, see metaworld_experts.py), by an expert that sees float32
+observations in both. Several episodes in a row, since an env may keep what it should forget at a
+reset. Contacts amplify small differences, so episodes differ where tasks don't; hence a task agrees
+if
 
-  1. the 95% confidence interval of the mean difference of the two returns of a goal (1.96 standard errors) lies within
-     5% of the package's mean return, and
+  1. the 95% confidence interval of the mean difference of the two returns of a goal (1.96 standard
+     errors) lies within 5% of the package's mean return, and
   2. at most 5% of episodes are a success in one and none in the other.
 
 A task that isn't shown to agree, be it for noise, counts as one that doesn't.
@@ -35,7 +37,14 @@ from rl.envs.metaworld_pool import MetaWorldPool  # noqa: E402
 from rl.envs.sawyer import make_task  # noqa: E402
 
 SEED, TOLERANCE = 100, 0.05
-COLUMNS = ("task", "episodes", "package_success", "envpool_success", "package_return", "envpool_return")
+COLUMNS = (
+    "task",
+    "episodes",
+    "package_success",
+    "envpool_success",
+    "package_return",
+    "envpool_return",
+)
 COLUMNS += ("difference_low", "difference_high", "agrees")
 
 
@@ -52,7 +61,8 @@ class Twister:
 
 
 def goals_of(task: str, num_envs: int, episodes: int) -> np.ndarray:
-    """Goals of the first episodes of EnvPool's envs, `(num_envs * episodes, dim)`; the package rejects as it does."""
+    """Goals of the first episodes of EnvPool's envs, `(num_envs * episodes, dim)`; the package
+    rejects as it does."""
     env, goals = ALL_V3_ENVIRONMENTS[task](), []
     env._freeze_rand_vec, env.seeded_rand_vec = False, True
     for i in range(num_envs):
@@ -104,7 +114,12 @@ def compare(task: str, num_envs: int, episodes: int) -> list[Any]:
     low, high = (middle - error) / scale, (middle + error) / scale
     agrees = max(-low, high, np.mean(envpool[:, 0] != package[:, 0])) <= TOLERANCE
     rates, returns = zip(package.mean(0), envpool.mean(0))
-    row = [task, len(gap), *(f"{rate:.3f}" for rate in rates), *(f"{value:.1f}" for value in returns)]
+    row = [
+        task,
+        len(gap),
+        *(f"{rate:.3f}" for rate in rates),
+        *(f"{value:.1f}" for value in returns),
+    ]
     return [*row, f"{low:.4f}", f"{high:.4f}", "yes" if agrees else "no"]
 
 
@@ -112,14 +127,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--envs", type=int, default=10, help="envs of a task, each of another seed")
     parser.add_argument("--episodes", type=int, default=5, help="episodes in a row of each env")
-    parser.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS, metavar="TASK", help="default: all 50")
+    parser.add_argument(
+        "--tasks", nargs="+", default=TASKS, choices=TASKS, metavar="TASK", help="default: all 50"
+    )
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, help="write the table there as CSV")
     args = parser.parse_args()
     rows, form = [], "{:28} {:>8} {:>15} {:>15} {:>14} {:>14} {:>14} {:>15} {:>6}"
     print(form.format(*COLUMNS))
-    with multiprocessing.get_context("spawn").Pool(args.processes) as pool:  # EnvPool's threads don't survive a fork
-        for row in pool.imap(functools.partial(compare, num_envs=args.envs, episodes=args.episodes), args.tasks):
+    with multiprocessing.get_context("spawn").Pool(
+        args.processes
+    ) as pool:  # EnvPool's threads don't survive a fork
+        for row in pool.imap(
+            functools.partial(compare, num_envs=args.envs, episodes=args.episodes), args.tasks
+        ):
             rows.append(row)
             print(form.format(*row), flush=True)
     if args.out:

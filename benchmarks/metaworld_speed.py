@@ -1,15 +1,17 @@
 """How fast Meta-World's task sets step and start, and the memory they take.
 
-    .venv/bin/python benchmarks/metaworld_speed.py --rounds 7 --out benchmarks/results/metaworld_speed.json
+    .venv/bin/python benchmarks/metaworld_speed.py --rounds 7 --out
+    benchmarks/results/metaworld_speed.json
 
-`steps`: env steps/s of MT10 with random actions, here and in the package's own vector envs, each built once, in
-seconds that are printed; where EnvPool is installed in EnvPool, too, with one env of each task and with four, including
-tasks that `--env_backend envpool` refuses. In every round all contenders are timed in turn, so that a machine that
-slows down slows down all; printed are medians and ranges over rounds, also of the ratio to the package's SyncVectorEnv
-in that round. A multiple of 500 steps holds as many resets as training does. `start`: seconds from starting a process
-to its first observations, imports included, goals in the cache. `memory`: peak resident memory of MT50 after 500 steps,
-of the process and of each worker; what workers share counts in each. `start` and `memory` use a fresh process every
-time.
+`steps`: env steps/s of MT10 with random actions, here and in the package's own vector envs, each
+built once, in seconds that are printed; where EnvPool is installed in EnvPool, too, with one env of
+each task and with four, including tasks that `--env_backend envpool` refuses. In every round all
+contenders are timed in turn, so that a machine that slows down slows down all; printed are medians
+and ranges over rounds, also of the ratio to the package's SyncVectorEnv in that round. A multiple
+of 500 steps holds as many resets as training does. `start`: seconds from starting a process to its
+first observations, imports included, goals in the cache. `memory`: peak resident memory of MT50
+after 500 steps, of the process and of each worker; what workers share counts in each. `start` and
+`memory` use a fresh process every time.
 """
 
 import argparse
@@ -71,7 +73,11 @@ def measure_steps(rounds: int, steps: int) -> dict[str, Any]:
         print(f"MT10, {name}: built in {build[name]:.1f} s", flush=True)
     for _ in range(rounds):
         rates.append({name: steps * env.num_envs / run(env, steps) for name, env in made.items()})
-        print("MT10 env steps/s: " + ", ".join(f"{name} {rate:.0f}" for name, rate in rates[-1].items()), flush=True)
+        print(
+            "MT10 env steps/s: "
+            + ", ".join(f"{name} {rate:.0f}" for name, rate in rates[-1].items()),
+            flush=True,
+        )
     for name, env in made.items():
         env.close()
         ratios = [each[name] / each[CONTENDERS[0]] for each in rates]
@@ -82,7 +88,9 @@ def measure_steps(rounds: int, steps: int) -> dict[str, Any]:
 
 def measure_start(rounds: int) -> dict[str, list[float]]:
     """Seconds of each set and backend in each round."""
-    seconds: dict[str, list[float]] = {f"{env_id} {backend}": [] for env_id in SETS for backend in BACKENDS}
+    seconds: dict[str, list[float]] = {
+        f"{env_id} {backend}": [] for env_id in SETS for backend in BACKENDS
+    }
     for name in seconds:
         launch(name, 0)  # draws goals that aren't in the cache
     for _ in range(rounds):
@@ -103,8 +111,15 @@ def measure_memory() -> dict[str, dict[str, Any]]:
 
 
 def launch(name: str, steps: int) -> dict[str, Any]:
-    """Runs `child` in its own process: seconds to its first observations, and peak MB after `steps` steps."""
-    command, begin = [sys.executable, __file__, "--child", *name.split(), str(steps)], time.perf_counter()
+    """Runs `child` in its own process: seconds to its first observations, and peak MB after `steps`
+    steps."""
+    command, begin = [
+        sys.executable,
+        __file__,
+        "--child",
+        *name.split(),
+        str(steps),
+    ], time.perf_counter()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         process.stdout.readline()  # type: ignore[union-attr]
         seconds, (rest, _) = time.perf_counter() - begin, process.communicate()
@@ -120,13 +135,19 @@ def child(env_id: str, backend: str, steps: str) -> None:
     print("ready", flush=True)
     run(env, int(steps))
     workers = [process.pid for process in env.env.processes] if backend == "async" else []
-    print(json.dumps({"process": peak_mb(os.getpid()), "workers": [peak_mb(pid) for pid in workers]}), flush=True)
+    print(
+        json.dumps({"process": peak_mb(os.getpid()), "workers": [peak_mb(pid) for pid in workers]}),
+        flush=True,
+    )
     env.close()
 
 
 def peak_mb(pid: int) -> float:
     """Peak resident memory of a process, which Linux tells."""
-    return int(Path(f"/proc/{pid}/status").read_text(encoding="utf-8").split("VmHWM:")[1].split()[0]) / 1024
+    return (
+        int(Path(f"/proc/{pid}/status").read_text(encoding="utf-8").split("VmHWM:")[1].split()[0])
+        / 1024
+    )
 
 
 def spread(values: list[float], form: str) -> str:
@@ -137,12 +158,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--rounds", type=int, default=7, help="of steps and of start")
-    parser.add_argument("--steps", type=int, default=500, help="timed steps of every env in a round, a multiple of 500")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=500,
+        help="timed steps of every env in a round, a multiple of 500",
+    )
     parser.add_argument("--out", type=Path, help="write every measurement there as JSON")
     args = parser.parse_args()
-    report = json.loads(args.out.read_text()) if args.out and args.out.exists() else {}  # of parts not measured now
+    report = (
+        json.loads(args.out.read_text()) if args.out and args.out.exists() else {}
+    )  # of parts not measured now
     report |= {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    measures = {"steps": lambda: measure_steps(args.rounds, args.steps), "start": lambda: measure_start(args.rounds)}
+    measures = {
+        "steps": lambda: measure_steps(args.rounds, args.steps),
+        "start": lambda: measure_start(args.rounds),
+    }
     measures |= {"memory": measure_memory}
     report |= {part: measures[part]() for part in args.parts}
     if args.out:

@@ -1,11 +1,14 @@
-"""What several tasks cost an update of SAC at Meta-World's sizes: each architecture, each gradient method.
+"""What several tasks cost an update of SAC at Meta-World's sizes: each architecture, each gradient
+method.
 
-    .venv/bin/python benchmarks/multitask_update.py --tasks 10 --out benchmarks/results/multitask_update_10.json
+    .venv/bin/python benchmarks/multitask_update.py --tasks 10 --out
+    benchmarks/results/multitask_update_10.json
 
-Observations 39, actions 4, hidden layers 400x3, 128 transitions a task, in compiled bursts. In every round all
-contenders are timed in turn, so that a machine that slows down slows down all; printed are medians over rounds of
-the ratio to the first, plain `mlp`. `backward` computes each task's gradient in a backward pass of its own, as most
-code does, and joins them by PCGrad. Also printed: compile seconds and the process's peak memory.
+Observations 39, actions 4, hidden layers 400x3, 128 transitions a task, in compiled bursts. In
+every round all contenders are timed in turn, so that a machine that slows down slows down all;
+printed are medians over rounds of the ratio to the first, plain `mlp`. `backward` computes each
+task's gradient in a backward pass of its own, as most code does, and joins them by PCGrad. Also
+printed: compile seconds and the process's peak memory.
 """
 
 import argparse
@@ -34,7 +37,9 @@ from rl.envs.spec import EnvSpec  # noqa: E402
 OBS, ACT, BATCH, UPDATES = 39, 4, 128, 4
 NETWORKS = [("mlp", "sum")] + [(name, "sum") for name in rl.networks.NETWORKS if name != "mlp"]
 METHODS = [("multi_head", "sum"), ("multi_head", "task gradients")]
-METHODS += [("multi_head", name) for name in gradients.GRADIENTS if name != "sum"] + [("multi_head", "backward")]
+METHODS += [("multi_head", name) for name in gradients.GRADIENTS if name != "sum"] + [
+    ("multi_head", "backward")
+]
 
 
 class Backward(TaskOptimizer):
@@ -46,37 +51,49 @@ class Backward(TaskOptimizer):
             losses, info = loss_fn(batch)
             each = tf.unstack(losses)
         for loss in each:
-            grads = tape.gradient(loss, self.targets, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            grads = tape.gradient(
+                loss, self.targets, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
             rows.append(tf.concat([tf.reshape(grad, [-1]) for grad in grads], axis=0))
         flat = tf.stack(rows)
         gram = tf.matmul(flat, flat, transpose_b=True)[None]
         balancer = next(iter(self.balancers.values()))
-        joined = tf.linalg.matvec(flat, balancer.weights(losses, gram, tf.ones_like(gram), batch["seed"])[0], True)
+        joined = tf.linalg.matvec(
+            flat, balancer.weights(losses, gram, tf.ones_like(gram), batch["seed"])[0], True
+        )
         parts = tf.split(joined, [int(np.prod(v.shape)) for v in self.targets])
         return [tf.reshape(part, v.shape) for part, v in zip(parts, self.targets)], info
 
 
 def make_spec(tasks: int) -> EnvSpec:
     bound = np.ones(ACT, np.float32)
-    return EnvSpec("bench", OBS, ACT, (ACT,), -bound, bound, tasks=tuple(f"task {t}" for t in range(tasks)))
+    return EnvSpec(
+        "bench", OBS, ACT, (ACT,), -bound, bound, tasks=tuple(f"task {t}" for t in range(tasks))
+    )
 
 
 def make(network: str, method: str, tasks: int, hidden: list[int]):
-    make_torso = rl.networks.torso_maker(rl.networks.Config(network=network, hidden_sizes=tuple(hidden)), tasks)
+    make_torso = rl.networks.torso_maker(
+        rl.networks.Config(network=network, hidden_sizes=tuple(hidden)), tasks
+    )
     name = {"task gradients": "sum", "backward": "pcgrad"}.get(method, method)
     config = Config(gradient_stats=method == "task gradients")
     make_opt = optimizer_maker(config, gradients.Config(gradient=name), tasks)
     if method == "backward":
         own = lambda: {"": gradients.make_balancer(tasks, gradients.Config(gradient="pcgrad"))}
         plain = lambda net: not hasattr(net, "groups")
-        make_opt = lambda lr, net, targ=None: Optimizer(lr, net) if plain(net) else Backward(lr, net, config, own())
+        make_opt = lambda lr, net, targ=None: (
+            Optimizer(lr, net) if plain(net) else Backward(lr, net, config, own())
+        )
     return ALGOS["sac"](make_spec(tasks), make_torso, make_opt)
 
 
 def make_batches(tasks: int) -> dict[str, np.ndarray]:
     rng, lead = np.random.default_rng(0), (UPDATES, tasks, BATCH)
     widths = {"obs": OBS, "act": ACT, "obs2": OBS}
-    batches = {key: rng.standard_normal((*lead, width), np.float32) for key, width in widths.items()}
+    batches = {
+        key: rng.standard_normal((*lead, width), np.float32) for key, width in widths.items()
+    }
     batches |= {"rew": rng.standard_normal(lead, np.float32), "done": np.zeros(lead, np.float32)}
     batches |= {"gamma": np.full(lead, 0.99, np.float32), "weight": np.ones(lead, np.float32)}
     batches |= {"lr": np.ones(UPDATES, np.float32), "number": np.arange(UPDATES, dtype=np.int32)}
@@ -88,13 +105,18 @@ def parse(description: str) -> argparse.Namespace:
     parser.add_argument("--tasks", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--hidden", type=int, nargs="+", default=[400, 400, 400])
-    parser.add_argument("--only", nargs="*", help="network:method pairs instead of all; the first is compared with")
+    parser.add_argument(
+        "--only", nargs="*", help="network:method pairs instead of all; the first is compared with"
+    )
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
 
 
-def measure(pairs: list[tuple[str, str]], make_one: Callable[..., Any], args: argparse.Namespace) -> None:
-    """Times bursts of what `make_one(network, method, tasks, hidden)` makes of each pair, and says what they cost."""
+def measure(
+    pairs: list[tuple[str, str]], make_one: Callable[..., Any], args: argparse.Namespace
+) -> None:
+    """Times bursts of what `make_one(network, method, tasks, hidden)` makes of each pair, and says
+    what they cost."""
     batches, algos, compiled, times = make_batches(args.tasks), {}, {}, {pair: [] for pair in pairs}
     for pair in pairs:
         algos[pair] = make_one(*pair, args.tasks, args.hidden)
@@ -110,29 +132,50 @@ def measure(pairs: list[tuple[str, str]], make_one: Callable[..., Any], args: ar
     report(times, compiled, args)
 
 
-def report(times: dict[Any, list[float]], compiled: dict[Any, float], args: argparse.Namespace) -> None:
+def report(
+    times: dict[Any, list[float]], compiled: dict[Any, float], args: argparse.Namespace
+) -> None:
     """Prints, and writes, the ratios to the first."""
     names, results = list(times), []
     first = np.array(times[names[0]])
-    print(f"{args.tasks} tasks; {names[0]}: {1e3 * np.median(first):.1f} ms an update, median of {args.rounds} rounds")
+    print(
+        f"{args.tasks} tasks; {names[0]}: {1e3 * np.median(first):.1f} ms an update, median of {args.rounds} rounds"
+    )
     for network, method in names:
         own = times[network, method]
         ratio = np.array(own) / first
-        row = {"network": network, "method": method, "ratio": float(np.median(ratio)), "ms": [1e3 * t for t in own]}
-        row |= {"low": float(ratio.min()), "high": float(ratio.max()), "compile": compiled[network, method]}
+        row = {
+            "network": network,
+            "method": method,
+            "ratio": float(np.median(ratio)),
+            "ms": [1e3 * t for t in own],
+        }
+        row |= {
+            "low": float(ratio.min()),
+            "high": float(ratio.max()),
+            "compile": compiled[network, method],
+        }
         results.append(row)
         print(
-            "{network:16} {method:15} {ratio:5.2f}  ({low:.2f}-{high:.2f})  compiled in {compile:.0f} s".format(**row)
+            "{network:16} {method:15} {ratio:5.2f}  ({low:.2f}-{high:.2f})  compiled in {compile:.0f} s".format(
+                **row
+            )
         )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory {peak:.0f} MB")
     if args.out:
-        args.out.write_text(json.dumps({"tasks": args.tasks, "peak_mb": peak, "results": results}, indent=1) + "\n")
+        args.out.write_text(
+            json.dumps({"tasks": args.tasks, "peak_mb": peak, "results": results}, indent=1) + "\n"
+        )
 
 
 def main() -> None:
     args = parse(__doc__)
-    pairs = [tuple(pair.split(":")) for pair in args.only] if args.only else list(dict.fromkeys(NETWORKS + METHODS))
+    pairs = (
+        [tuple(pair.split(":")) for pair in args.only]
+        if args.only
+        else list(dict.fromkeys(NETWORKS + METHODS))
+    )
     measure(pairs, make, args)
 
 

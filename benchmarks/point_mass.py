@@ -1,17 +1,19 @@
-"""Networks and gradient methods on the test bed PointMass-MT4: returns over seeds, with intervals, and parameters used.
+"""Networks and gradient methods on the test bed PointMass-MT4: returns over seeds, with intervals,
+and parameters used.
 
     .venv/bin/python benchmarks/point_mass.py --out benchmarks/results/point_mass.csv
 
-Layers (32, 32). DDPG takes 16k env steps of all tasks together with 128 transitions a task, PPO 160k. With DDPG the
-input has no one-hot code but for `shared`, which could not tell the tasks apart. A run's score is the mean over tasks
-of the test return, 20 episodes a task, over the last three tests. Printed are means over seeds with 95% t intervals.
-Parameters are those of actor and critic that some task uses, as a fraction of `independent`'s.
+Layers (32, 32). DDPG takes 16k env steps of all tasks together with 128 transitions a task, PPO
+160k. With DDPG the input has no one-hot code but for `shared`, which could not tell the tasks
+apart. A run's score is the mean over tasks of the test return, 20 episodes a task, over the last
+three tests. Printed are means over seeds with 95% t intervals. Parameters are those of actor and
+critic that some task uses, as a fraction of `independent`'s.
 
-The `uneven` ones are `shared` on PointMass-Uneven4, where one group's rewards are 30 times as large. A score is its
-returns divided by that, so every task counts alike. They take 8k steps, five tests of 100 episodes a task, a discount
-of 0.5, and of nine pairs of learning rates the one best for the sum on seeds 100 and 101. Gradients grow with rewards:
-the sum goes where the loud group pulls, even against the quiet one; PCGrad takes off each gradient what is against
-another.
+The `uneven` ones are `shared` on PointMass-Uneven4, where one group's rewards are 30 times as
+large. A score is its returns divided by that, so every task counts alike. They take 8k steps, five
+tests of 100 episodes a task, a discount of 0.5, and of nine pairs of learning rates the one best
+for the sum on seeds 100 and 101. Gradients grow with rewards: the sum goes where the loud group
+pulls, even against the quiet one; PCGrad takes off each gradient what is against another.
 """
 
 import argparse
@@ -44,7 +46,8 @@ UNEVEN += " --pi_lr 1e-2"
 
 
 def contenders(flags: str, own: str, splitting: str) -> dict[str, str]:
-    """Name -> flags of a run, `flags` those of all, `own` and `splitting` of networks with parts for a task."""
+    """Name -> flags of a run, `flags` those of all, `own` and `splitting` of networks with parts
+    for a task."""
     splitting = f"--split_warmup 100 --split_every 20 {splitting}"
     split = f"--network splitting {splitting}"
     found = {
@@ -65,7 +68,10 @@ def contenders(flags: str, own: str, splitting: str) -> dict[str, str]:
 
 
 CONTENDERS = {
-    **{f"ddpg, {name}": flags for name, flags in contenders(DDPG, "--task_onehot false", MOST).items()},
+    **{
+        f"ddpg, {name}": flags
+        for name, flags in contenders(DDPG, "--task_onehot false", MOST).items()
+    },
     **{f"ppo, {name}": flags for name, flags in contenders(PPO, "", "").items()},
     "uneven": UNEVEN,
     "uneven, pcgrad": f"{UNEVEN} --gradient pcgrad",
@@ -78,7 +84,9 @@ def run(flags: str, seed: int, directory: Path) -> tuple[float, int, float]:
     directory.mkdir(parents=True)
     loop = build.make_loop(values, directory)
     loop.train(loop.session.total_steps)
-    header, *rows = [line.split("\t") for line in (directory / "progress.txt").read_text().splitlines()]
+    header, *rows = [
+        line.split("\t") for line in (directory / "progress.txt").read_text().splitlines()
+    ]
     columns = [header.index(f"TestEpRet/{task}") for task in loop.env.spec.tasks]
     returns = np.array([[float(row[column]) for column in columns] for row in rows[-3:]])
     score = float(np.mean(returns / SCALES.get(values["env"], 1.0)))
@@ -88,13 +96,19 @@ def run(flags: str, seed: int, directory: Path) -> tuple[float, int, float]:
 def mean_sharing(algo: Any) -> float:
     """The mean sharing score of an algorithm's networks; nan where none splits."""
     networks = algo.splits().get("networks", {})
-    return float(np.mean([network["sharing"] for network in networks.values()])) if networks else float("nan")
+    return (
+        float(np.mean([network["sharing"] for network in networks.values()]))
+        if networks
+        else float("nan")
+    )
 
 
 def parameters(algo: Any) -> int:
     """How many numbers of actor and critic some task uses."""
     nets = [getattr(algo, name) for name in algo.saved if not name.endswith("_targ")]
-    torsos = [torso for net in nets for group in getattr(net, "groups", {}).values() for torso in group]
+    torsos = [
+        torso for net in nets for group in getattr(net, "groups", {}).values() for torso in group
+    ]
     return sum(used(torso) for torso in torsos)
 
 
@@ -102,7 +116,9 @@ def used(torso: Any) -> int:
     """How many numbers of a torso some task uses."""
     banks = [bank for region in torso.regions for bank in region]
     if not any(isinstance(bank, WeightBank) for bank in banks):
-        return sum(block.size * len(set(copy)) for block in blocks_of([torso]) for copy in block.map)
+        return sum(
+            block.size * len(set(copy)) for block in blocks_of([torso]) for copy in block.map
+        )
     members = int(np.prod(torso.lead))
     own = [bank.copy.numpy() for bank in banks]
     return members * sum(int((~mask).any(axis=0).sum() + mask.sum()) for mask in own)
@@ -110,7 +126,9 @@ def used(torso: Any) -> int:
 
 def interval(values: list[float]) -> tuple[float, float]:
     """Mean, and half width of its 95% t interval."""
-    spread = float(np.std(values, ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+    spread = (
+        float(np.std(values, ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+    )
     return float(np.mean(values)), float(stats.t.ppf(0.975, len(values) - 1)) * spread
 
 
@@ -134,12 +152,18 @@ def main() -> None:
         mean, half = interval([score for score, _, _ in runs])
         share = np.mean([count for _, count, _ in runs]) / own[0] if own else float("nan")
         sharing = np.mean([sharing for _, _, sharing in runs])
-        print(f"{name:22} return {mean:.2f} +- {half:.2f}  parameters {share:.2f}  sharing {sharing:.2f}")
+        print(
+            f"{name:22} return {mean:.2f} +- {half:.2f}  parameters {share:.2f}  sharing {sharing:.2f}"
+        )
     if args.out:
         with args.out.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(("contender", "seed", "return", "parameters", "sharing"))
-            writer.writerows((name, seed, *each) for name, runs in found.items() for seed, each in enumerate(runs))
+            writer.writerows(
+                (name, seed, *each)
+                for name, runs in found.items()
+                for seed, each in enumerate(runs)
+            )
 
 
 if __name__ == "__main__":

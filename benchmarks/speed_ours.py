@@ -47,7 +47,9 @@ def update_rate(loop) -> float:
         _, batches = loop.feed.draw(loop.burst, 0, 1)
     else:
         data, _ = loop.rollout.finish(loop.algo)
-        batches = loop.rollout.minibatches(data, loop.config.update_epochs, loop.config.batch_size, loop.sample_rng)
+        batches = loop.rollout.minibatches(
+            data, loop.config.update_epochs, loop.config.batch_size, loop.sample_rng
+        )
         batches["lr"] = np.ones(len(batches["obs"]), np.float32)
     count = len(batches["lr"])
     times = []
@@ -60,8 +62,17 @@ def update_rate(loop) -> float:
 
 def main() -> None:
     job, steps = json.loads(sys.argv[1]), int(sys.argv[2])
-    total = ["--epochs", str((WARM_UP + steps) // EPOCH), "--steps_per_epoch", str(EPOCH), "--num_test_episodes", "0"]
-    values = parse(["--algo", job["algo"], "--env", "HalfCheetah-v5", *total, *job["ours"].split()]) | {"seed": 0}
+    total = [
+        "--epochs",
+        str((WARM_UP + steps) // EPOCH),
+        "--steps_per_epoch",
+        str(EPOCH),
+        "--num_test_episodes",
+        "0",
+    ]
+    values = parse(
+        ["--algo", job["algo"], "--env", "HalfCheetah-v5", *total, *job["ours"].split()]
+    ) | {"seed": 0}
     with tempfile.TemporaryDirectory() as directory:
         loop = make_loop(values | {"save_freq": 10**6}, Path(directory))
         loop.train(WARM_UP)
@@ -73,7 +84,10 @@ def main() -> None:
     matmul, updates = (float(np.median(values)) for values in zip(*rates))
     result = {"steps_per_second": steps / seconds, "updates_per_second": updates, "peak_mb": memory}
     if "passes" in job:
-        result |= {"matmul_gflops": matmul / 1e9, "matmul_share": updates * operations(loop, job["passes"]) / matmul}
+        result |= {
+            "matmul_gflops": matmul / 1e9,
+            "matmul_share": updates * operations(loop, job["passes"]) / matmul,
+        }
     print(json.dumps(result))
 
 

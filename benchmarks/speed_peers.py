@@ -1,4 +1,5 @@
-"""Times Stable-Baselines3 or SBX on one job of speed.py, in their own environment; prints one JSON object."""
+"""Times Stable-Baselines3 or SBX on one job of speed.py, in their own environment; prints one JSON
+object."""
 
 import importlib
 import json
@@ -53,7 +54,9 @@ def main() -> None:
     timed = model.num_timesteps - WARM_UP
     result = {"steps_per_second": timed / (time.perf_counter() - clock.begin)}
     result |= {"updates_per_second": timed * job["updates_per_step"] / clock.updating}
-    print(json.dumps(result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(
+        json.dumps(result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+    )
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
-"""Networks that split and what they are compared with, on four tasks of Meta-World: success, sharing, parameters used.
+"""Networks that split and what they are compared with, on four tasks of Meta-World: success,
+sharing, parameters used.
 
-    .venv/bin/python benchmarks/splitting_metaworld.py --out benchmarks/results/splitting_metaworld.csv
-    .venv/bin/python benchmarks/splitting_metaworld.py --algo ppo --seeds 0 1 2 --episodes 20 \
+    .venv/bin/python benchmarks/splitting_metaworld.py --out
+    benchmarks/results/splitting_metaworld.csv .venv/bin/python benchmarks/splitting_metaworld.py
+    --algo ppo --seeds 0 1 2 --episodes 20 \
         --out benchmarks/results/splitting_metaworld_ppo.csv
 
-Reach, push, window-open and window-close, 50 goals each, layers (128, 128). By SAC 200k env steps of all tasks together,
-an update for every 8 of them (two of a task), 128 transitions a task, 5-step returns. By PPO 400k, 40 updates of 500 steps
-a task for every 8000. A run's scores are of deterministic episodes at the end, `--episodes` of each task. Runs are in
-data/splitting_metaworld/<algo>; those that were stopped go on where they were. Parameters are those of actor and critics
-that some task uses, as a fraction of `independent`'s.
+Reach, push, window-open and window-close, 50 goals each, layers (128, 128). By SAC 200k env steps
+of all tasks together, an update for every 8 of them (two of a task), 128 transitions a task, 5-step
+returns. By PPO 400k, 40 updates of 500 steps a task for every 8000. A run's scores are of
+deterministic episodes at the end, `--episodes` of each task. Runs are in
+data/splitting_metaworld/<algo>; those that were stopped go on where they were. Parameters are those
+of actor and critics that some task uses, as a fraction of `independent`'s.
 """
 
 import argparse
@@ -41,8 +44,14 @@ OWN = {
     "ppo": "--steps_per_epoch 80000 --rollout_steps 500 --batch_size 500 --update_epochs 10 --lr 5e-4 --ent_coef 0.005"
     " --lam 0.97",
 }
-SCHEDULES = {"sac": "--split_warmup 1000 --split_every 250", "ppo": "--split_warmup 100 --split_every 50"}
-RARE = {"sac": "--split_every 1000", "ppo": "--split_every 400"}  # for v2, which splits at every check
+SCHEDULES = {
+    "sac": "--split_warmup 1000 --split_every 250",
+    "ppo": "--split_warmup 100 --split_every 50",
+}
+RARE = {
+    "sac": "--split_every 1000",
+    "ppo": "--split_every 400",
+}  # for v2, which splits at every check
 CONTENDERS = {
     "shared": "--network mlp",
     "multi_head": "--network multi_head",
@@ -60,9 +69,15 @@ def train(algo: str, name: str, seed: int) -> Path:
     """The finished run of a contender."""
     data = DATA / algo
     directory = data / name / f"{name}_s{seed}"
-    steps = build.load_config(directory) if directory.exists() else {"epochs": 1, "steps_per_epoch": 1}
+    steps = (
+        build.load_config(directory) if directory.exists() else {"epochs": 1, "steps_per_epoch": 1}
+    )
     if max(Checkpoints(directory).steps(), default=0) < steps["epochs"] * steps["steps_per_epoch"]:
-        own = {"schedule": SCHEDULES[algo], "rare": RARE[algo], "conflict": data / "conflict" / f"conflict_s{seed}"}
+        own = {
+            "schedule": SCHEDULES[algo],
+            "rare": RARE[algo],
+            "conflict": data / "conflict" / f"conflict_s{seed}",
+        }
         new = f"--algo {algo} {FLAGS} {OWN[algo]} {CONTENDERS[name].format(**own)}".split()
         new += ["--exp_name", name, "--data_dir", str(data), "--seed", str(seed)]
         command = ["resume", str(directory)] if directory.exists() else new
@@ -71,14 +86,17 @@ def train(algo: str, name: str, seed: int) -> Path:
 
 
 def scores(directory: Path, episodes: int) -> dict[str, Any]:
-    """Success rates and mean return of `episodes` of each task, sharing score and parameters used of a run, at its end."""
+    """Success rates and mean return of `episodes` of each task, sharing score and parameters used
+    of a run, at its end."""
     values = build.load_config(directory)
     options = build.env_options(values)
     env = envs.make(values["env"], backend="async", **options)
     algo, normaliser, _ = evaluation.load_policy(directory, "last", env.spec, values)
     played = evaluate(policy(algo, env.spec, normaliser), env, episodes, 0)
     env.close()
-    found = {task: float(rate) for task, rate in zip(env.spec.tasks, played["Success"].mean(axis=1))}
+    found = {
+        task: float(rate) for task, rate in zip(env.spec.tasks, played["Success"].mean(axis=1))
+    }
     found |= {"success": float(played["Success"].mean()), "return": float(played["EpRet"].mean())}
     return found | {"sharing": mean_sharing(algo), "parameters": parameters(algo)}
 
@@ -93,14 +111,22 @@ def main() -> None:
     args = parser.parse_args()
     runs = {(name, seed): train(args.algo, name, seed) for seed in args.seeds for name in args.only}
     found = [
-        {"contender": name, "seed": s, **scores(runs[name, s], args.episodes)} for name in args.only for s in args.seeds
+        {"contender": name, "seed": s, **scores(runs[name, s], args.episodes)}
+        for name in args.only
+        for s in args.seeds
     ]
-    own = [line["parameters"] for line in found if line["contender"] == "independent"] or [float("nan")]
+    own = [line["parameters"] for line in found if line["contender"] == "independent"] or [
+        float("nan")
+    ]
     for name in args.only:
         lines = [line for line in found if line["contender"] == name]
         mean, half = interval([line["success"] for line in lines])
-        share, sharing = (np.mean([line[key] for line in lines]) for key in ("parameters", "sharing"))
-        rates = [round(float(np.mean([line[key] for line in lines])), 2) for key in list(lines[0])[2:6]]
+        share, sharing = (
+            np.mean([line[key] for line in lines]) for key in ("parameters", "sharing")
+        )
+        rates = [
+            round(float(np.mean([line[key] for line in lines])), 2) for key in list(lines[0])[2:6]
+        ]
         print(
             f"{name:16} success {mean:.2f} +- {half:.2f} {rates}  parameters {share / own[0]:.2f}  sharing {sharing:.2f}"
         )

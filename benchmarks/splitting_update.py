@@ -1,10 +1,11 @@
 """What splitting costs an update of SAC at Meta-World's sizes: statistics by criterion, and splits.
 
-    .venv/bin/python benchmarks/splitting_update.py --tasks 10 --out benchmarks/results/splitting_update_10.json
+    .venv/bin/python benchmarks/splitting_update.py --tasks 10 --out
+    benchmarks/results/splitting_update_10.json
 
-As multitask_update.py, whose sizes and rounds it has. All are compared with the network `splitting` with task
-gradients but without statistics. `conflict 20` has split 20 times. `split_weights` is `sparse_splitting` with that
-flag. Also printed: how long a split takes.
+As multitask_update.py, whose sizes and rounds it has. All are compared with the network `splitting`
+with task gradients but without statistics. `conflict 20` has split 20 times. `split_weights` is
+`sparse_splitting` with that flag. Also printed: how long a split takes.
 """
 
 import time
@@ -20,8 +21,17 @@ from rl.algos.optimizer_maker import optimizer_maker
 from rl.algos.optimizers import Config
 
 PAIRS = [("splitting", "task gradients"), ("splitting", "conflict"), ("splitting", "conflict 5")]
-PAIRS += [("splitting", "conflict 20"), ("splitting", "halfbatch"), ("splitting", "v1"), ("splitting", "v1_region")]
-PAIRS += [("splitting", "v2"), ("sparse_splitting", "task gradients"), ("sparse_splitting", "conflict")]
+PAIRS += [
+    ("splitting", "conflict 20"),
+    ("splitting", "halfbatch"),
+    ("splitting", "v1"),
+    ("splitting", "v1_region"),
+]
+PAIRS += [
+    ("splitting", "v2"),
+    ("sparse_splitting", "task gradients"),
+    ("sparse_splitting", "conflict"),
+]
 PAIRS += [("split_weights", "task gradients"), ("split_weights", "conflict")]
 
 
@@ -34,7 +44,9 @@ def make(network: str, method: str, tasks: int, hidden: list[int]) -> Any:
     config, splits = Config(gradient_stats=True), None
     if name in splitting.CRITERIA:
         splits = splitting.Config(split_criterion=name, split_every=10**9)
-    algo = ALGOS["sac"](make_spec(tasks), torso, optimizer_maker(config, gradients.Config(), tasks, splits))
+    algo = ALGOS["sac"](
+        make_spec(tasks), torso, optimizer_maker(config, gradients.Config(), tasks, splits)
+    )
     for number in range(int(count or 0) if splits else 0):
         splitter = list(algo.splitters.values())[number % 2]
         split(splitter, number // 2 % len(splitter.places), number // 2 // len(splitter.places) + 1)

@@ -1,4 +1,5 @@
-"""The front door: `python main.py [train | plot | eval | resume | meta-test] ...`, also `python -m rl ...`."""
+"""The front door: `python main.py [train | plot | eval | resume | meta-test] ...`, also `python -m
+rl ...`."""
 
 import contextlib
 import errno
@@ -9,7 +10,8 @@ from typing import Iterator, Optional, Sequence
 
 from rl.config import UserError
 
-# command -> module, function, whether it needs TensorFlow; imported when called, so that plot starts fast
+# command -> module, function, whether it needs TensorFlow; imported when called, so that plot
+# starts fast
 COMMANDS = {
     "train": ("rl.experiments.run", "train", True),
     "resume": ("rl.experiments.run", "resume", True),
@@ -17,12 +19,22 @@ COMMANDS = {
     "meta-test": ("rl.experiments.meta_test", "main", True),
     "plot": ("rl.experiments.plot", "main", False),
 }
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO)
+DISK = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EIO,
+)
 
 
 @contextlib.contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Hides what C++ libraries write while loading: TensorFlow's banner has no switch of its own."""
+    """Hides what C++ libraries write while loading: TensorFlow's banner has no switch of its
+    own."""
     saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:
@@ -34,8 +46,11 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Runs one command. Returns the exit code: 0, 2 for bad input or a full disk, 130 for Ctrl-C."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # acting is too small to share, and its spinning slows updates
+    """Runs one command. Returns the exit code: 0, 2 for bad input or a full disk, 130 for
+    Ctrl-C."""
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # acting is too small to share, and its spinning slows updates
     argv = list(sys.argv[1:] if argv is None else argv)
     command = argv.pop(0) if argv and argv[0] in COMMANDS else "train"
     module, function, tensorflow = COMMANDS[command]
@@ -54,7 +69,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if error.errno not in DISK:
             raise
         place = error.filename or "the run's files"
-        print(f"main.py: error: cannot write {place}: {error.strerror}; what was saved is sound", file=sys.stderr)
+        print(
+            f"main.py: error: cannot write {place}: {error.strerror}; what was saved is sound",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         return 130

@@ -38,7 +38,9 @@ class ReplayBuffer:
         self.gamma, self.n_step = np.float32(gamma), n_step
         self.num_tasks = batch_dims[0] if batch_dims else 1
         widths = {"obs": (obs_dim,), "act": (act_dim,), "obs2": (obs_dim,)}
-        self.data = {k: np.zeros((self.num_tasks, capacity, *widths.get(k, ())), np.float32) for k in FIELDS}
+        self.data = {
+            k: np.zeros((self.num_tasks, capacity, *widths.get(k, ())), np.float32) for k in FIELDS
+        }
         self.total = 0  # transitions ever stored, per task
 
     def __len__(self) -> int:
@@ -47,8 +49,8 @@ class ReplayBuffer:
     def store(self, **transition: Any) -> None:
         """Adds one transition per env: arrays `(num_envs, ...)`, the envs of a task side by side.
 
-        `done` is 1 for termination only; a truncated step is stored with 0 and its FINAL observation.
-        `end` is 1 for both.
+        `done` is 1 for termination only; a truncated step is stored with 0 and its FINAL
+        observation. `end` is 1 for both.
         """
         count = len(transition["rew"]) // self.num_tasks
         start = self.total % self.capacity
@@ -65,12 +67,14 @@ class ReplayBuffer:
         """Ends every env's trajectory at its newest transition, as a truncation does."""
         self.data["end"][:, np.arange(self.total - self.num_envs, self.total) % self.capacity] = 1
 
-    def sample(self, count: int, batch_size: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def sample(
+        self, count: int, batch_size: int, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
         """`count` independent batches: each field `(count, *batch_dims, batch_size, ...)`.
 
-        `rew` is the sum of up to `n_step` discounted rewards, `obs2` and `done` belong to the last of
-        them, and `gamma` discounts what follows. `weight` is each transition's in the critic's loss,
-        `row` its place.
+        `rew` is the sum of up to `n_step` discounted rewards, `obs2` and `done` belong to the last
+        of them, and `gamma` discounts what follows. `weight` is each transition's in the critic's
+        loss, `row` its place.
         """
         rows, weight = self._draw(count, batch_size, rng)
         last, rew, gamma = n_step_return(self, rows)
@@ -82,22 +86,28 @@ class ReplayBuffer:
         return {k: v.swapaxes(0, 1) if self.batch_dims else v[0] for k, v in shaped.items()}
 
     def learn(self, row: np.ndarray, error: np.ndarray) -> None:
-        """Told the absolute TD errors of sampled transitions; uniform replay has no use for them."""
+        """Told the absolute TD errors of sampled transitions; uniform replay has no use for
+        them."""
 
     def progress(self, done: float) -> None:
         """Told which share of the run's updates is done; nothing here depends on it."""
 
-    def _draw(self, count: int, batch_size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _draw(
+        self, count: int, batch_size: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         rows = rng.integers(0, len(self), (self.num_tasks, count * batch_size))
         return rows, np.ones(rows.shape, np.float32)
 
     def take(self, key: str, rows: np.ndarray) -> np.ndarray:
         """One field of the transitions at `rows` `(num_tasks, count)`."""
-        picked = [np.take(self.data[key][task], rows[task], axis=0) for task in range(self.num_tasks)]
+        picked = [
+            np.take(self.data[key][task], rows[task], axis=0) for task in range(self.num_tasks)
+        ]
         return np.stack(picked) if len(picked) > 1 else picked[0][None]
 
     def rows(self, first: int, last: int) -> dict[str, np.ndarray]:
-        """Copies of the transitions numbered `first <= i < last` since the start, for a checkpoint."""
+        """Copies of the transitions numbered `first <= i < last` since the start, for a
+        checkpoint."""
         index = np.arange(first, last) % self.capacity
         return {key: array[:, index] for key, array in self.data.items()}
 

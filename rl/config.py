@@ -12,7 +12,8 @@ import math
 import typing
 from typing import Any, Iterable, NoReturn, Optional, Sequence
 
-SPLITS = "splits.json"  # what split, in a run directory; its name is here because plots, too, may import this
+# What split, in a run directory; its name is here because plots, too, may import this.
+SPLITS = "splits.json"
 
 
 class UserError(Exception):
@@ -39,14 +40,26 @@ def flag(
       choices: allowed strings. short: a second spelling such as "-s".
       several: the flag takes a list on the command line, for one run with each.
     """
-    metadata = dict(meaning=meaning, low=low, high=high, above=above, choices=choices, short=short, several=several)
-    return dataclasses.field(default=default, metadata=metadata)  # pylint: disable=invalid-field-call
+    metadata = dict(
+        meaning=meaning,
+        low=low,
+        high=high,
+        above=above,
+        choices=choices,
+        short=short,
+        several=several,
+    )
+    return dataclasses.field(
+        default=default, metadata=metadata
+    )  # pylint: disable=invalid-field-call
 
 
 def closest(name: str, known: Iterable[str], count: int = 3) -> str:
     """The known names most like `name`, for an error message: "a, b, c"."""
     known = list(known)
-    return ", ".join(difflib.get_close_matches(name, known, count, cutoff=0.3) or sorted(known)[:count])
+    return ", ".join(
+        difflib.get_close_matches(name, known, count, cutoff=0.3) or sorted(known)[:count]
+    )
 
 
 class Parser(argparse.ArgumentParser):
@@ -90,7 +103,9 @@ def add_flags(parser: argparse.ArgumentParser, config: type, title: str) -> None
         default: Any = field.default
         default = " ".join(map(str, default)) if many else default
         text = f"{meta['meaning']}{_range(meta)} (default: {default})".replace("%", "%%")
-        metavar = field.name.upper() if not meta["choices"] else "{" + ",".join(meta["choices"]) + "}"
+        metavar = (
+            field.name.upper() if not meta["choices"] else "{" + ",".join(meta["choices"]) + "}"
+        )
         value = [field.default] if meta["several"] else field.default
         group.add_argument(*names, default=value, help=text, metavar=metavar, **options)
 
@@ -101,7 +116,14 @@ def _parse(kind: Any) -> Any:
     def parse(text: str) -> Any:
         try:
             if kind is bool:
-                return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
+                return {
+                    "true": True,
+                    "1": True,
+                    "yes": True,
+                    "false": False,
+                    "0": False,
+                    "no": False,
+                }[text.lower()]
             if kind is int and int(float(text)) == float(text):
                 return int(text) if text.lstrip("+-").isdigit() else int(float(text))
             return {int: int, float: float}.get(kind, str)(text)
@@ -114,7 +136,9 @@ def _parse(kind: Any) -> Any:
 
 def _range(meta: Any) -> str:
     if meta["above"] is not None:
-        return f", above {meta['above']:g}" + (f", at most {meta['high']:g}" if meta["high"] is not None else "")
+        return f", above {meta['above']:g}" + (
+            f", at most {meta['high']:g}" if meta["high"] is not None else ""
+        )
     if meta["low"] is not None and meta["high"] is not None:
         return f", in [{meta['low']:g}, {meta['high']:g}]"
     return f", at least {meta['low']:g}" if meta["low"] is not None else ""
@@ -126,7 +150,9 @@ def check(config: Any) -> Any:
         value, meta = getattr(config, field.name), field.metadata
         for item in value if isinstance(value, tuple) else (value,):
             if meta["choices"] and item not in meta["choices"]:
-                raise UserError(f"--{field.name} must be one of {', '.join(meta['choices'])}, got {item!r}")
+                raise UserError(
+                    f"--{field.name} must be one of {', '.join(meta['choices'])}, got {item!r}"
+                )
             if isinstance(item, float) and not math.isfinite(item):
                 raise UserError(f"--{field.name} must be finite, got {item}")
             low, high, above = meta["low"], meta["high"], meta["above"]
@@ -143,7 +169,13 @@ def build(config: type, values: dict[str, Any]) -> Any:
 
 
 def override(config: type, defaults: dict[str, Any]) -> type:
-    """The dataclass `config` with other `defaults` for some of its flags; names it doesn't have are ignored."""
-    types, changed = typing.get_type_hints(config), [f for f in dataclasses.fields(config) if f.name in defaults]
-    new = [(field.name, types[field.name], flag(defaults[field.name], **field.metadata)) for field in changed]
+    """The dataclass `config` with other `defaults` for some of its flags; names it doesn't have are
+    ignored."""
+    types, changed = typing.get_type_hints(config), [
+        f for f in dataclasses.fields(config) if f.name in defaults
+    ]
+    new = [
+        (field.name, types[field.name], flag(defaults[field.name], **field.metadata))
+        for field in changed
+    ]
     return dataclasses.make_dataclass(config.__name__, new, bases=(config,), frozen=True)

@@ -1,8 +1,8 @@
 """Prioritised replay: transitions with a large TD error are sampled more often.
 
 Schaul et al., 2015: https://arxiv.org/abs/1511.05952 (the proportional variant).
-Differs from the paper: a burst's batches are all drawn before its first update, so priorities change
-between bursts, not between updates.
+Differs from the paper: a burst's batches are all drawn before its first update, so priorities
+change between bursts, not between updates.
 """
 
 from typing import Any
@@ -13,11 +13,14 @@ from rl.buffers import ReplayBuffer
 
 
 class SumTree:
-    """Nonnegative values of `capacity` leaves, with draws in proportion to them in O(log capacity)."""
+    """Nonnegative values of `capacity` leaves, with draws in proportion to them in O(log
+    capacity)."""
 
     def __init__(self, capacity: int) -> None:
         self.size = 1 << max(1, (capacity - 1).bit_length())
-        self.tree = np.zeros(2 * self.size)  # node i has the children 2i and 2i + 1; leaves are the second half
+        self.tree = np.zeros(
+            2 * self.size
+        )  # node i has the children 2i and 2i + 1; leaves are the second half
 
     @property
     def leaves(self) -> np.ndarray:
@@ -45,12 +48,15 @@ class SumTree:
 
 
 class PrioritisedReplay(ReplayBuffer):
-    """Draws transition i with probability p_i^alpha / sum, and weighs it by (N P(i))^-beta / the batch's largest.
+    """Draws transition i with probability p_i^alpha / sum, and weighs it by (N P(i))^-beta / the
+    batch's largest.
 
-    p is the absolute TD error of the last update with it; a new transition has the largest p so far.
+    p is the absolute TD error of the last update with it; a new transition has the largest p so
+    far.
 
     Args:
-      alpha: 0 is uniform, 1 fully by priority. beta0: beta at the start; 1, its end, corrects all the bias.
+      alpha: 0 is uniform, 1 fully by priority. beta0: beta at the start; 1, its end, corrects all
+        the bias.
     """
 
     def __init__(self, *args: Any, alpha: float = 0.6, beta0: float = 0.4, **options: Any) -> None:
@@ -59,18 +65,24 @@ class PrioritisedReplay(ReplayBuffer):
         self.trees = [SumTree(self.capacity) for _ in range(self.num_tasks)]
         self.largest, self.known = 1.0, 0  # p^alpha of a new transition; how many have had one
 
-    def _draw(self, count: int, batch_size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _draw(
+        self, count: int, batch_size: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         if self.known < self.total:
             new = np.arange(max(self.known, self.total - self.capacity), self.total) % self.capacity
             for tree in self.trees:
                 tree.set(new, np.full(len(new), self.largest))
             self.known = self.total
-        strata = (np.arange(batch_size) + rng.random((self.num_tasks, count, batch_size))) / batch_size
+        strata = (
+            np.arange(batch_size) + rng.random((self.num_tasks, count, batch_size))
+        ) / batch_size
         rows = np.stack([tree.find(part * tree.tree[1]) for tree, part in zip(self.trees, strata)])
         share = np.stack([tree.leaves[part] / tree.tree[1] for tree, part in zip(self.trees, rows)])
         weight = (len(self) * share) ** -self.beta
         weight /= weight.max(axis=-1, keepdims=True)
-        return rows.reshape(self.num_tasks, -1), weight.reshape(self.num_tasks, -1).astype(np.float32)
+        return rows.reshape(self.num_tasks, -1), weight.reshape(self.num_tasks, -1).astype(
+            np.float32
+        )
 
     def progress(self, done: float) -> None:
         """Told which share of the run's updates is done."""

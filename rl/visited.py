@@ -9,27 +9,36 @@ from rl.config import UserError
 
 
 class VisitedReplay(ReplayBuffer):
-    """One ring of all tasks' transitions, from which batches still have `batch_size` of each task, drawn uniformly.
+    """One ring of all tasks' transitions, from which batches still have `batch_size` of each task,
+    drawn uniformly.
 
-    The ring holds `capacity` times as many transitions as there are tasks; a task's newest `capacity` of those
-    that it holds can be drawn. Trajectories are the envs', so all that follows one transition goes on as in a ring
-    of one task.
+    The ring holds `capacity` times as many transitions as there are tasks; a task's newest
+    `capacity` of those that it holds can be drawn. Trajectories are the envs', so all that follows
+    one transition goes on as in a ring of one task.
 
     Args:
       capacity: transitions of a task. batch_dims: `(num_tasks,)`. options: ReplayBuffer's.
     """
 
-    def __init__(self, obs_dim: int, act_dim: int, capacity: int, batch_dims: tuple[int], **options: Any) -> None:
+    def __init__(
+        self, obs_dim: int, act_dim: int, capacity: int, batch_dims: tuple[int], **options: Any
+    ) -> None:
         super().__init__(obs_dim, act_dim, capacity * batch_dims[0], **options)
         self.data["task"] = np.zeros((1, self.capacity), np.int32)
-        self.own = np.zeros((*batch_dims, capacity), int)  # each task's rows in the order of storing, a ring
-        self.lost, self.stored = np.zeros((2, *batch_dims), int)  # of each task: overwritten, ever stored
+        self.own = np.zeros(
+            (*batch_dims, capacity), int
+        )  # each task's rows in the order of storing, a ring
+        self.lost, self.stored = np.zeros(
+            (2, *batch_dims), int
+        )  # of each task: overwritten, ever stored
         self.since = float("inf")  # until every task has a transition
 
     def store(self, **transition: Any) -> None:
         """Adds one transition per env, `(num_envs, ...)`; `task` is the number of its task."""
         number = np.arange(self.total, self.total + len(transition["task"]))
-        np.add.at(self.lost, self.data["task"][0, number[number >= self.capacity] % self.capacity], 1)
+        np.add.at(
+            self.lost, self.data["task"][0, number[number >= self.capacity] % self.capacity], 1
+        )
         super().store(**transition)
         self._count(number)
 
@@ -44,18 +53,28 @@ class VisitedReplay(ReplayBuffer):
         if self.total < self.since and self.stored.all():
             self.since = self.total
 
-    def sample(self, count: int, batch_size: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def sample(
+        self, count: int, batch_size: int, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
         """`count` independent batches: each field `(count, num_tasks, batch_size, ...)`."""
         tasks = len(self.own)
         drawn = super().sample(count * tasks, batch_size, rng)
         return {key: value.reshape(count, tasks, *value.shape[1:]) for key, value in drawn.items()}
 
-    def _draw(self, count: int, batch_size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _draw(
+        self, count: int, batch_size: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         tasks, capacity = self.own.shape
         first = np.maximum(self.lost, self.stored - capacity)
         if (first == self.stored).any():
-            raise UserError(f"replay has lost all of task {np.argmax(first == self.stored)}; raise --replay_size")
-        drawn = rng.integers(first[:, None], self.stored[:, None], (count // tasks, tasks, batch_size)) % capacity
+            raise UserError(
+                f"replay has lost all of task {np.argmax(first == self.stored)}; raise "
+                "--replay_size"
+            )
+        drawn = (
+            rng.integers(first[:, None], self.stored[:, None], (count // tasks, tasks, batch_size))
+            % capacity
+        )
         rows = self.own[np.arange(tasks)[:, None], drawn].reshape(1, -1)
         return rows, np.ones(rows.shape, np.float32)
 

@@ -13,7 +13,16 @@ from rl.algos import ALGOS
 from rl.experiments.build import make_loop
 
 ROOT = Path(__file__).parents[1]
-SHORT = ["--hidden_sizes", "16", "--num_test_episodes", "2", "--tensorboard", "false", "--epochs", "3"]
+SHORT = [
+    "--hidden_sizes",
+    "16",
+    "--num_test_episodes",
+    "2",
+    "--tensorboard",
+    "false",
+    "--epochs",
+    "3",
+]
 TINY = {  # by loop
     "off_policy": "--batch_size 8 --replay_size 2000 --start_steps 60 --update_after 40 --update_every 10",
     "on_policy": "--rollout_steps 64 --batch_size 16 --update_epochs 2",
@@ -43,7 +52,8 @@ def train(data_dir, *args, algo="ddpg"):
 
 
 def train_in_parts(run, values, stops):
-    """Runs the 600 steps of `values` in this process, stopped at each of `stops` and resumed; None: to the end.
+    """Runs the 600 steps of `values` in this process, stopped at each of `stops` and resumed; None:
+    to the end.
 
     Returns `run`, the new directory of it all.
     """
@@ -66,13 +76,17 @@ def start(*argv, **options):
     """The front door in a process of its own."""
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen([sys.executable, str(ROOT / "main.py"), *map(str, argv)], env=env, **pipes, **options)
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), *map(str, argv)], env=env, **pipes, **options
+    )
 
 
 def wait_for_rows(run, count, process):
     """Waits until the run has written `count` rows, or has ended."""
     while process.poll() is None:
-        if (run / "progress.txt").exists() and (run / "progress.txt").read_text().count("\n") > count:
+        if (run / "progress.txt").exists() and (run / "progress.txt").read_text().count(
+            "\n"
+        ) > count:
             return
         time.sleep(0.02)
 
@@ -88,9 +102,15 @@ def kill(process, run, row, delay):
 
 
 def train_killed(data_dir, *args, algo, count, delay=0.0):
-    """Runs it in a process of its own, killed `delay` seconds after row `count`; returns the run directory."""
+    """Runs it in a process of its own, killed `delay` seconds after row `count`; returns the run
+    directory."""
     run = Path(data_dir) / "x" / "x_s0"
-    kill(start(*command("--data_dir", data_dir, "--exp_name", "x", *args, algo=algo)), run, count, delay)
+    kill(
+        start(*command("--data_dir", data_dir, "--exp_name", "x", *args, algo=algo)),
+        run,
+        count,
+        delay,
+    )
     return run
 
 

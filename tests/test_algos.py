@@ -34,11 +34,16 @@ def make_algo(algorithm, num_tasks=None, sizes=(8,), seed=0, spec=None, opt=None
 def make_batches(count, batch=4, num_tasks=None, seed=0):
     rng = np.random.default_rng(seed)
     lead = (count, *(() if num_tasks is None else (num_tasks,)), batch)
-    batches = {k: rng.normal(size=(*lead, dim)) for k, dim in {"obs": 3, "act": 2, "obs2": 3}.items()}
+    batches = {
+        k: rng.normal(size=(*lead, dim)) for k, dim in {"obs": 3, "act": 2, "obs2": 3}.items()
+    }
     batches |= {"rew": rng.normal(size=lead), "done": rng.integers(0, 2, lead)}
     batches |= {"gamma": np.full(lead, 0.99), "weight": np.ones(lead), "lr": np.ones(count)}
     batches = {k: v.astype(np.float32) for k, v in batches.items()}
-    return batches | {"seed": rng.integers(0, 100, (count, 2), np.int32), "number": np.arange(count, dtype=np.int32)}
+    return batches | {
+        "seed": rng.integers(0, 100, (count, 2), np.int32),
+        "number": np.arange(count, dtype=np.int32),
+    }
 
 
 def of_task(batch, task):
@@ -63,7 +68,8 @@ def all_values(algo):
 
 
 def test_losses_have_one_value_per_task(algorithm):
-    """A task's losses are those of the same networks alone, but for SAC's and TD3's noise, here without effect."""
+    """A task's losses are those of the same networks alone, but for SAC's and TD3's noise, here
+    without effect."""
     single, many = make_algo(algorithm), make_algo(algorithm, num_tasks=3)
     for net, other in zip(parts(single), parts(many)):
         if isinstance(net, tf.keras.Model) and "temperature" not in net.name:
@@ -97,14 +103,20 @@ def test_losses_reach_only_their_network(algorithm):
 
 def test_targets_start_equal_and_follow(algorithm):
     algo = make_algo(algorithm, polyak=0.5)
-    pairs = [(getattr(algo, n.removesuffix("_targ")), getattr(algo, n)) for n in algo.saved if n.endswith("_targ")]
+    pairs = [
+        (getattr(algo, n.removesuffix("_targ")), getattr(algo, n))
+        for n in algo.saved
+        if n.endswith("_targ")
+    ]
     starts = [net.get_weights() for net, _ in pairs]
     for (_, targ), start in zip(pairs, starts):
         for w, w_targ in zip(start, targ.get_weights()):
             np.testing.assert_array_equal(w, w_targ)
     algo.update(make_batches(2), 2)
     for pair, start in zip(pairs, starts):
-        gone, followed = (sum(np.abs(w - w0).sum() for w, w0 in zip(net.get_weights(), start)) for net in pair)
+        gone, followed = (
+            sum(np.abs(w - w0).sum() for w, w0 in zip(net.get_weights(), start)) for net in pair
+        )
         assert 0 < followed < gone
 
 
@@ -113,7 +125,9 @@ def test_burst_equals_single_steps(algorithm, num_tasks):
     algo, other = make_algo(algorithm, num_tasks), make_algo(algorithm, num_tasks)
     batches = make_batches(5, num_tasks=num_tasks)
     info = algo.burst(batches, 3)
-    step = tf.function(other.train_step, jit_compile=True)  # stateless noise is other noise without XLA
+    step = tf.function(
+        other.train_step, jit_compile=True
+    )  # stateless noise is other noise without XLA
     single = [step(one(batches, i)) for i in range(3)]
     lead = () if num_tasks is None else (num_tasks,)
     assert info["LossQ"].shape == (3, *lead) and info["TDError"].shape == (3, *lead, 4)
@@ -192,11 +206,19 @@ def test_learning_rates_follow_the_batch(algorithm):
 
 @pytest.mark.parametrize("name", sorted(ALGOS))
 def test_docs_have_every_difference_and_every_column(name):
-    """The numbered lines at the top of the file, word for word, and a row for each of its columns."""
+    """The numbered lines at the top of the file, word for word, and a row for each of its
+    columns."""
     section = DOCS.split(f"\n## {name.upper()}\n")[1].split("\n## ")[0]
-    numbered = [line for line in sys.modules[ALGOS[name].__module__].__doc__.splitlines() if line[:1].isdigit()]
-    assert len(numbered) >= 4 and [line for line in section.splitlines() if line[:1].isdigit()] == numbered
-    table = "".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
-    assert set(table.replace("(mean, std, min, max)", "").replace("`", "").replace(",", "").split()) == set(
-        ALGOS[name].columns
+    numbered = [
+        line
+        for line in sys.modules[ALGOS[name].__module__].__doc__.splitlines()
+        if line[:1].isdigit()
+    ]
+    assert (
+        len(numbered) >= 4
+        and [line for line in section.splitlines() if line[:1].isdigit()] == numbered
     )
+    table = "".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
+    assert set(
+        table.replace("(mean, std, min, max)", "").replace("`", "").replace(",", "").split()
+    ) == set(ALGOS[name].columns)

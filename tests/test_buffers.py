@@ -13,7 +13,13 @@ def transition(first, count, obs_dim=2, act_dim=1):
     """`count` transitions numbered from `first`; every field says its number."""
     n = np.arange(first, first + count, dtype=np.float32)
     wide = lambda dim: np.repeat(n[:, None], dim, 1)
-    return {"obs": wide(obs_dim), "act": wide(act_dim), "rew": n, "obs2": wide(obs_dim) + 1, "done": n % 2}
+    return {
+        "obs": wide(obs_dim),
+        "act": wide(act_dim),
+        "rew": n,
+        "obs2": wide(obs_dim) + 1,
+        "done": n % 2,
+    }
 
 
 def test_ring_forgets_the_oldest():
@@ -48,7 +54,9 @@ def test_sample_is_uniform():
     buffer.store(**transition(0, 10, 1))
     picks = buffer.sample(100, 100, np.random.default_rng(1))["rew"].astype(int)
     counts = np.bincount(picks.reshape(-1), minlength=10)
-    assert np.square(counts - 1000).sum() / 1000 < 27.9  # chi-squared, 9 degrees of freedom, p = 0.001
+    assert (
+        np.square(counts - 1000).sum() / 1000 < 27.9
+    )  # chi-squared, 9 degrees of freedom, p = 0.001
 
 
 def test_tasks_keep_apart():

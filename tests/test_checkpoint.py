@@ -16,7 +16,11 @@ TREE = {
     "step": 3,
     "big": 2**100,
     "none": None,
-    "nested": {"array": np.arange(3.0), "list": [np.zeros((2, 2), np.float32), {"flag": True}], "name": "x"},
+    "nested": {
+        "array": np.arange(3.0),
+        "list": [np.zeros((2, 2), np.float32), {"flag": True}],
+        "name": "x",
+    },
     "inf": float("-inf"),
     "numpy": np.float32(0.5),
 }
@@ -40,7 +44,12 @@ def reload(tmp_path, capacity=10):
 def test_tree_round_trip(tmp_path):
     save_tree(tmp_path / "t.npz", TREE)
     loaded = load_tree(tmp_path / "t.npz")
-    assert (loaded["step"], loaded["big"], loaded["none"], loaded["inf"]) == (3, 2**100, None, -np.inf)
+    assert (loaded["step"], loaded["big"], loaded["none"], loaded["inf"]) == (
+        3,
+        2**100,
+        None,
+        -np.inf,
+    )
     assert loaded["nested"]["name"] == "x" and loaded["nested"]["list"][1] == {"flag": True}
     assert loaded["nested"]["list"][0].dtype == np.float32 and loaded["numpy"] == 0.5
     np.testing.assert_array_equal(loaded["nested"]["array"], [0, 1, 2])
@@ -74,7 +83,10 @@ def test_a_checkpoint_writes_only_what_is_new(tmp_path):
     fill(buffer, 10)
     checkpoints.save(2, {}, buffer, best=False)
     sizes = {p.name: p.stat().st_size for p in (tmp_path / "checkpoints").glob("replay_*")}
-    assert sizes["replay_000000000_000020000.npz"] > 300_000 and sizes["replay_000020000_000020010.npz"] < 5000
+    assert (
+        sizes["replay_000000000_000020000.npz"] > 300_000
+        and sizes["replay_000020000_000020010.npz"] < 5000
+    )
 
 
 def test_more_new_transitions_than_the_ring_holds(tmp_path):
@@ -93,7 +105,9 @@ def test_keeps_the_newest_and_the_best(tmp_path):
     assert checkpoints.steps() == [7, 8, 9]
     assert load_tree(tmp_path / "checkpoints" / "best.npz")["x"] == 2
     kept = sorted(p.name for p in (tmp_path / "checkpoints").glob("replay_*"))
-    assert kept[0] == "replay_000000025_000000030.npz"  # the oldest kept checkpoint has 35, of which 25 to 35 count
+    assert (
+        kept[0] == "replay_000000025_000000030.npz"
+    )  # the oldest kept checkpoint has 35, of which 25 to 35 count
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "segment"])
@@ -103,15 +117,21 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path, damage, capsys):
         fill(buffer, 4)
         checkpoints.save(step, {"x": step, "pad": np.arange(1000.0)}, buffer, best=False)
     folder = tmp_path / "checkpoints"
-    victim = folder / ("replay_000000004_000000008.npz" if damage == "segment" else "step_000000002.npz")
+    victim = folder / (
+        "replay_000000004_000000008.npz" if damage == "segment" else "step_000000002.npz"
+    )
     data = bytearray(victim.read_bytes())
     if damage == "flip":
         data[len(data) // 2] ^= 1
-    victim.write_bytes(data[: {"cut": len(data) // 2, "flip": len(data), "empty": 0, "segment": 50}[damage]])
+    victim.write_bytes(
+        data[: {"cut": len(data) // 2, "flip": len(data), "empty": 0, "segment": 50}[damage]]
+    )
     state, loaded = reload(tmp_path)
     assert state["x"] == 1 and loaded.total == 4
     assert "step 2 is damaged" in capsys.readouterr().out
-    assert Checkpoints(tmp_path).steps() == [1]  # set aside, so that pruning never keeps it in place of a sound one
+    assert Checkpoints(tmp_path).steps() == [
+        1
+    ]  # set aside, so that pruning never keeps it in place of a sound one
 
 
 def test_all_checkpoints_damaged_is_said_and_changes_nothing(tmp_path):
@@ -144,6 +164,8 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch, moment):
         checkpoints.save(2, {"x": 2}, buffer, best=True)
     monkeypatch.undo()
     assert not list((tmp_path / "checkpoints").glob("*.tmp"))
-    assert reload(tmp_path)[0]["x"] == 1 and load_tree(tmp_path / "checkpoints" / "best.npz")["x"] == 1
+    assert (
+        reload(tmp_path)[0]["x"] == 1 and load_tree(tmp_path / "checkpoints" / "best.npz")["x"] == 1
+    )
     checkpoints.save(2, {"x": 2}, buffer, best=False)
     assert reload(tmp_path)[0]["x"] == 2

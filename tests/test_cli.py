@@ -17,10 +17,28 @@ from rl.envs import make
 from rl.experiments.build import load_config, use_device
 from rl.training.checkpoint import Checkpoints
 from rl.training.files import load_tree, save_tree
-from tests.helpers import ROOT, column, command, kill, options, rows, start, train, train_in_parts, wait_for_rows
+from tests.helpers import (
+    ROOT,
+    column,
+    command,
+    kill,
+    options,
+    rows,
+    start,
+    train,
+    train_in_parts,
+    wait_for_rows,
+)
 
 TOYS = "tests.toy_envs:"
-ENVS = ["HalfCheetah", "Pendulum", "LunarLanderContinuous", "MountainCarContinuous", "Hopper-v5", TOYS + "Matrix"]
+ENVS = [
+    "HalfCheetah",
+    "Pendulum",
+    "LunarLanderContinuous",
+    "MountainCarContinuous",
+    "Hopper-v5",
+    TOYS + "Matrix",
+]
 
 
 def refused(capsys, *argv):
@@ -28,7 +46,9 @@ def refused(capsys, *argv):
     capsys.readouterr()
     assert main([str(a) for a in argv]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("main.py: error: ") and error.count("\n") == 1 and "Traceback" not in error
+    assert (
+        error.startswith("main.py: error: ") and error.count("\n") == 1 and "Traceback" not in error
+    )
     return error
 
 
@@ -37,24 +57,33 @@ def files(directory):
 
 
 @pytest.mark.parametrize(
-    "algo, env", [*((a, e) for a in sorted(ALGOS) for e in ENVS), ("ppo", "CartPole"), ("ppo", "Acrobot")]
+    "algo, env",
+    [*((a, e) for a in sorted(ALGOS) for e in ENVS), ("ppo", "CartPole"), ("ppo", "Acrobot")],
 )
 def test_every_command_on_every_env(tmp_path, algo, env, capsys):
     run = train(tmp_path, "--env", env, "--epochs", "2", algo=algo)
-    assert column(run, "TotalEnvInteracts") == [200, 400] and np.isfinite(column(run, "AverageTestEpRet")).all()
+    assert (
+        column(run, "TotalEnvInteracts") == [200, 400]
+        and np.isfinite(column(run, "AverageTestEpRet")).all()
+    )
     assert main(["resume", str(run), "--epochs", "3"]) == 0
     assert column(run, "Epoch") == [1, 2, 3]
     assert main(["plot", str(run), "-o", str(tmp_path / "o.png")]) == 0
     capsys.readouterr()
     assert main(["eval", str(run), "--episodes", "3"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["episodes"] == 3 and result["return_min"] <= result["return_mean"] <= result["return_max"]
+    assert (
+        result["episodes"] == 3
+        and result["return_min"] <= result["return_mean"] <= result["return_max"]
+    )
     assert main(["eval", str(run), "--episodes", "1", "--export", str(tmp_path / "policy")]) == 0
     spec = make(env).spec
     policy = tf.saved_model.load(str(tmp_path / "policy"))
     act = policy.act(np.ones((4, spec.obs_dim), np.float32)).numpy()
     assert act.shape == (4, *spec.act_shape)
-    inside = (act >= spec.act_low.reshape(spec.act_shape or 1)) & (act <= spec.act_high.reshape(spec.act_shape or 1))
+    inside = (act >= spec.act_low.reshape(spec.act_shape or 1)) & (
+        act <= spec.act_high.reshape(spec.act_shape or 1)
+    )
     assert inside.all() and act.dtype == (np.int64 if spec.num_actions else np.float32)
 
 
@@ -70,7 +99,8 @@ def test_same_command_same_bytes(tmp_path, algo):
 @pytest.mark.parametrize("num_envs", [1, 4])
 @pytest.mark.parametrize("algo", sorted(ALGOS))
 def test_stopped_at_any_step_and_resumed(tmp_path, algo, num_envs):
-    """Every state is saved: in the middle of an epoch, of a rollout, of an episode, after an update or before."""
+    """Every state is saved: in the middle of an epoch, of a rollout, of an episode, after an update
+    or before."""
     args = ("--env", "Hopper", *options(algo), "--num_envs", num_envs)
     whole = train(tmp_path / "whole", *args, algo=algo)
     parts = train_in_parts(tmp_path / "parts", load_config(whole), (132, 512, None))
@@ -79,7 +109,8 @@ def test_stopped_at_any_step_and_resumed(tmp_path, algo, num_envs):
 
 @pytest.mark.parametrize("algo", sorted(ALGOS))
 def test_the_saved_normaliser_is_used_frozen(tmp_path, algo, capsys):
-    """Two tests of a policy agree to the last digit, and differ from one with another normaliser."""
+    """Two tests of a policy agree to the last digit, and differ from one with another
+    normaliser."""
     run, results = train(tmp_path, "--env", "Hopper", "--obs_norm", algo=algo), []
     path = run / "checkpoints" / "step_000000600.npz"
     for change in (False, False, True):
@@ -93,7 +124,9 @@ def test_the_saved_normaliser_is_used_frozen(tmp_path, algo, capsys):
     assert results[0] == results[1] != results[2]
 
 
-@pytest.mark.parametrize("extra", [(), ("--num_envs", "4", "--noise", "ou"), ("--reset_at_checkpoint",)])
+@pytest.mark.parametrize(
+    "extra", [(), ("--num_envs", "4", "--noise", "ou"), ("--reset_at_checkpoint",)]
+)
 def test_extended_run_equals_a_long_one(tmp_path, extra):
     long = train(tmp_path / "long", "--env", "Hopper", "--epochs", "4", *extra)
     short = train(tmp_path / "short", "--env", "Hopper", "--epochs", "2", *extra)
@@ -103,9 +136,14 @@ def test_extended_run_equals_a_long_one(tmp_path, extra):
 
 
 def test_an_extended_run_follows_the_longer_schedule(tmp_path):
-    """The rate falls from 1e-3 to half of it: over 2 epochs first, then, in the middle of it, over 4."""
-    run = train(tmp_path, "--lr_schedule", "linear", "--lr_end", "0.5", "--epochs", "2", "--keep", "9")
-    rate = lambda step: float(load_tree(run / "checkpoints" / f"step_{step:09}.npz")["algo"]["variables"]["q_opt"][1])
+    """The rate falls from 1e-3 to half of it: over 2 epochs first, then, in the middle of it, over
+    4."""
+    run = train(
+        tmp_path, "--lr_schedule", "linear", "--lr_end", "0.5", "--epochs", "2", "--keep", "9"
+    )
+    rate = lambda step: float(
+        load_tree(run / "checkpoints" / f"step_{step:09}.npz")["algo"]["variables"]["q_opt"][1]
+    )
     assert rate(400) == pytest.approx(0.5e-3)
     assert main(["resume", str(run), "--epochs", "4"]) == 0
     assert rate(600) == pytest.approx(0.63e-3, rel=0.02) and rate(800) == pytest.approx(0.5e-3)
@@ -113,7 +151,9 @@ def test_an_extended_run_follows_the_longer_schedule(tmp_path):
 
 def test_async_workers_give_the_same_run(tmp_path):
     args = ("--env", "Hopper", "--num_envs", "2", "--epochs", "2")
-    here, workers = train(tmp_path / "a", *args), train(tmp_path / "b", *args, "--env_backend", "async")
+    here, workers = train(tmp_path / "a", *args), train(
+        tmp_path / "b", *args, "--env_backend", "async"
+    )
     assert rows(here) == rows(workers)
 
 
@@ -134,7 +174,10 @@ def test_config_has_all_that_reproduces_the_run(tmp_path):
 
 
 def test_several_seeds_run_one_after_another(tmp_path):
-    assert main(command("--data_dir", tmp_path, "--exp_name", "x", "--epochs", "1", "-s", "3", "5")) == 0
+    assert (
+        main(command("--data_dir", tmp_path, "--exp_name", "x", "--epochs", "1", "-s", "3", "5"))
+        == 0
+    )
     assert [column(tmp_path / "x" / f"x_s{seed}", "Epoch") for seed in (3, 5)] == [[1], [1]]
 
 
@@ -143,7 +186,21 @@ def test_eval_any_checkpoint_film_and_export(tmp_path, capsys):
     for which in ("best", "last", "400"):
         assert main(["eval", str(run), "--checkpoint", which, "--episodes", "1", "--noise"]) == 0
     for kind, magic in (("mp4", b"ftyp"), ("gif", b"GIF8")):
-        assert main(["eval", str(run), "--video", str(tmp_path / "v"), "--format", kind, "--episodes", "1"]) == 0
+        assert (
+            main(
+                [
+                    "eval",
+                    str(run),
+                    "--video",
+                    str(tmp_path / "v"),
+                    "--format",
+                    kind,
+                    "--episodes",
+                    "1",
+                ]
+            )
+            == 0
+        )
         assert magic in (tmp_path / "v" / f"x_s0_600.{kind}").read_bytes()[:12]
     capsys.readouterr()
     assert main(["eval", str(run), "--episodes", "2", "--export", str(tmp_path / "policy")]) == 0
@@ -204,8 +261,13 @@ def test_an_existing_run_is_refused_and_kept(tmp_path, capsys):
     before = files(run)
     error = refused(capsys, *command("--data_dir", tmp_path, "--exp_name", "x"))
     assert "--overwrite" in error and "resume" in error and files(run) == before
-    refused(capsys, *command("--data_dir", tmp_path, "--exp_name", "x", "--overwrite", "--gamma", "7"))
-    refused(capsys, *command("--data_dir", tmp_path, "--exp_name", "x", "--overwrite", "--env", "Nothing"))
+    refused(
+        capsys, *command("--data_dir", tmp_path, "--exp_name", "x", "--overwrite", "--gamma", "7")
+    )
+    refused(
+        capsys,
+        *command("--data_dir", tmp_path, "--exp_name", "x", "--overwrite", "--env", "Nothing"),
+    )
     assert files(run) == before
     train(tmp_path, "--epochs", "2", "--overwrite")
     assert column(run, "Epoch") == [1, 2]
@@ -240,9 +302,26 @@ def test_no_such_checkpoint(tmp_path, capsys):
 
 def test_nan_stops_and_leaves_the_last_checkpoint(tmp_path, capsys):
     """The reward turns nan at step 30 of an episode of 50; one epoch of 25 steps is sound."""
-    sizes = ("--steps_per_epoch", "25", "--start_steps", "10", "--update_after", "10", "--num_test_episodes", "0")
+    sizes = (
+        "--steps_per_epoch",
+        "25",
+        "--start_steps",
+        "10",
+        "--update_after",
+        "10",
+        "--num_test_episodes",
+        "0",
+    )
     argv = command(
-        "--data_dir", tmp_path, "--exp_name", "x", "--env", TOYS + "NanReward", *sizes, "--update_every", "5"
+        "--data_dir",
+        tmp_path,
+        "--exp_name",
+        "x",
+        "--env",
+        TOYS + "NanReward",
+        *sizes,
+        "--update_every",
+        "5",
     )
     error = refused(capsys, *argv)
     assert "became nan or inf by env step 3" in error
@@ -251,12 +330,17 @@ def test_nan_stops_and_leaves_the_last_checkpoint(tmp_path, capsys):
 
 @pytest.mark.parametrize("limit", [5_000, 40_000], ids=["in a checkpoint", "in a row"])
 def test_a_full_disk(tmp_path, limit):
-    """Real write errors, from a limit on the size of a file: what was saved is sound, and the run goes on later."""
+    """Real write errors, from a limit on the size of a file: what was saved is sound, and the run
+    goes on later."""
     run = train(tmp_path, "--epochs", "1", "--steps_per_epoch", "50", "--num_test_episodes", "1")
     limited = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     process = start("resume", run, "--epochs", "400", preexec_fn=limited)
     out = process.communicate(timeout=120)[0]
-    assert process.returncode == 2 and "Traceback" not in out and "cannot write" in out.splitlines()[-1], out
+    assert (
+        process.returncode == 2
+        and "Traceback" not in out
+        and "cannot write" in out.splitlines()[-1]
+    ), out
     assert not list((run / "checkpoints").glob("*.tmp"))
     saved = Checkpoints(run).steps()[-1] // 50
     assert main(["resume", str(run), "--epochs", str(saved + 2)]) == 0
@@ -284,18 +368,26 @@ def test_ctrl_c_saves_and_resume_goes_on_exactly(tmp_path):
 
 
 def kill_and_resume(tmp_path, kills, epochs, *extra, algo="ddpg"):
-    """Kills a run `kills` times at random moments and resumes it; its rows must equal an uninterrupted run's.
+    """Kills a run `kills` times at random moments and resumes it; its rows must equal an
+    uninterrupted run's.
 
-    A moment is up to an epoch's time after the start of the process or after a row of the first two thirds
-    is written, so no run ends before its last kill even on a machine that is fast one minute, slow the next.
+    A moment is up to an epoch's time after the start of the process or after a row of the first two
+    thirds is written, so no run ends before its last kill even on a machine that is fast one
+    minute, slow the next.
     """
     args = (*LONG, "--epochs", epochs, *extra)
     whole, run = train(tmp_path / "whole", *args, algo=algo), tmp_path / "killed" / "x" / "x_s0"
-    epoch = np.diff(np.genfromtxt(whole / "progress.txt", names=True, delimiter="\t")["Time"]).mean()
-    first = command("--data_dir", tmp_path / "killed", "--exp_name", "x", "--overwrite", *args, algo=algo)
+    epoch = np.diff(
+        np.genfromtxt(whole / "progress.txt", names=True, delimiter="\t")["Time"]
+    ).mean()
+    first = command(
+        "--data_dir", tmp_path / "killed", "--exp_name", "x", "--overwrite", *args, algo=algo
+    )
     again = lambda: ["resume", run] if (run / "config.json").exists() else first
     rng = np.random.default_rng()
-    moments = [(row, rng.uniform(0, epoch)) for row in sorted(rng.integers(0, 2 * epochs // 3, kills))]
+    moments = [
+        (row, rng.uniform(0, epoch)) for row in sorted(rng.integers(0, 2 * epochs // 3, kills))
+    ]
     for row, delay in moments:
         kill(start(*again()), run, row, delay)
     process = start(*again())
@@ -304,13 +396,17 @@ def kill_and_resume(tmp_path, kills, epochs, *extra, algo="ddpg"):
     assert rows(run) == rows(whole), moments
 
 
-@pytest.mark.parametrize("algo, num_envs", [("ddpg", 1), ("ddpg", 4), ("td3", 1), ("sac", 4), ("ppo", 1), ("ppo", 4)])
+@pytest.mark.parametrize(
+    "algo, num_envs", [("ddpg", 1), ("ddpg", 4), ("td3", 1), ("sac", 4), ("ppo", 1), ("ppo", 4)]
+)
 def test_killed_and_resumed(tmp_path, algo, num_envs):
     kill_and_resume(tmp_path, 1, 6, "--num_envs", num_envs, *options(algo), algo=algo)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("extra", [("--num_envs", "1"), ("--num_envs", "4", "--env_backend", "async")])
+@pytest.mark.parametrize(
+    "extra", [("--num_envs", "1"), ("--num_envs", "4", "--env_backend", "async")]
+)
 @pytest.mark.parametrize("algo", sorted(ALGOS))
 def test_killed_ten_times(tmp_path, algo, extra):
     ou = ("--noise", "ou") if algo == "ddpg" else ()
@@ -320,7 +416,9 @@ def test_killed_ten_times(tmp_path, algo, extra):
 def test_runs_as_a_module_and_from_anywhere(tmp_path):
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     argv = [sys.executable, "-m", "rl", "--algo", "ddpg", "--help"]
-    out = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(
+        argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    ).stdout
     assert "--act_noise" in out and "discount, in [0, 1] (default: 0.99)" in " ".join(out.split())
 
 
@@ -334,14 +432,19 @@ def test_a_gpu_that_is_not_there(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "device, grown, hidden", [("gpu", ["gpu 0"], False), ("auto", ["gpu 0"], False), ("cpu", [], True)]
+    "device, grown, hidden",
+    [("gpu", ["gpu 0"], False), ("auto", ["gpu 0"], False), ("cpu", [], True)],
 )
 def test_devices(monkeypatch, device, grown, hidden):
     """On a machine with a GPU: its memory is taken as needed, or it is left alone."""
     calls = {"grown": [], "hidden": False}
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [f"{kind.lower()} 0"])
-    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, on: calls["grown"].append(gpu))
-    monkeypatch.setattr(tf.config, "set_visible_devices", lambda gpus, kind: calls.update(hidden=gpus == []))
+    monkeypatch.setattr(
+        tf.config.experimental, "set_memory_growth", lambda gpu, on: calls["grown"].append(gpu)
+    )
+    monkeypatch.setattr(
+        tf.config, "set_visible_devices", lambda gpus, kind: calls.update(hidden=gpus == [])
+    )
     use_device(device)
     assert calls == {"grown": grown, "hidden": hidden}
 
@@ -349,4 +452,6 @@ def test_devices(monkeypatch, device, grown, hidden):
 @pytest.mark.parametrize("algo", sorted(ALGOS))
 def test_mixed_precision_and_cpu(tmp_path, algo):
     run = train(tmp_path, "--precision", "bfloat16", "--device", "cpu", algo=algo)
-    assert np.isfinite(column(run, "LossPi")).any() and rows(run) != rows(train(tmp_path / "b", algo=algo))
+    assert np.isfinite(column(run, "LossPi")).any() and rows(run) != rows(
+        train(tmp_path / "b", algo=algo)
+    )

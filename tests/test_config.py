@@ -31,7 +31,9 @@ def test_defaults_round_trip():
 
 
 def test_spellings():
-    values = parse("--hidden-sizes", "400", "300", "--q-lr=1e-4", "--on", "-s", "0", "1", "--steps", "1e6")
+    values = parse(
+        "--hidden-sizes", "400", "300", "--q-lr=1e-4", "--on", "-s", "0", "1", "--steps", "1e6"
+    )
     assert (values["hidden_sizes"], values["q_lr"], values["on"]) == ([400, 300], 1e-4, True)
     assert (values["seed"], values["steps"]) == ([0, 1], 1_000_000)
     assert parse("--on", "false")["on"] is False
@@ -80,5 +82,7 @@ def test_help_has_meaning_range_and_default(capsys):
 
 
 def test_closest():
-    assert closest("HalfCheeta-v5", ["HalfCheetah-v5", "Ant-v5", "Pendulum-v1"], 1) == "HalfCheetah-v5"
+    assert (
+        closest("HalfCheeta-v5", ["HalfCheetah-v5", "Ant-v5", "Pendulum-v1"], 1) == "HalfCheetah-v5"
+    )
     assert closest("zzz", ["b", "a"], 1) == "a"

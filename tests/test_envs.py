@@ -32,7 +32,12 @@ def test_ids(short, full):
 
 
 @pytest.mark.parametrize(
-    "name, hint", [("HalfCheeta", "HalfCheetah"), ("Hopper-v99", "Hopper-v"), ("no_such_module:X", "no_such_module")]
+    "name, hint",
+    [
+        ("HalfCheeta", "HalfCheetah"),
+        ("Hopper-v99", "Hopper-v"),
+        ("no_such_module:X", "no_such_module"),
+    ],
 )
 def test_unknown_id_names_the_closest(name, hint):
     with pytest.raises(UserError, match=hint) as error:
@@ -42,7 +47,11 @@ def test_unknown_id_names_the_closest(name, hint):
 
 @pytest.mark.parametrize(
     "name, words",
-    [("DictObs", "observation space Dict"), ("Unbounded", "unbounded"), ("MultiBinary", "action space MultiBinary(3)")],
+    [
+        ("DictObs", "observation space Dict"),
+        ("Unbounded", "unbounded"),
+        ("MultiBinary", "action space MultiBinary(3)"),
+    ],
 )
 def test_unsupported_spaces_are_named(name, words):
     with pytest.raises(UserError) as error:
@@ -58,7 +67,9 @@ def test_spec_of_a_matrix_action():
     obs = env.reset(0)
     assert obs.shape == (2, 4) and obs.dtype == np.float32
     act = np.stack([env.spec.act_low, env.spec.act_high])
-    np.testing.assert_allclose(env.step(act).rew, act.sum(1))  # the env checks shape and bounds itself
+    np.testing.assert_allclose(
+        env.step(act).rew, act.sum(1)
+    )  # the env checks shape and bounds itself
 
 
 @pytest.mark.parametrize("backend", ["sync", "async"])
@@ -72,7 +83,8 @@ def test_discrete_actions_are_the_envs_own(backend):
 
 
 class Pool:
-    """What EnvPool documents of its Gymnasium interface, on one of our envs: an id array resets those envs."""
+    """What EnvPool documents of its Gymnasium interface, on one of our envs: an id array resets
+    those envs."""
 
     action_space = gym.spaces.Box(-1, 1, (1,), np.float64)
 
@@ -82,7 +94,15 @@ class Pool:
         self.seeds = [seed + i for i in range(num_envs)]
 
     def reset(self, ids=None):
-        return np.stack([self.envs[i].reset(seed=self.seeds[i])[0] for i in (range(2) if ids is None else ids)]), {}
+        return (
+            np.stack(
+                [
+                    self.envs[i].reset(seed=self.seeds[i])[0]
+                    for i in (range(2) if ids is None else ids)
+                ]
+            ),
+            {},
+        )
 
     def step(self, act):
         assert act.dtype == np.float64
@@ -117,7 +137,16 @@ def test_without_envpool(monkeypatch):
 @pytest.mark.parametrize("algo", ["sac", "ppo"])
 def test_real_envpool(tmp_path, algo):
     """Near Gymnasium's Pendulum, repeats itself, resumes exactly."""
-    args = ("--env_backend", "envpool", "--num_envs", "2", "--max_ep_len", "50", "--lr_schedule", "constant")
+    args = (
+        "--env_backend",
+        "envpool",
+        "--num_envs",
+        "2",
+        "--max_ep_len",
+        "50",
+        "--lr_schedule",
+        "constant",
+    )
     runs = [train(tmp_path / name, *args, algo=algo) for name in "ab"]
     assert rows(runs[0]) == rows(runs[1]) and column(runs[0], "EpLen")[-1] == 50
     short = train(tmp_path / "c", *args, "--epochs", "2", algo=algo)
@@ -180,7 +209,9 @@ def test_seeds():
 def test_a_rebuilt_episode_goes_on_exactly(env_id, backend):
     rng = np.random.default_rng(0)
     env, copy = (envs.make(env_id, 2, backend=backend) for _ in range(2))
-    draw = lambda: rng.uniform(env.spec.act_low, env.spec.act_high, (2, env.spec.act_dim)).astype(np.float32)
+    draw = lambda: rng.uniform(env.spec.act_low, env.spec.act_high, (2, env.spec.act_dim)).astype(
+        np.float32
+    )
     env.reset(3)
     for _ in range(230):
         last = env.step(draw())

@@ -14,9 +14,11 @@ BOX = np.ones(1, np.float32)
 
 
 class Goals:
-    """Two tasks of `per_task` envs; an env's k-th episode is its k-th goal. Solved ones succeed at step 2 and end at 3.
+    """Two tasks of `per_task` envs; an env's k-th episode is its k-th goal. Solved ones succeed at
+    step 2 and end at 3.
 
-    `solved` has the solved goals of each task; other episodes last 10 steps, or 2 in the second task.
+    `solved` has the solved goals of each task; other episodes last 10 steps, or 2 in the second
+    task.
     """
 
     def __init__(self, solved, per_task=1):
@@ -25,7 +27,9 @@ class Goals:
         self.won = [solved[i // per_task] for i in range(self.num_envs)]
 
     def reset(self, seed=None):
-        self.goal, self.time = np.arange(self.num_envs) % self.per_task, np.zeros(self.num_envs, int)
+        self.goal, self.time = np.arange(self.num_envs) % self.per_task, np.zeros(
+            self.num_envs, int
+        )
         return np.zeros((self.num_envs, 1), np.float32)
 
     def step(self, act):
@@ -61,7 +65,9 @@ def test_uneven_shares_of_a_task():
 @pytest.mark.parametrize("successes, episodes", [(0, 50), (45, 50), (1, 20), (20, 20)])
 def test_wilson_inverts_the_score_test(successes, episodes):
     interval = stats.binomtest(successes, episodes).proportion_ci(method="wilson")
-    np.testing.assert_allclose(wilson(successes, episodes), (interval.low, interval.high), atol=1e-6)
+    np.testing.assert_allclose(
+        wilson(successes, episodes), (interval.low, interval.high), atol=1e-6
+    )
 
 
 def test_iqm():
@@ -73,7 +79,11 @@ def test_iqm():
 def test_summary_by_task():
     spec = envs.make("PointMass-MT4").spec
     won = np.array([[1, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0], [1, 1, 0, 0]], bool)
-    stats_of = summary({"EpRet": -np.ones((4, 4)), "EpLen": np.full((4, 4), 20), "Success": won}, spec)
-    assert stats_of["episodes"] == 16 and stats_of["success_mean"] == pytest.approx((1 + 0.25 + 0 + 0.5) / 4)
+    stats_of = summary(
+        {"EpRet": -np.ones((4, 4)), "EpLen": np.full((4, 4), 20), "Success": won}, spec
+    )
+    assert stats_of["episodes"] == 16 and stats_of["success_mean"] == pytest.approx(
+        (1 + 0.25 + 0 + 0.5) / 4
+    )
     assert stats_of["success_iqm"] == pytest.approx(0.375)  # of 0, 0.25, 0.5, 1
     assert stats_of["tasks"]["east"]["success"] == 1 and stats_of["tasks"]["west"]["return"] == -1

@@ -1,4 +1,5 @@
-"""Gradient balancing: each method by hand and against its definition on explicit vectors; what all must satisfy."""
+"""Gradient balancing: each method by hand and against its definition on explicit vectors; what all
+must satisfy."""
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ SEED = (3, 4)
 RANDOM = {"pcgrad", "gradvac"}  # they draw the order of tasks
 WITH_GRAM = sorted(name for name in GRADIENTS if GRADIENTS[name].needs_gram)
 WEIGHT_LR = Config().task_weight_lr
-# three regions of four tasks: for all; for 0 and 1, and 2 and 3; of each one's own. No task has all to itself.
+# three regions of four tasks: for all; for 0 and 1, and 2 and 3; of each one's own. No task has all
+# to itself.
 COPIES = np.array([[0, 0, 0, 0], [0, 0, 1, 1], [0, 1, 2, 3]])
 
 
@@ -40,7 +42,8 @@ def make(name, tasks, **flags):
 
 
 def compiled(balancer, jit=False):
-    """`balancer.weights` from and to NumPy arrays. Algorithms call it in XLA, which takes longer to compile."""
+    """`balancer.weights` from and to NumPy arrays. Algorithms call it in XLA, which takes longer to
+    compile."""
     weights = tf.function(balancer.weights, jit_compile=jit)
 
     def call(losses, gram=None, share=None, seed=SEED):
@@ -54,11 +57,14 @@ def weigh(name, g, losses=None, **flags):
     """Weights (T,) for gradients g (T, dim) of one region that all share."""
     tasks = len(g)
     losses = np.ones(tasks) if losses is None else losses
-    return compiled(make(name, tasks, **flags))(losses, gram_of(g)[None], np.ones((1, tasks, tasks)))[0]
+    return compiled(make(name, tasks, **flags))(
+        losses, gram_of(g)[None], np.ones((1, tasks, tasks))
+    )[0]
 
 
 def settled(name, losses, steps, **flags):
-    """A balancer without gradients after `steps` updates with the same losses, and its last weights."""
+    """A balancer without gradients after `steps` updates with the same losses, and its last
+    weights."""
     balancer = make(name, len(losses), **flags)
     call = compiled(balancer)
     for _ in range(steps):
@@ -91,10 +97,13 @@ def test_gradients_by_hand(name):
 def test_gradvac_by_hand():
     balancer = make("gradvac", 2)
     balancer.target.assign(np.full((2, 2), 0.6))
-    # g1' = (1, 0) + 0.375 (0, 2) has cosine 0.75 / 1.25 with g2, and so has g2' = (0, 2) + 1.5 (1, 0) with g1
+    # g1' = (1, 0) + 0.375 (0, 2) has cosine 0.75 / 1.25 with g2, and so has g2' = (0, 2) + 1.5 (1,
+    # 0) with g1
     weights = compiled(balancer)(np.ones(2), gram_of(np.diag([1.0, 2.0]))[None], np.ones((1, 2, 2)))
     np.testing.assert_allclose(weights, [[2.5, 1.375]], rtol=1e-5)
-    np.testing.assert_allclose(balancer.target.numpy()[[0, 1], [1, 0]], 0.99 * 0.6, rtol=1e-6)  # met cosines of 0
+    np.testing.assert_allclose(
+        balancer.target.numpy()[[0, 1], [1, 0]], 0.99 * 0.6, rtol=1e-6
+    )  # met cosines of 0
 
 
 def test_gradnorm_by_hand():
@@ -102,7 +111,9 @@ def test_gradnorm_by_hand():
     unequal = gram_of(np.diag([1.0, 2.0]))[None]
     np.testing.assert_array_equal(call(np.ones(2), unequal, both), [[1, 1]])
     # norms 1 and 2 both move to 1.5; Adam's first step is its learning rate
-    np.testing.assert_allclose(call(np.ones(2), unequal, both), [[1 + WEIGHT_LR, 1 - WEIGHT_LR]], rtol=1e-5)
+    np.testing.assert_allclose(
+        call(np.ones(2), unequal, both), [[1 + WEIGHT_LR, 1 - WEIGHT_LR]], rtol=1e-5
+    )
     for _ in range(300):
         weights = call(np.ones(2), unequal, both)
     np.testing.assert_allclose(weights, [[4 / 3, 2 / 3]], atol=0.05)  # equal norms
@@ -127,10 +138,14 @@ def test_gradnorm_keeps_its_sum():
 def test_famo_by_hand():
     balancer = make("famo", 2)
     call = compiled(balancer)
-    np.testing.assert_allclose(call(np.array([1.0, 3.0])), [1.5, 0.5], rtol=1e-6)  # in proportion to 1 and 1/3
+    np.testing.assert_allclose(
+        call(np.array([1.0, 3.0])), [1.5, 0.5], rtol=1e-6
+    )  # in proportion to 1 and 1/3
     balancer.after(*float32([1.0, 3.0], [0.5, 3.0]))  # the first fell: away from it
     np.testing.assert_allclose(balancer.logits, [-WEIGHT_LR, WEIGHT_LR], rtol=1e-5)
-    np.testing.assert_allclose(call(np.ones(2)), 2 / (1 + np.exp([2 * WEIGHT_LR, -2 * WEIGHT_LR])), rtol=1e-5)
+    np.testing.assert_allclose(
+        call(np.ones(2)), 2 / (1 + np.exp([2 * WEIGHT_LR, -2 * WEIGHT_LR])), rtol=1e-5
+    )
 
 
 def test_famo_logits_decay():
@@ -153,14 +168,20 @@ def test_dwa_by_hand():
     for losses in ([1, 1], [3, 1], [1, 1], [1, 1]):  # means (2, 1), then (1, 1)
         np.testing.assert_array_equal(call(np.array(losses)), [1, 1])
     for losses in ([8, 0], [8, 0]):  # counts from the next window on
-        np.testing.assert_allclose(call(np.array(losses)), 2 / (1 + np.exp([0.25, -0.25])), rtol=1e-6)
-    np.testing.assert_allclose(call(np.ones(2)), 2 / (1 + np.exp([-4, 4])), rtol=1e-5)  # kept 8 and 0
+        np.testing.assert_allclose(
+            call(np.array(losses)), 2 / (1 + np.exp([0.25, -0.25])), rtol=1e-6
+        )
+    np.testing.assert_allclose(
+        call(np.ones(2)), 2 / (1 + np.exp([-4, 4])), rtol=1e-5
+    )  # kept 8 and 0
 
 
 def test_slaw_by_hand():
     call = compiled(make("slaw", 2))
     np.testing.assert_array_equal(call(np.zeros(2)), [1, 1])
-    np.testing.assert_allclose(call(np.array([2.0, -4.0])), [4 / 3, 2 / 3], rtol=1e-6)  # stds 1 and 2
+    np.testing.assert_allclose(
+        call(np.array([2.0, -4.0])), [4 / 3, 2 / 3], rtol=1e-6
+    )  # stds 1 and 2
 
 
 def test_slaw_is_the_definition_in_double_precision():
@@ -177,7 +198,8 @@ def test_slaw_is_the_definition_in_double_precision():
 
 
 def naive_surgery(g, common, orders, target=None):
-    """PCGrad, or GradVac with target cosines, on vectors g (R, T, dim) one pair after the other. Sum (R, dim), cosines."""
+    """PCGrad, or GradVac with target cosines, on vectors g (R, T, dim) one pair after the other.
+    Sum (R, dim), cosines."""
     total, cosines = np.zeros_like(g[:, 0]), np.zeros((len(orders), len(orders)))
     for i, others in enumerate(orders):
         mine = g[:, i].copy()
@@ -212,11 +234,15 @@ def test_surgery_equals_projections_of_vectors(name, mix):
     call, share = compiled(balancer), gram_of(mix)
     for seed in range(5):
         g = vectors(3, 4, 6, seed=seed)
-        bank = (mix[..., None] * g[..., None, :]).reshape(3, 4, -1)  # the gradients of the copies themselves
+        bank = (mix[..., None] * g[..., None, :]).reshape(
+            3, 4, -1
+        )  # the gradients of the copies themselves
         weights = call(np.ones(4), gram_of(g), share, (seed, 7))
         orders = random_orders(tf.constant((seed, 7)), 4).numpy()[:, :-1]
         wanted, cosines = naive_surgery(bank, share != 0, orders, target)
-        np.testing.assert_allclose(np.einsum("rt,rtp->rp", weights, bank), wanted, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(
+            np.einsum("rt,rtp->rp", weights, bank), wanted, rtol=1e-4, atol=1e-4
+        )
         if target is not None:
             target = 0.99 * target + 0.01 * cosines
             np.fill_diagonal(target, balancer.target.numpy().diagonal())
@@ -239,7 +265,9 @@ def test_surgery_leaves_agreeing_gradients_alone():
 
 
 def test_pcgrad_does_not_ask_how_long_the_others_are():
-    g = vectors(5, 4)  # with the length of task 2's gradient, its own part of the step changes, and that in proportion
+    g = vectors(
+        5, 4
+    )  # with the length of task 2's gradient, its own part of the step changes, and that in proportion
     scaled = [g * np.where(np.arange(5) == 2, s, 1)[:, None] for s in (1, 2, 3)]
     steps = np.array([weigh("pcgrad", each) @ each for each in scaled])
     np.testing.assert_allclose(steps[1] - steps[0], steps[2] - steps[1], rtol=1e-3, atol=1e-4)
@@ -259,11 +287,15 @@ def test_cagrad_is_the_optimum_of_its_dual(shape):
     gram, c = gram_of(g), 0.7
     dual = lambda w: gram.mean(0) @ w + c * np.sqrt(w @ gram @ w)
     sums = {"type": "eq", "fun": lambda w: w.sum() - 1}
-    w = minimize(dual, np.full(tasks, 1 / tasks), bounds=[(0, 1)] * tasks, constraints=sums, tol=1e-12).x
+    w = minimize(
+        dual, np.full(tasks, 1 / tasks), bounds=[(0, 1)] * tasks, constraints=sums, tol=1e-12
+    ).x
     ratio = c / np.linalg.norm(w @ g)  # lambda
     wanted = (g.mean(0) + ratio * w @ g) / (1 + ratio)
     weights = weigh("cagrad", g, cagrad_c=c)
-    np.testing.assert_allclose(weights @ g / tasks, wanted, atol=1e-2 * np.linalg.norm(wanted) / np.sqrt(shape[1]))
+    np.testing.assert_allclose(
+        weights @ g / tasks, wanted, atol=1e-2 * np.linalg.norm(wanted) / np.sqrt(shape[1])
+    )
     np.testing.assert_allclose(weights.sum(), tasks, rtol=1e-5)
 
 
@@ -342,7 +374,10 @@ def test_weights_in_a_compiled_loop_are_those_of_calls(name):
 
     @tf.function(jit_compile=True)
     def loop(losses, gram, share, seeds):
-        body = lambda n, _: (n + 1, looped.weights(losses * tf.cast(n + 1, tf.float32), gram, share, seeds[n]))
+        body = lambda n, _: (
+            n + 1,
+            looped.weights(losses * tf.cast(n + 1, tf.float32), gram, share, seeds[n]),
+        )
         return tf.while_loop(lambda n, _: n < 4, body, (tf.constant(0), tf.zeros(shape)))[1]
 
     got = loop(*float32(*arrays), tf.constant([(n, 1) for n in range(4)]))
@@ -371,7 +406,11 @@ def test_a_task_on_its_own_changes_nothing_for_the_others(name):
 
 
 def test_equal_tasks_get_the_plain_sum(name):
-    gram, share, call = np.full((2, 5, 5), 3.7), np.ones((2, 5, 5)), compiled(make(name, 5, dwa_window=1), jit=True)
+    gram, share, call = (
+        np.full((2, 5, 5), 3.7),
+        np.ones((2, 5, 5)),
+        compiled(make(name, 5, dwa_window=1), jit=True),
+    )
     for loss in (0.3, 2.0, 0.7):
         np.testing.assert_allclose(call(np.full(5, loss), gram, share), 1, rtol=1e-5)
 
@@ -384,13 +423,17 @@ def test_weights_are_finite_and_do_not_grow_with_scale(name):
         for gradients in (gram, absent):
             weights = call(scale * losses, scale * gradients, share)
             assert np.isfinite(weights).all() and np.abs(weights).max() < 50
-    assert not GRADIENTS[name].needs_gram or name == "gradnorm" or (weights == 1).all()  # all gradients 0
+    assert (
+        not GRADIENTS[name].needs_gram or name == "gradnorm" or (weights == 1).all()
+    )  # all gradients 0
 
 
 def test_one_task_gets_weight_one(name):
     call = compiled(make(name, 1, dwa_window=1), jit=True)
     for loss in (0.5, 2.0, 1.0):
-        np.testing.assert_array_equal(call(np.array([loss]), np.full((2, 1, 1), loss), np.ones((2, 1, 1))), 1)
+        np.testing.assert_array_equal(
+            call(np.array([loss]), np.full((2, 1, 1), loss), np.ones((2, 1, 1))), 1
+        )
 
 
 def run(balancer, call, state, cases):
@@ -431,7 +474,9 @@ def test_shared_gram_is_that_of_the_shared_parameters():
     g, share = vectors(3, 4, 6), gram_of(one_hot(COPIES))
     bank = (one_hot(COPIES)[..., None] * g[..., None, :])[:2]  # the last region is shared by none
     wanted = gram_of(np.swapaxes(bank, 0, 1).reshape(4, -1))
-    np.testing.assert_allclose(shared_gram(*float32(gram_of(g), share)), wanted, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        shared_gram(*float32(gram_of(g), share)), wanted, rtol=1e-5, atol=1e-5
+    )
 
 
 def test_conflict_by_hand():

@@ -28,8 +28,20 @@ LEARNS = [
     ],
 )
 def test_learns(tmp_path, capsys, algo, env, flags, seed, wanted):
-    """Over 100 episodes: a Pendulum return's std is about 85, so the ten of a row are good to 27 only."""
-    run = ["--algo", algo, "--env", env, "-s", str(seed), "--data_dir", str(tmp_path), "--exp_name", "x"]
+    """Over 100 episodes: a Pendulum return's std is about 85, so the ten of a row are good to 27
+    only."""
+    run = [
+        "--algo",
+        algo,
+        "--env",
+        env,
+        "-s",
+        str(seed),
+        "--data_dir",
+        str(tmp_path),
+        "--exp_name",
+        "x",
+    ]
     assert main([*run, *flags.split()]) == 0
     capsys.readouterr()
     assert main(["eval", str(tmp_path / "x" / f"x_s{seed}"), "--episodes", "100"]) == 0
@@ -40,6 +52,9 @@ def test_learns(tmp_path, capsys, algo, env, flags, seed, wanted):
 def test_pcgrad_beats_the_sum_where_one_group_is_loud(tmp_path):
     """By 95% t intervals over five seeds that don't overlap."""
     names = ("uneven", "uneven, pcgrad")
-    scores = [[run(CONTENDERS[name], seed, tmp_path / name / str(seed))[0] for seed in range(5)] for name in names]
+    scores = [
+        [run(CONTENDERS[name], seed, tmp_path / name / str(seed))[0] for seed in range(5)]
+        for name in names
+    ]
     (plain, half), (pcgrad, other) = map(interval, scores)
     assert plain + half < pcgrad - other

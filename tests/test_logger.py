@@ -10,7 +10,13 @@ from tensorboardX.proto.event_pb2 import Event
 
 from rl.logging import Board, EpochLogger, Terminal, Timer
 
-COLUMNS = {"Epoch": "value", "EpRet": "episode", "TestEpRet": "episode", "QVals": "all", "LossQ": "mean"}
+COLUMNS = {
+    "Epoch": "value",
+    "EpRet": "episode",
+    "TestEpRet": "episode",
+    "QVals": "all",
+    "LossQ": "mean",
+}
 
 
 def make(path, window=3, **options):
@@ -25,7 +31,14 @@ def read(path):
 def test_header_is_spinning_ups(tmp_path):
     make(tmp_path).dump(Epoch=1)
     header = (tmp_path / "progress.txt").read_text().splitlines()[0].split("\t")
-    assert header[:6] == ["Epoch", "AverageEpRet", "StdEpRet", "MaxEpRet", "MinEpRet", "MovingEpRet"]
+    assert header[:6] == [
+        "Epoch",
+        "AverageEpRet",
+        "StdEpRet",
+        "MaxEpRet",
+        "MinEpRet",
+        "MovingEpRet",
+    ]
     assert header[-5:] == ["AverageQVals", "StdQVals", "MaxQVals", "MinQVals", "LossQ"]
 
 
@@ -131,7 +144,11 @@ def test_plain_lines_without_a_terminal():
     terminal.epoch(50, {"LossQ": 0.25})
     terminal.close()
     line = out.getvalue()
-    assert line.startswith("run: 50/100 steps") and line.endswith("LossQ 0.25\n") and "\x1b" not in line
+    assert (
+        line.startswith("run: 50/100 steps")
+        and line.endswith("LossQ 0.25\n")
+        and "\x1b" not in line
+    )
 
 
 def test_bar_and_table_on_a_terminal(monkeypatch):

@@ -23,7 +23,16 @@ from tests.test_cli import refused
 TRAINED, TESTED, B, D, SIZES = 3, 2, 5, 4, (6, 7, 2)
 # a splitting network that splits on noise
 RUN = ("--env", "PointMass-ML4", "--network", "splitting", "--task_onehot", "false")
-RUN += ("--split_warmup", "4", "--split_every", "4", "--split_criterion", "halfbatch", "--split_z", "0")
+RUN += (
+    "--split_warmup",
+    "4",
+    "--split_every",
+    "4",
+    "--split_criterion",
+    "halfbatch",
+    "--split_z",
+    "0",
+)
 SLOW = [pytest.param(algo, marks=pytest.mark.slow) for algo in ("ddpg", "td3")]
 # episodes of 20 steps of each of two tasks
 META = ("--episodes", "6", "--num_test_episodes", "2")
@@ -73,7 +82,8 @@ def test_by_softmax_most_of_a_task_is_as_the_one_it_follows():
     net = meta_net(trained_net(), softmax=True)
     net.follow(trained_net(), (1, 2))
     shares = [
-        tf.nn.softmax(region.variable + tf.math.log(used)) for (region,), (_, _, used) in zip(net.regions, net.frozen)
+        tf.nn.softmax(region.variable + tf.math.log(used))
+        for (region,), (_, _, used) in zip(net.regions, net.frozen)
     ]
     np.testing.assert_allclose(shares[0], [[0.1, 0.9, 0], [0.9, 0.1, 0]], atol=1e-6)
     np.testing.assert_allclose(shares[1], [[0.05, 0.9, 0.05], [0.05, 0.05, 0.9]], atol=1e-6)
@@ -101,18 +111,28 @@ def test_mixing_by_hand(mix):
 
 
 def test_copies_nobody_uses_are_left_behind():
-    """Two of three copies of the first layer, three of the second, one of the last: equal weights to begin with."""
+    """Two of three copies of the first layer, three of the second, one of the last: equal weights
+    to begin with."""
     for softmax in (False, True):
         net = meta_net(trained_net(), softmax=softmax)
-        assert [np.array(used).tolist() for _, _, used in net.frozen] == [[1, 1, 0], [1, 1, 1], [1, 0, 0]]
+        assert [np.array(used).tolist() for _, _, used in net.frozen] == [
+            [1, 1, 0],
+            [1, 1, 1],
+            [1, 0, 0],
+        ]
         before = net(inputs(TESTED)).numpy()
         for (region,), (_, _, used) in zip(net.regions, net.frozen):
-            region.variable.assign_add(7.0 * (1 - tf.convert_to_tensor(used)) * tf.ones_like(region.variable))
+            region.variable.assign_add(
+                7.0 * (1 - tf.convert_to_tensor(used)) * tf.ones_like(region.variable)
+            )
         np.testing.assert_array_equal(net(inputs(TESTED)), before)
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(net(inputs(TESTED)) ** 2)
         for gradient, (_, _, used) in zip(tape.gradient(loss, net.trainable_variables), net.frozen):
-            assert np.isfinite(gradient).all() and (np.array(gradient)[:, np.array(used) == 0] == 0).all()
+            assert (
+                np.isfinite(gradient).all()
+                and (np.array(gradient)[:, np.array(used) == 0] == 0).all()
+            )
     shares = meta_net(trained_net(maps=[(0, 0, 0)] * 3), softmax=True)
     np.testing.assert_allclose(
         shares(inputs(TESTED))[0], trained_net(maps=[(0, 0, 0)] * 3)(inputs(TRAINED))[0], rtol=1e-5
@@ -166,22 +186,31 @@ def loaded(run):
 def test_meta_test_trains_the_mixture_alone(sources, tmp_path, algo):
     source = sources(algo)
     run = meta_test(source, tmp_path)
-    assert column(run, "Epoch") == list(range(7)) and column(run, "TotalEnvInteracts") == [40 * k for k in range(7)]
+    assert column(run, "Epoch") == list(range(7)) and column(run, "TotalEnvInteracts") == [
+        40 * k for k in range(7)
+    ]
     assert "AverageTestEpRet" in rows(run)[0] and "TestSuccess/between-west" in rows(run)[0]
     (adapted, normaliser, _), (trained, _, _) = loaded(run), loaded(source)
     assert trained.splits()["networks"]["LossPi"]["events"] and most_copies(trained) > 1
     moved = False
     for own, learned in zip(networks(adapted), networks(trained)):
         if isinstance(own, MetaSplitting) and own not in targets(adapted):
-            fresh = MetaSplitting(own.sizes, copies=own.copies, members=(own.lead or (None,))[0], onehot=False)
+            fresh = MetaSplitting(
+                own.sizes, copies=own.copies, members=(own.lead or (None,))[0], onehot=False
+            )
             fresh.build((2, None, own.frozen[0][0].shape[-2]))
             fresh.adopt(learned)
             for was, now in zip(sum(fresh.frozen, []), sum(own.frozen, [])):
                 np.testing.assert_array_equal(was, now)
-            moved |= any(np.any(was != now) for was, now in zip(fresh.trainable_variables, own.trainable_variables))
+            moved |= any(
+                np.any(was != now)
+                for was, now in zip(fresh.trainable_variables, own.trainable_variables)
+            )
     assert moved
     small = sum(int(np.prod(v.shape)) for v in adapted.actor.trainable_variables) / 2
-    large = sum(int(np.prod(bank.variable.shape[1:])) for r in trained.actor.torso.regions for bank in r)
+    large = sum(
+        int(np.prod(bank.variable.shape[1:])) for r in trained.actor.torso.regions for bank in r
+    )
     assert small < 0.25 * large  # of a task; networks here have 16 hidden units
     assert main(["eval", str(run), "--episodes", "2", "--export", str(tmp_path / "saved")]) == 0
     saved = tf.saved_model.load(str(tmp_path / "saved"))
@@ -214,14 +243,19 @@ def test_the_first_checkpoint_is_of_what_was_adopted(sources, tmp_path):
     for name in ("actor", "q"):
         own, learned = getattr(zero, name).torso, getattr(first, name).torso
         np.testing.assert_array_equal(own.frozen[0][0][0], learned.regions[0][0].variable[0])
-        for follower, leader in zip(getattr(zero, f"{name}_targ").variables, getattr(zero, name).variables):
+        for follower, leader in zip(
+            getattr(zero, f"{name}_targ").variables, getattr(zero, name).variables
+        ):
             np.testing.assert_array_equal(follower, leader)
 
 
 @pytest.mark.parametrize("algo", ["sac", pytest.param("ppo", marks=pytest.mark.slow)])
 def test_the_best_start(sources, tmp_path, monkeypatch, algo):
-    """An episode of each training task goes before the first row, whose policy is the one that did best."""
-    returns = iter([[1.0, 9.0], [4.0, 5.0], [3.0, 2.0], [0.0, 9.5]])  # of both test tasks by each training task
+    """An episode of each training task goes before the first row, whose policy is the one that did
+    best."""
+    returns = iter(
+        [[1.0, 9.0], [4.0, 5.0], [3.0, 2.0], [0.0, 9.5]]
+    )  # of both test tasks by each training task
 
     def play(act, env, episodes, seed):
         played = evaluate(act, env, episodes, seed)
@@ -232,15 +266,34 @@ def test_the_best_start(sources, tmp_path, monkeypatch, algo):
     with monkeypatch.context() as patch:
         patch.setattr("rl.experiments.adopt.evaluate", play)
         patch.setattr(Schedule, "__call__", lambda *args: calls.append(args[1:]) or call(*args))
-        run = meta_test(source, tmp_path, "--start", "best", "--num_envs", "2", "--episodes", "12", "--save_freq", "5")
+        run = meta_test(
+            source,
+            tmp_path,
+            "--start",
+            "best",
+            "--num_envs",
+            "2",
+            "--episodes",
+            "12",
+            "--save_freq",
+            "5",
+        )
     assert next(returns, None) is None
     first, count, total = calls[-1]
-    assert first + count >= total > first and calls[0][::2] == (0, total)  # schedules span the updates there are
+    assert first + count >= total > first and calls[0][::2] == (
+        0,
+        total,
+    )  # schedules span the updates there are
     assert column(run, "Epoch") == [4, 5, 6] and column(run, "TotalEnvInteracts") == [320, 400, 480]
-    assert load_config(run)["meta_start"] == {"between-east": "east-north", "between-west": "west-south"}
+    assert load_config(run)["meta_start"] == {
+        "between-east": "east-north",
+        "between-west": "west-south",
+    }
     spec = envs.make("PointMass-ML4", split="test").spec
     first, trained = load_policy(run, "320", spec, load_config(run))[0], loaded(source)[0]
-    np.testing.assert_allclose(first.act(inputs(2).numpy()), trained.act(inputs(4).numpy())[[1, 3]], atol=1e-5)
+    np.testing.assert_allclose(
+        first.act(inputs(2).numpy()), trained.act(inputs(4).numpy())[[1, 3]], atol=1e-5
+    )
     whole = rows(run)
     assert np.isfinite(column(run, "LossPi")[1:]).all()
     for path in sorted((run / "checkpoints").glob("step_*.npz"))[1:]:
@@ -252,10 +305,16 @@ def test_the_best_start(sources, tmp_path, monkeypatch, algo):
 @pytest.mark.parametrize(
     "flags, words",
     [
-        (("--start", "best", "--episodes", "4"), "tries the run's 4 tasks in 4 of the --episodes, which are 4"),
+        (
+            ("--start", "best", "--episodes", "4"),
+            "tries the run's 4 tasks in 4 of the --episodes, which are 4",
+        ),
         (("--epochs", "3"), "--epochs is not for meta-test"),
         (("--hidden_sizes", "8"), "--hidden_sizes is not for meta-test"),
-        (("--episodes", "5", "--num_envs", "2"), "--episodes must be a multiple of --num_envs (2), got 5"),
+        (
+            ("--episodes", "5", "--num_envs", "2"),
+            "--episodes must be a multiple of --num_envs (2), got 5",
+        ),
         (("--episodes", "0"), "--episodes must be"),
         (("--seed", "1", "2"), "--seed: meta-test makes one run"),
         (("--gama", "1"), "unknown flag --gama"),
@@ -283,16 +342,34 @@ def test_runs_that_cannot_adapt(sources, tmp_path, capsys, changed, words):
 
 
 def test_meta_splitting_needs_a_run(tmp_path, capsys):
-    words = refused(capsys, "--env", "PointMass-ML4", "--network", "meta_splitting", "--data_dir", tmp_path)
+    words = refused(
+        capsys, "--env", "PointMass-ML4", "--network", "meta_splitting", "--data_dir", tmp_path
+    )
     assert "main.py meta-test DIR" in words
 
 
 @pytest.mark.slow
 def test_ml10(tmp_path):
-    """From the ten training tasks to the five test tasks, whose networks have no one-hot code to tell them apart."""
-    flags = ("--env", "ML10", *RUN[2:], "--epochs", "1", "--steps_per_epoch", "5000", "--num_test_episodes", "1")
-    source = train(tmp_path, *flags, "--update_every", "500", "--updates_per_step", "0.1", algo="sac")
+    """From the ten training tasks to the five test tasks, whose networks have no one-hot code to
+    tell them apart."""
+    flags = (
+        "--env",
+        "ML10",
+        *RUN[2:],
+        "--epochs",
+        "1",
+        "--steps_per_epoch",
+        "5000",
+        "--num_test_episodes",
+        "1",
+    )
+    source = train(
+        tmp_path, *flags, "--update_every", "500", "--updates_per_step", "0.1", algo="sac"
+    )
     assert main(["meta-test", str(source), "--episodes", "2", "--data_dir", str(tmp_path)]) == 0
     run = tmp_path / "x_meta" / "x_meta_s0"
-    assert column(run, "TotalEnvInteracts") == [0, 2500, 5000] and "TestSuccess/lever-pull-v3" in rows(run)[0]
+    assert (
+        column(run, "TotalEnvInteracts") == [0, 2500, 5000]
+        and "TestSuccess/lever-pull-v3" in rows(run)[0]
+    )
     assert main(["eval", str(run), "--episodes", "1"]) == 0

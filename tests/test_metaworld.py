@@ -35,7 +35,10 @@ def steps(env, count, seed=0):
     """`count` steps of random actions that press downwards, where things can be touched."""
     rng = np.random.default_rng(seed)
     low = np.array([-1, -1, -1.5, -1])
-    return [env.step(rng.uniform(low, [1, 1, 0.5, 1], (env.num_envs, 4)).astype(np.float32)) for _ in range(count)]
+    return [
+        env.step(rng.uniform(low, [1, 1, 0.5, 1], (env.num_envs, 4)).astype(np.float32))
+        for _ in range(count)
+    ]
 
 
 def assert_same(ours, theirs):
@@ -46,7 +49,9 @@ def assert_same(ours, theirs):
 
 def drawn(benchmark_tasks, name):
     """The package's goals of a task."""
-    return np.array([pickle.loads(task.data)["rand_vec"] for task in benchmark_tasks if task.env_name == name])
+    return np.array(
+        [pickle.loads(task.data)["rand_vec"] for task in benchmark_tasks if task.env_name == name]
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,12 +91,16 @@ def test_bad_options_are_refused(options):
         metaworld.make("MT1-reach", **options)
 
 
-@pytest.mark.parametrize("name", ["HalfCheetah", "PointMass-MT4", "MountainCar", "tests.toy_envs:Count"])
+@pytest.mark.parametrize(
+    "name", ["HalfCheetah", "PointMass-MT4", "MountainCar", "tests.toy_envs:Count"]
+)
 def test_other_families_are_left_alone(name):
     assert not metaworld.knows(name)
 
 
-@pytest.mark.parametrize("name, train, test", [("MT10", 10, 10), ("MT50", 50, 50), ("ML10", 10, 5), ("ML45", 45, 5)])
+@pytest.mark.parametrize(
+    "name, train, test", [("MT10", 10, 10), ("MT50", 50, 50), ("ML10", 10, 5), ("ML45", 45, 5)]
+)
 def test_tasks_of_sets(name, train, test):
     first, second = metaworld.tasks_of(name, "train"), metaworld.tasks_of(name, "test")
     assert (len(first), len(second)) == (train, test)
@@ -101,7 +110,8 @@ def test_tasks_of_sets(name, train, test):
 
 
 def test_goals_are_the_packages():
-    """lever-pull looks at bodies that only physics has placed, window-close settles in a way of its own."""
+    """lever-pull looks at bodies that only physics has placed, window-close settles in a way of its
+    own."""
     names = ("lever-pull-v3", "window-close-v3")
     benchmark = package.CustomML(names, ("reach-v3",), seed=5)
     before = np.random.get_state()[1].copy()
@@ -127,10 +137,14 @@ def test_goals_are_cached(cache, monkeypatch):
     whole = file.read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(goal_cache, "draw", None)
-        np.testing.assert_array_equal(goal_cache.goal_lists(("reach-v3",), 11)["reach-v3"], lists["reach-v3"])
+        np.testing.assert_array_equal(
+            goal_cache.goal_lists(("reach-v3",), 11)["reach-v3"], lists["reach-v3"]
+        )
     for damaged in (whole[:1000], b"", whole[:500] + bytes([whole[500] ^ 1]) + whole[501:]):
         file.write_bytes(damaged)
-        np.testing.assert_array_equal(goal_cache.goal_lists(("reach-v3",), 11)["reach-v3"], lists["reach-v3"])
+        np.testing.assert_array_equal(
+            goal_cache.goal_lists(("reach-v3",), 11)["reach-v3"], lists["reach-v3"]
+        )
         assert len(file.read_bytes()) == len(whole) and file.read_bytes() != damaged
     assert {path.suffix for path in cache.iterdir()} == {".npz"}
 
@@ -148,14 +162,21 @@ def test_a_cache_that_cannot_be_written_is_ignored(tmp_path, monkeypatch):
 def test_every_step_is_the_packages(kind, name, reward):
     """Two episodes with other goals, the expert acting for most of each, bit for bit."""
     benchmark = getattr(package, kind)(name, seed=2)
-    theirs, expert = benchmark.train_classes[name](reward_function_version=reward), ENV_POLICY_MAP[name]()
-    ours, rng = metaworld.make(f"{kind}-{name}", seed=2, reward=reward, max_ep_len=150), np.random.default_rng(0)
+    theirs, expert = (
+        benchmark.train_classes[name](reward_function_version=reward),
+        ENV_POLICY_MAP[name](),
+    )
+    ours, rng = metaworld.make(
+        f"{kind}-{name}", seed=2, reward=reward, max_ep_len=150
+    ), np.random.default_rng(0)
     for goal in (7, 30):
         theirs.set_task(benchmark.train_tasks[goal])
         want, _ = theirs.reset()
         np.testing.assert_array_equal(ours.reset(0, goals=[goal])[0], want.astype(np.float32))
         for t in range(149):
-            act = np.clip(expert.get_action(want) if t < 120 else rng.uniform(-1, 1, 4), -1, 1).astype(np.float32)
+            act = np.clip(
+                expert.get_action(want) if t < 120 else rng.uniform(-1, 1, 4), -1, 1
+            ).astype(np.float32)
             want, reward, _, _, info = theirs.step(act)
             step = ours.step(act[None])
             np.testing.assert_array_equal(step.obs2[0], want.astype(np.float32))
@@ -163,7 +184,11 @@ def test_every_step_is_the_packages(kind, name, reward):
 
 
 def test_contacts_are_found_as_the_package_finds_them():
-    env, expert, found = metaworld.make("MT1-push", max_ep_len=100), ENV_POLICY_MAP["push-v3"](), set()
+    env, expert, found = (
+        metaworld.make("MT1-push", max_ep_len=100),
+        ENV_POLICY_MAP["push-v3"](),
+        set(),
+    )
     obs, one = env.reset(0), env.env.envs[0].unwrapped
     for _ in range(80):
         obs = env.step(np.clip(expert.get_action(obs[0]), -1, 1).astype(np.float32)[None]).obs
@@ -178,7 +203,9 @@ def test_contacts_are_found_as_the_package_finds_them():
 def test_ml_hides_the_goal(env_id, shown):
     env = metaworld.make(env_id)
     obs = [env.reset(0), *(step.obs2 for step in steps(env, 3))]
-    assert all(o.shape == (1, 39) and o.dtype == np.float32 and o[0, 36:].any() == shown for o in obs)
+    assert all(
+        o.shape == (1, 39) and o.dtype == np.float32 and o[0, 36:].any() == shown for o in obs
+    )
 
 
 def test_success():
@@ -198,7 +225,9 @@ def test_an_episode_ends_by_truncation():
     *before, last = steps(env, 500)
     assert not any(step.truncated.any() or step.terminated.any() for step in before)
     assert last.truncated.all() and not last.terminated.any()
-    assert (last.obs[0, :18] == last.obs[0, 18:36]).all()  # as only an episode's first observation is
+    assert (
+        last.obs[0, :18] == last.obs[0, 18:36]
+    ).all()  # as only an episode's first observation is
     assert (last.obs2[0, :18] != last.obs2[0, 18:36]).any()
     np.testing.assert_array_equal(last.obs2[0, 18:36], before[-1].obs2[0, :18])
 
@@ -208,7 +237,9 @@ def test_envs_are_ordered_by_task_and_obey_goals():
     assert env.spec.tasks == ("reach-v3", "push-v3") and env.spec.num_tasks == 2
     assert (env.num_envs, env.num_goals, env.spec.obs_dim, env.spec.act_shape) == (4, 50, 39, (4,))
     lists = goal_cache.goal_lists(env.spec.tasks, 0)
-    want = np.stack([lists["reach-v3"][5], lists["reach-v3"][0], lists["push-v3"][49], lists["push-v3"][5]])
+    want = np.stack(
+        [lists["reach-v3"][5], lists["reach-v3"][0], lists["push-v3"][49], lists["push-v3"][5]]
+    )
     env.reset(1, goals=[5, 0, 49, 5])
     for step in steps(env, 7):  # the third episode has begun
         np.testing.assert_array_equal(step.obs[:, 36:38], want[:, 3:5].astype(np.float32))
@@ -237,7 +268,9 @@ def test_goals_are_drawn_by_the_seed_of_each_env():
 
 @pytest.mark.parametrize("workers", [2, 3])
 def test_workers_do_as_one_process_does(workers):
-    one, many = (metaworld.make(TWO, 2, b, max_ep_len=4, num_workers=workers) for b in ("sync", "async"))
+    one, many = (
+        metaworld.make(TWO, 2, b, max_ep_len=4, num_workers=workers) for b in ("sync", "async")
+    )
     assert [len(share) for share in many.env.shares] == {2: [2, 2], 3: [2, 1, 1]}[workers]
     np.testing.assert_array_equal(one.reset(5), many.reset(5))
     assert_same(steps(many, 10), steps(one, 10))
@@ -276,7 +309,8 @@ def test_copies_of_a_task_do_not_share_a_model():
     want = steps(env, 20)
     env.reset(0, goals=[1, 1])
     assert_same(
-        [[step.obs2[0], step.rew[0]] for step in steps(env, 20)], [[step.obs2[0], step.rew[0]] for step in want]
+        [[step.obs2[0], step.rew[0]] for step in steps(env, 20)],
+        [[step.obs2[0], step.rew[0]] for step in want],
     )
 
 
@@ -284,7 +318,9 @@ class TestWorkers:
     """What reaches the main process, and what is left behind."""
 
     def test_an_exception_says_what_it_was(self):
-        with pytest.raises(RuntimeError, match=r"^ValueError in a worker process of the envs: invalid literal"):
+        with pytest.raises(
+            RuntimeError, match=r"^ValueError in a worker process of the envs: invalid literal"
+        ):
             Workers([functools.partial(int, "x")], 1, 1)
 
     def test_a_users_error_stays_one(self):
@@ -296,7 +332,9 @@ class TestWorkers:
             Workers([functools.partial(os._exit, 3)] * 2, 2, 1)
 
     def test_an_error_ends_all(self):
-        workers = Workers([functools.partial(make_one, i, "Pendulum-v1", None, 5) for i in range(3)], 2, 3)
+        workers = Workers(
+            [functools.partial(make_one, i, "Pendulum-v1", None, 5) for i in range(3)], 2, 3
+        )
         workers.reset(0)
         with pytest.raises(RuntimeError, match="AttributeError.*nothing"):
             workers.call("nothing")
@@ -333,7 +371,8 @@ class TestWorkers:
 
 
 def test_evaluation_plays_every_goal_once():
-    """Two envs of a task play goals 0 to 5 in three episodes each, whatever they would have drawn."""
+    """Two envs of a task play goals 0 to 5 in three episodes each, whatever they would have
+    drawn."""
     env = metaworld.make("MT1-push", 2, max_ep_len=3)
     goals, seen = env.env.envs[0].unwrapped.goals, []
 
@@ -342,5 +381,7 @@ def test_evaluation_plays_every_goal_once():
         return np.zeros((2, 4), np.float32)
 
     played = evaluate(act, env, 6, seed=0)
-    assert played["Success"].shape == played["EpLen"].shape == (1, 6) and (played["EpLen"] == 3).all()
+    assert (
+        played["Success"].shape == played["EpLen"].shape == (1, 6) and (played["EpLen"] == 3).all()
+    )
     np.testing.assert_allclose(sorted(seen[:6]), sorted(goals[:6, 3:5].tolist()), atol=1e-6)

@@ -1,4 +1,5 @@
-"""Meta-World in EnvPool: order, ends of episodes, refusals; with EnvPool itself where it is installed."""
+"""Meta-World in EnvPool: order, ends of episodes, refusals; with EnvPool itself where it is
+installed."""
 
 import csv
 import importlib.util
@@ -26,12 +27,15 @@ real = pytest.mark.skipif(
 
 
 class Pool:
-    """What EnvPool documents of its Gymnasium interface; an env shows its task, seed, episode, step and action."""
+    """What EnvPool documents of its Gymnasium interface; an env shows its task, seed, episode, step
+    and action."""
 
     action_space = types.SimpleNamespace(dtype=np.float32)
     alive: list = []
 
-    def __init__(self, name, env_type, seed, num_envs, max_episode_steps, num_threads, partially_observable):
+    def __init__(
+        self, name, env_type, seed, num_envs, max_episode_steps, num_threads, partially_observable
+    ):
         assert env_type == "gymnasium" and not partially_observable and 1 <= num_threads <= num_envs
         self.obs, self.limit = np.zeros((num_envs, 39)), max_episode_steps
         self.obs[:, 0], self.obs[:, 1] = self.ids().index(name), seed + np.arange(num_envs)
@@ -63,7 +67,13 @@ class Pool:
         if reset:
             return self.obs, {}
         over = self.obs[:, 3] == self.limit
-        return self.obs, self.obs[:, 4].astype(np.float32), np.zeros(count, bool), over, {"success": self.obs[:, 4]}
+        return (
+            self.obs,
+            self.obs[:, 4].astype(np.float32),
+            np.zeros(count, bool),
+            over,
+            {"success": self.obs[:, 4]},
+        )
 
     def close(self):
         self.alive.remove(self)
@@ -72,7 +82,9 @@ class Pool:
 @pytest.fixture(name="fake")
 def fixture_fake(monkeypatch):
     monkeypatch.setattr(Pool, "alive", [])
-    monkeypatch.setitem(sys.modules, "envpool", types.SimpleNamespace(make=Pool, list_all_envs=Pool.ids))
+    monkeypatch.setitem(
+        sys.modules, "envpool", types.SimpleNamespace(make=Pool, list_all_envs=Pool.ids)
+    )
     return Pool
 
 
@@ -84,8 +96,14 @@ def test_envs_are_ordered_by_task_and_seeded_apart(fake):
     env = envs.make(AGREE, 2, backend="envpool")
     obs = env.reset(5)
     assert obs.shape == (6, 39) and obs.dtype == np.float32
-    assert env.spec.num_tasks == 3 and (env.num_envs, env.max_ep_len, env.keeps_state) == (6, 500, False)
-    assert [TASKS[int(task)] for task in obs[:, 0]] == [task for task in env.spec.tasks for _ in range(2)]
+    assert env.spec.num_tasks == 3 and (env.num_envs, env.max_ep_len, env.keeps_state) == (
+        6,
+        500,
+        False,
+    )
+    assert [TASKS[int(task)] for task in obs[:, 0]] == [
+        task for task in env.spec.tasks for _ in range(2)
+    ]
     assert obs[:, 1].tolist() == [5, 6, 7, 8, 9, 10]
     np.testing.assert_array_equal(env.rebuild(5), obs)
     assert len(fake.alive) == 3  # those of before are closed
@@ -99,11 +117,20 @@ def test_a_step_and_the_end_of_episodes(fake):
     env.reset(0)
     first, last, after = (env.step(act) for _ in range(3))
     for step, number, episode, next_step in ((first, 1, 1, 1), (last, 2, 2, 0), (after, 1, 2, 1)):
-        assert (step.obs2[:, 3] == number).all() and (step.obs[:, 3] == next_step).all()  # what it led to, what is next
+        assert (step.obs2[:, 3] == number).all() and (
+            step.obs[:, 3] == next_step
+        ).all()  # what it led to, what is next
         assert (step.obs[:, 2] == episode).all()
         assert (step.truncated == (number == 2)).all() and not step.terminated.any()
         np.testing.assert_array_equal(step.rew, act[:, 0])
-        assert step.rew.dtype == float and step.success.tolist() == [False, True, True, True, True, True]
+        assert step.rew.dtype == float and step.success.tolist() == [
+            False,
+            True,
+            True,
+            True,
+            True,
+            True,
+        ]
     assert len(fake.alive) == 3
 
 
@@ -138,7 +165,8 @@ def test_refused_tasks_are_those_of_the_table():
     assert sorted(row["task"] for row in table) == sorted(TASKS)
     differ = [row for row in table if row["agrees"] == "no"]
     scores = {
-        row["task"]: tuple(round(float(row[f"{own}_return"])) for own in ("package", "envpool")) for row in differ
+        row["task"]: tuple(round(float(row[f"{own}_return"])) for own in ("package", "envpool"))
+        for row in differ
     }
     assert metaworld_pool.REFUSED == scores
 
@@ -151,7 +179,9 @@ def test_real_envpool_has_every_task():
 
 @real
 def test_real_envs_repeat_themselves_and_are_near_the_packages():
-    env, again = (envs.make("MT:window-open,reach", 2, backend="envpool", max_ep_len=40) for _ in range(2))
+    env, again = (
+        envs.make("MT:window-open,reach", 2, backend="envpool", max_ep_len=40) for _ in range(2)
+    )
     obs, rng = env.reset(3), np.random.default_rng(0)
     np.testing.assert_array_equal(again.reset(3), obs)
     start, goal = obs[2, 4:7], obs[2, 36:39]  # what reach draws
@@ -175,7 +205,9 @@ def test_real_envs_repeat_themselves_and_are_near_the_packages():
 def test_a_real_run_resumes_exactly(tmp_path, monkeypatch):
     """So it repeats itself, too. Tests are played on the package's own envs."""
     make, made = envs.make, []
-    monkeypatch.setattr(envs, "make", lambda *args, **options: made.append(make(*args, **options)) or made[-1])
+    monkeypatch.setattr(
+        envs, "make", lambda *args, **options: made.append(make(*args, **options)) or made[-1]
+    )
     args = ("--env", "MT:reach,window-open", "--env_backend", "envpool", "--max_ep_len", "20")
     whole = train(tmp_path / "a", *args)
     assert [type(env) for env in made] == [metaworld_pool.MetaWorldPool, metaworld.MetaWorld]

@@ -1,4 +1,5 @@
-"""What MLP, the torso for one task, must satisfy, and actors and critics; test_task_networks.py has several tasks."""
+"""What MLP, the torso for one task, must satisfy, and actors and critics; test_task_networks.py has
+several tasks."""
 
 import numpy as np
 import pytest
@@ -61,7 +62,9 @@ def test_unknown_batch_size(net, lead):
 def test_some_gradient_reaches_every_variable(net, lead):
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(net(inputs(lead)) ** 2)
-    for variable, gradient in zip(net.trainable_variables, tape.gradient(loss, net.trainable_variables)):
+    for variable, gradient in zip(
+        net.trainable_variables, tape.gradient(loss, net.trainable_variables)
+    ):
         assert gradient is not None and np.abs(gradient).max() > 0, variable.path
 
 
@@ -78,7 +81,10 @@ def test_numpy_mirror(lead):
     net = MLP([8, OUT])
     net.build((*lead, None, D))
     np.testing.assert_allclose(
-        net.to_numpy(net.get_weights())(inputs(lead).numpy()), net(inputs(lead)), rtol=1e-5, atol=1e-5
+        net.to_numpy(net.get_weights())(inputs(lead).numpy()),
+        net(inputs(lead)),
+        rtol=1e-5,
+        atol=1e-5,
     )
 
 
@@ -95,7 +101,9 @@ def test_save_and_load(net, lead, tmp_path):
 def test_mlp_by_hand():
     net = MLP([2, 1])
     net.build((None, 2))
-    net.set_weights([np.array([[1, -1], [2, 0]]), np.array([[3], [5]]), np.array([0, 1]), np.array([-1])])
+    net.set_weights(
+        [np.array([[1, -1], [2, 0]]), np.array([[3], [5]]), np.array([0, 1]), np.array([-1])]
+    )
     # x = (1, 2): hidden = relu(1 + 4, -1 + 1) = (5, 0); out = 15 - 1
     np.testing.assert_allclose(net(tf.constant([[1.0, 2.0]])), [[14.0]])
 
@@ -122,8 +130,12 @@ def test_an_ensemble_is_its_members():
     ensemble.build((None, D))
     single.build((None, D))
     for m in range(2):
-        single.set_weights([np.reshape(w[m], s.shape) for w, s in zip(ensemble.get_weights(), single.variables)])
-        np.testing.assert_allclose(ensemble(inputs(()))[m], single(inputs(())), rtol=1e-5, atol=1e-6)
+        single.set_weights(
+            [np.reshape(w[m], s.shape) for w, s in zip(ensemble.get_weights(), single.variables)]
+        )
+        np.testing.assert_allclose(
+            ensemble(inputs(()))[m], single(inputs(())), rtol=1e-5, atol=1e-6
+        )
 
 
 def test_actor_keeps_inside_asymmetric_bounds(lead):
@@ -134,7 +146,10 @@ def test_actor_keeps_inside_asymmetric_bounds(lead):
         act = actor(scale * inputs(lead)).numpy()
         assert act.shape == (*lead, B, 2) and (act >= low).all() and (act <= high).all()
         np.testing.assert_allclose(
-            actor.to_numpy(actor.get_weights())(scale * inputs(lead).numpy()), act, rtol=1e-5, atol=1e-5
+            actor.to_numpy(actor.get_weights())(scale * inputs(lead).numpy()),
+            act,
+            rtol=1e-5,
+            atol=1e-5,
         )
 
 
@@ -149,9 +164,15 @@ class Linear(tf.keras.Model):
 
 
 ACTORS = {
-    "deterministic": lambda: DeterministicActor(Linear(), np.zeros(2, np.float32), np.ones(2, np.float32)),
-    "squashed": lambda: SquashedGaussianActor(Linear(), np.zeros(1, np.float32), np.ones(1, np.float32)),
-    "policy and value": lambda: PolicyValue(lambda out, **_: Linear(), make_spec(None, D, (-1, -1), (1, 1))),
+    "deterministic": lambda: DeterministicActor(
+        Linear(), np.zeros(2, np.float32), np.ones(2, np.float32)
+    ),
+    "squashed": lambda: SquashedGaussianActor(
+        Linear(), np.zeros(1, np.float32), np.ones(1, np.float32)
+    ),
+    "policy and value": lambda: PolicyValue(
+        lambda out, **_: Linear(), make_spec(None, D, (-1, -1), (1, 1))
+    ),
 }
 
 
@@ -170,7 +191,9 @@ def test_actor_without_a_mirror_acts_in_one_compiled_call(make_actor):
 def test_critic_shape_and_action_order(lead, members):
     critic = Critic(MLP([1], members=members))
     critic.build((*lead, None, D + 2))
-    critic.set_weights([np.broadcast_to(np.arange(6.0)[:, None], critic.weights[0].shape), critic.get_weights()[1]])
+    critic.set_weights(
+        [np.broadcast_to(np.arange(6.0)[:, None], critic.weights[0].shape), critic.get_weights()[1]]
+    )
     obs, act = inputs(lead), inputs(lead, 2)
     wanted = obs.numpy() @ np.arange(4.0) + act.numpy() @ np.array([4.0, 5.0])
     q = critic(obs, act)
@@ -182,7 +205,9 @@ def test_one_member_of_an_ensemble(lead):
     net = MLP([8, OUT], members=2)
     net.build((*lead, None, D))
     for m in range(2):
-        np.testing.assert_allclose(net(inputs(lead), member=m), net(inputs(lead))[m], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            net(inputs(lead), member=m), net(inputs(lead))[m], rtol=1e-5, atol=1e-6
+        )
 
 
 def test_bfloat16_rounds_the_inputs_of_products_only():
@@ -211,9 +236,13 @@ def test_orthogonal_layers_have_their_gains():
 
 
 def test_squashed_actor_by_its_mirror(lead):
-    actor = SquashedGaussianActor(MLP([8, 4]), np.array([1, 0], np.float32), np.array([2, 1], np.float32))
+    actor = SquashedGaussianActor(
+        MLP([8, 4]), np.array([1, 0], np.float32), np.array([2, 1], np.float32)
+    )
     actor.build((*lead, None, D))
-    act, noise = actor.to_numpy(actor.get_weights()), np.random.default_rng(0).normal(size=(*lead, B, 2)).astype("f")
+    act, noise = actor.to_numpy(actor.get_weights()), np.random.default_rng(0).normal(
+        size=(*lead, B, 2)
+    ).astype("f")
     sampled, log_prob = actor.sample(inputs(lead), noise)
     np.testing.assert_allclose(act(inputs(lead).numpy(), noise), sampled, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(act(inputs(lead).numpy()), actor(inputs(lead)), rtol=1e-4, atol=1e-5)
@@ -233,19 +262,26 @@ POLICIES = {
 def test_policy_value(lead, num_actions, options):
     tasks = lead[0] if lead else None
     spec = make_spec(tasks, obs_dim=D) if num_actions is None else make_discrete(tasks, num_actions)
-    torso = lambda out, members=None, out_gain=1.0: MLP([8, out], members=members, out_gain=out_gain)
+    torso = lambda out, members=None, out_gain=1.0: MLP(
+        [8, out], members=members, out_gain=out_gain
+    )
     net = PolicyValue(torso, spec, log_std=-1.0, **options)
     net.build((*lead, None, D))
     obs = inputs(lead).numpy()
     sample = net.to_numpy(net.get_weights())
     mode, u = sample(obs), sample(obs, np.random.default_rng(0))
-    assert net.value(obs).shape == (*lead, B) and u.shape == (*lead, B, spec.act_dim) and u.dtype == np.float32
+    assert (
+        net.value(obs).shape == (*lead, B)
+        and u.shape == (*lead, B, spec.act_dim)
+        and u.dtype == np.float32
+    )
     bounded = mode + 2 if num_actions else spec.act_center + spec.act_limit * np.clip(mode, -1, 1)
     np.testing.assert_allclose(bounded, net(obs), rtol=1e-4, atol=1e-5)
     many = np.broadcast_to(obs[..., :1, :], (*lead, 20000, D)).astype("f")
     draws = sample(many, np.random.default_rng(0))
     log_prob, entropy = net.log_prob(many, draws)
-    # the mean of -log p over draws from p is p's entropy: the draws and the densities are of one policy
+    # the mean of -log p over draws from p is p's entropy: the draws and the densities are of one
+    # policy
     np.testing.assert_allclose(-np.mean(log_prob, -1), np.mean(entropy, -1), atol=0.03)
 
 

@@ -27,7 +27,13 @@ class Fake:
     config = Config(gamma=0.9)
 
     def __init__(self, loss=0.0, explored=0.25):
-        self.loss, self.explored, self.counts, self.batches, self.starts = loss, explored, [], [], []
+        self.loss, self.explored, self.counts, self.batches, self.starts = (
+            loss,
+            explored,
+            [],
+            [],
+            [],
+        )
 
     def act(self, obs):
         return np.full((len(obs), 1), 0.5, np.float32)
@@ -51,18 +57,45 @@ class Fake:
         return {}
 
 
-def make(tmp_path, algo, env="Count", num_envs=1, epochs=2, steps_per_epoch=100, seed=0, limit=0, frame=None, **flags):
-    flags = {"start_steps": 10, "update_after": 20, "update_every": 10, "batch_size": 4, "replay_size": 1000, **flags}
+def make(
+    tmp_path,
+    algo,
+    env="Count",
+    num_envs=1,
+    epochs=2,
+    steps_per_epoch=100,
+    seed=0,
+    limit=0,
+    frame=None,
+    **flags
+):
+    flags = {
+        "start_steps": 10,
+        "update_after": 20,
+        "update_every": 10,
+        "batch_size": 4,
+        "replay_size": 1000,
+        **flags,
+    }
     vector = envs.make(TOYS + env, num_envs, max_ep_len=limit)
-    options = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "num_envs": num_envs, **(frame or {})}
+    options = {
+        "epochs": epochs,
+        "steps_per_epoch": steps_per_epoch,
+        "num_envs": num_envs,
+        **(frame or {}),
+    }
     tests = envs.make(TOYS + env, 2, max_ep_len=limit)
     normaliser, schedule = Normaliser(vector.spec), Schedule(ScheduleConfig())
-    part = training.Session(tmp_path, algo, tests, training.Config(**options), seed, normaliser, schedule)
+    part = training.Session(
+        tmp_path, algo, tests, training.Config(**options), seed, normaliser, schedule
+    )
     return OffPolicy(algo, vector, LoopConfig(**flags), part)
 
 
 def read(tmp_path):
-    header, *rows = [line.split("\t") for line in (tmp_path / "progress.txt").read_text().splitlines()]
+    header, *rows = [
+        line.split("\t") for line in (tmp_path / "progress.txt").read_text().splitlines()
+    ]
     return [dict(zip(header, map(float, row))) for row in rows]
 
 
@@ -103,7 +136,16 @@ def test_many_envs_keep_the_ratio_and_count_every_step(tmp_path):
 def test_updates_at_the_end_of_each_trajectory(tmp_path):
     """As many updates as the trajectory had steps, however many that are, by one program."""
     algo = Fake()
-    loop = make(tmp_path, algo, env="Ones", limit=7, update_at="episode", update_after=0, update_every=5, epochs=1)
+    loop = make(
+        tmp_path,
+        algo,
+        env="Ones",
+        limit=7,
+        update_at="episode",
+        update_after=0,
+        update_every=5,
+        epochs=1,
+    )
     training.run(loop)
     assert algo.counts == [5, 2] * 14  # 100 steps hold 14 whole trajectories of 7
     assert {b["obs"].shape[0] for b in algo.batches} == {5}
@@ -118,7 +160,12 @@ def test_rows_and_transitions_of_known_episodes(tmp_path):
     assert (row["AverageEpRet"], row["EpLen"], row["MaxEpRet"], row["MinEpRet"]) == (6, 3, 6, 6)
     assert (row["AverageTestEpRet"], row["TestEpLen"], row["Loss"]) == (6, 3, 0)
     data = {k: v[0, :4].reshape(4, -1)[:, 0].tolist() for k, v in loop.replay.data.items()}
-    assert data["obs"] == [0, 1, 2, 0] and data["obs2"] == [1, 2, 3, 1]  # the final observation, not the reset one
+    assert data["obs"] == [0, 1, 2, 0] and data["obs2"] == [
+        1,
+        2,
+        3,
+        1,
+    ]  # the final observation, not the reset one
     assert data["rew"] == [1, 2, 3, 1] and data["done"] == [0, 0, 1, 0]
 
 
@@ -126,7 +173,11 @@ def test_truncation_is_stored_as_not_done_with_its_final_observation(tmp_path):
     loop = make(tmp_path, Fake(), limit=2)
     training.run(loop)
     data = {k: v[0, :4].reshape(4, -1)[:, 0].tolist() for k, v in loop.replay.data.items()}
-    assert data["done"] == [0, 0, 0, 0] and data["obs2"] == [1, 2, 1, 2] and data["obs"] == [0, 1, 0, 1]
+    assert (
+        data["done"] == [0, 0, 0, 0]
+        and data["obs2"] == [1, 2, 1, 2]
+        and data["obs"] == [0, 1, 0, 1]
+    )
     assert read(tmp_path)[0]["EpLen"] == 2
 
 
@@ -162,7 +213,16 @@ def test_evaluation_counts_a_fixed_share_per_env():
 def learned_value(tmp_path, env, limit, store_truncated_as_done=False):
     """The mean Q that DDPG learns at gamma 0.9."""
     algo = make_ddpg(spec=envs.make(TOYS + env).spec, gamma=0.9, polyak=0.9, q_lr=1e-2, pi_lr=1e-4)
-    loop = make(tmp_path, algo, env=env, limit=limit, epochs=4, steps_per_epoch=500, start_steps=10**6, batch_size=64)
+    loop = make(
+        tmp_path,
+        algo,
+        env=env,
+        limit=limit,
+        epochs=4,
+        steps_per_epoch=500,
+        start_steps=10**6,
+        batch_size=64,
+    )
     if store_truncated_as_done:
         store = loop.replay.store
         loop.replay.store = lambda **t: store(**{**t, "done": t["end"]})
@@ -171,13 +231,17 @@ def learned_value(tmp_path, env, limit, store_truncated_as_done=False):
 
 
 def test_time_limits_bootstrap(tmp_path):
-    """An endless stream of ones is worth 1 / (1 - gamma), although every episode is cut at 10 steps."""
+    """An endless stream of ones is worth 1 / (1 - gamma), although every episode is cut at 10
+    steps."""
     assert learned_value(tmp_path, "Ones", 10) == pytest.approx(10, rel=0.03)
 
 
 def test_value_is_wrong_if_truncation_ends_it(tmp_path):
-    """The same run with truncation stored as termination: 1 / (1 - gamma * 9 / 10). So the test above can fail."""
-    assert learned_value(tmp_path, "Ones", 10, store_truncated_as_done=True) == pytest.approx(1 / (1 - 0.81), rel=0.1)
+    """The same run with truncation stored as termination: 1 / (1 - gamma * 9 / 10). So the test
+    above can fail."""
+    assert learned_value(tmp_path, "Ones", 10, store_truncated_as_done=True) == pytest.approx(
+        1 / (1 - 0.81), rel=0.1
+    )
 
 
 def test_termination_ends_it(tmp_path):
@@ -187,7 +251,9 @@ def test_termination_ends_it(tmp_path):
 
 def test_learns_the_target_env(tmp_path):
     algo = make_ddpg(spec=envs.make(TOYS + "Target").spec, sizes=(32,), gamma=0.0)
-    loop = make(tmp_path, algo, env="Target", epochs=4, steps_per_epoch=500, start_steps=300, batch_size=64)
+    loop = make(
+        tmp_path, algo, env="Target", epochs=4, steps_per_epoch=500, start_steps=300, batch_size=64
+    )
     training.run(loop)
     rows = read(tmp_path)
     assert rows[-1]["AverageTestEpRet"] > -0.3  # ten steps of squared error; about -6.7 at random

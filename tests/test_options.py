@@ -33,7 +33,10 @@ def test_n_step_returns_against_brute_force(num_envs, n_step, num_tasks):
     capacity = 20 * num_envs + 1
     dims = () if num_tasks is None else (num_tasks,)
     buffer = ReplayBuffer(1, 1, capacity, dims, num_envs, 0.9, n_step)
-    rews, dones = rng.normal(size=(steps, tasks * num_envs)), rng.random((steps, tasks * num_envs)) < 0.1
+    rews, dones = (
+        rng.normal(size=(steps, tasks * num_envs)),
+        rng.random((steps, tasks * num_envs)) < 0.1,
+    )
     ends = dones | (rng.random(dones.shape) < 0.1)
     for t in range(steps):
         n = np.full((tasks * num_envs, 1), t, np.float32)
@@ -46,7 +49,9 @@ def test_n_step_returns_against_brute_force(num_envs, n_step, num_tasks):
                 newest = buffer.total - 1
                 number = rows[task, i] + (newest - rows[task, i]) // capacity * capacity
                 t, env = divmod(number, num_envs)
-                last, total, discount = brute_force(task * num_envs + env, t, n_step, 0.9, rews, ends)
+                last, total, discount = brute_force(
+                    task * num_envs + env, t, n_step, 0.9, rews, ends
+                )
                 assert field("obs")[i] == t and field("obs2")[i] == last + 1
                 assert field("done")[i] == dones[last, task * num_envs + env]
                 np.testing.assert_allclose(
@@ -93,10 +98,13 @@ def test_priorities_follow_the_errors(num_tasks):
     row = batch["row"][:, 0] if num_tasks else batch["row"]
     shares = np.bincount(row.reshape(-1), minlength=8) / row.size
     np.testing.assert_allclose(shares, np.arange(8) / 28, atol=2e-3)  # sqrt of the errors
-    # beta 1 undoes the bias: a weighted mean over draws is the mean over what is stored (but row 0, never drawn)
+    # beta 1 undoes the bias: a weighted mean over draws is the mean over what is stored (but row 0,
+    # never drawn)
     weight = batch["weight"][:, 0] if num_tasks else batch["weight"]
     assert weight.max() == 1
-    np.testing.assert_allclose((weight * row).sum() / weight.sum(), np.arange(1, 8).mean(), rtol=0.03)
+    np.testing.assert_allclose(
+        (weight * row).sum() / weight.sum(), np.arange(1, 8).mean(), rtol=0.03
+    )
 
 
 def test_new_transitions_have_the_largest_priority():
@@ -161,7 +169,8 @@ def test_normaliser_round_trip_and_flags():
 
 
 def test_rewards_are_scaled_by_the_std_of_the_return_per_task():
-    """Task 1 pays ten times task 0; after scaling they are alike. An independent sum of the returns agrees."""
+    """Task 1 pays ten times task 0; after scaling they are alike. An independent sum of the returns
+    agrees."""
     rng, norm = np.random.default_rng(0), Normaliser(make_spec(2), NormConfig(False, True), 4, 0.5)
     scale, rets, ret = np.array([1, 1, 10, 10]), [], np.zeros(4)
     for _ in range(2000):
@@ -195,7 +204,9 @@ def test_gradients_are_clipped_to_the_norm():
     x = tf.Variable([4.0, -3.0])
     opt = Optimizer(1.0, net_of(x), Config(optimizer="sgd", max_grad_norm=0.5))
     opt.minimise(lambda batch: (tf.reduce_sum(x**2), {}), {"lr": 1.0})
-    np.testing.assert_allclose(x, [4 - 0.4, -3 + 0.3], rtol=1e-6)  # the gradient (8, -6) scaled to length 0.5
+    np.testing.assert_allclose(
+        x, [4 - 0.4, -3 + 0.3], rtol=1e-6
+    )  # the gradient (8, -6) scaled to length 0.5
 
 
 def test_weight_decay_shrinks_without_a_gradient():

@@ -1,4 +1,5 @@
-"""Splitting by single weights: who leaves, and that a split changes nothing but whose a weight is."""
+"""Splitting by single weights: who leaves, and that a split changes nothing but whose a weight
+is."""
 
 import json
 
@@ -35,20 +36,28 @@ def test_agreement_by_hand():
     """Two members of a network with two weights, of which task 2 has the second for itself."""
     copy = tf.Variable([[False, False], [False, False], [False, True]])
     bank = WeightBank(tf.zeros((2, 4, 2)), 1, 3, copy=copy)
-    gradient = tf.constant([[[1.0, 2.0], [3.0, 4.0], [-5.0, 6.0]], [[1.0, 0.0], [1.0, 1.0], [1.0, 1.0]]])
-    # first weight, first member: 1 (3 - 5), 3 (1 - 5), -5 (1 + 3); the second member adds 1 (1 + 1) to each
-    np.testing.assert_array_equal(agreement(bank, gradient), [[-2 + 2, 8 + 0], [-12 + 2, 8 + 0], [-20 + 2, 0]])
+    gradient = tf.constant(
+        [[[1.0, 2.0], [3.0, 4.0], [-5.0, 6.0]], [[1.0, 0.0], [1.0, 1.0], [1.0, 1.0]]]
+    )
+    # first weight, first member: 1 (3 - 5), 3 (1 - 5), -5 (1 + 3); the second member adds 1 (1 + 1)
+    # to each
+    np.testing.assert_array_equal(
+        agreement(bank, gradient), [[-2 + 2, 8 + 0], [-12 + 2, 8 + 0], [-20 + 2, 0]]
+    )
 
 
 def test_scores_by_hand():
-    """-mean / sqrt(mean square / n) of 3 updates; nothing under the threshold, the warm-up, or that is private."""
+    """-mean / sqrt(mean square / n) of 3 updates; nothing under the threshold, the warm-up, or that
+    is private."""
     toy = WeightToy([1, 1], split_warmup=3, split_z=1.0, split_decay=1.0)
     bank, moments = toy.net.regions[2][1], toy.splitter.moments[-1]  # a bias: one weight
     for value in (-1.0, -2.0, 1.0):
         assert (toy.splitter.scores(bank, moments) == -np.inf).all()
         moments.update(tf.constant([[value], [10 * value - 10]]))
     score = toy.splitter.scores(bank, moments)
-    np.testing.assert_allclose(score, [[-np.inf], [np.sqrt(3) * 50 / 3 / np.sqrt(1300 / 3)]], rtol=1e-5)
+    np.testing.assert_allclose(
+        score, [[-np.inf], [np.sqrt(3) * 50 / 3 / np.sqrt(1300 / 3)]], rtol=1e-5
+    )
     bank.copy.assign([[True], [False]])
     assert (toy.splitter.scores(bank, moments) == -np.inf).all()
 
@@ -69,12 +78,16 @@ def test_the_highest_scores_leave_one_task_of_each_weight():
 
 
 def conflict_of_unit(toy, wanted):
-    """TaskGradients of squared errors of the first layer, whose inputs are near 1, to `wanted` `(num_tasks, units)`."""
+    """TaskGradients of squared errors of the first layer, whose inputs are near 1, to `wanted`
+    `(num_tasks, units)`."""
     tasks, wanted = len(wanted), np.array(wanted, np.float32)
 
     def loss(x):
         params = toy.net.given or toy.net.expand()
-        return tf.reduce_mean((toy.net.dense(x, params[0]) - wanted[:, None]) ** 2, axis=(-2, -1)), {}
+        return (
+            tf.reduce_mean((toy.net.dense(x, params[0]) - wanted[:, None]) ** 2, axis=(-2, -1)),
+            {},
+        )
 
     x = tf.constant(1 + 0.1 * toy.rng.normal(size=(tasks, 16, 3)), tf.float32)
     return TaskGradients(owner(toy.net), loss, x)
@@ -82,8 +95,11 @@ def conflict_of_unit(toy, wanted):
 
 @pytest.mark.parametrize("signs, tasks", [([3, -3], [0, 1]), ([3, 3, -3], [2])])
 def test_the_weights_at_odds_leave_first(signs, tasks):
-    """All of one hidden unit and no others; of two tasks either, of three the one that is alone with its sign."""
-    toy = WeightToy([1] * len(signs), sizes=(6, 1), split_warmup=50, splits_per_check=6, split_private=1.0)
+    """All of one hidden unit and no others; of two tasks either, of three the one that is alone
+    with its sign."""
+    toy = WeightToy(
+        [1] * len(signs), sizes=(6, 1), split_warmup=50, splits_per_check=6, split_private=1.0
+    )
     for _ in range(60):
         toy.splitter.observe(conflict_of_unit(toy, 1 + np.outer(signs, np.arange(6) == 2)), "LossQ")
     toy.splitter.after(100)
@@ -108,7 +124,9 @@ def test_statistics_start_over_where_a_weight_split():
 
 def test_absent_tasks_are_not_counted():
     toy = WeightToy([1, 1, -1])
-    toy.splitter.observe(conflict_of_unit(toy, np.ones((3, 8))), "LossQ", present=tf.constant([1, 0, 1]))
+    toy.splitter.observe(
+        conflict_of_unit(toy, np.ones((3, 8))), "LossQ", present=tf.constant([1, 0, 1])
+    )
     counts = [moments.stat().count for moments in toy.splitter.moments]
     assert all((count[[0, 2]] == 1).all() and not count[1].any() for count in counts)
     assert toy.splitter.grams.stat().count[0].tolist() == [[1, 0, 1], [0, 0, 0], [1, 0, 1]]
@@ -135,10 +153,16 @@ def test_a_split_changes_nothing_but_whose_a_weight_is(members):
         assert len(slots) == 2 and all(np.abs(np.array(slot)).max() > 0 for slot in slots)
         for variable in (bank.variable, *slots):
             common, own = parts(bank, variable)
-            np.testing.assert_array_equal(own[np.array(bank.copy)], np.broadcast_to(common, own.shape)[bank.copy])
+            np.testing.assert_array_equal(
+                own[np.array(bank.copy)], np.broadcast_to(common, own.shape)[bank.copy]
+            )
     toy.train(200)
     for bank, old in zip(banks(toy.net), unused):
-        (common, own), own_before, left = parts(bank, bank.variable), parts(bank, old)[1], np.array(bank.copy)
+        (common, own), own_before, left = (
+            parts(bank, bank.variable),
+            parts(bank, old)[1],
+            np.array(bank.copy),
+        )
         assert np.abs(own - common)[left].min() > 0
         np.testing.assert_array_equal(own[~left], own_before[~left])  # that nobody uses
     assert toy.burst.compiled.experimental_get_tracing_count() == 1
@@ -170,8 +194,12 @@ def test_budgets():
     toy.train(3000)
     private, events = toy.splitter.private.sum(axis=1), toy.splitter.events
     assert private.max() == 5 and max(np.sum(event["private"]) for event in events) == 4
-    np.testing.assert_array_equal(sum(np.sum(event["private"], axis=0) for event in events), private)
-    stopped = WeightToy([1, 1, -1, -1], split_min_sharing=0.97, split_private=1.0, splits_per_check=4)
+    np.testing.assert_array_equal(
+        sum(np.sum(event["private"], axis=0) for event in events), private
+    )
+    stopped = WeightToy(
+        [1, 1, -1, -1], split_min_sharing=0.97, split_private=1.0, splits_per_check=4
+    )
     stopped.train(1500)
     assert 0.97 - 4 / 452 <= stopped.splitter.sharing <= 0.97
 
@@ -198,7 +226,8 @@ def make_algo(name, **flags):
 
 
 @pytest.mark.parametrize(
-    "name", ["ppo", "sac", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ddpg", "td3"))]
+    "name",
+    ["ppo", "sac", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ddpg", "td3"))],
 )
 def test_every_algorithm_splits(name):
     algo = make_algo(name)
@@ -215,12 +244,15 @@ def test_runs_resume_exactly(tmp_path):
 
 
 def test_the_report_has_every_split():
-    """What is drawn at the end is the part of each layer's weights that each task has for itself."""
+    """What is drawn at the end is the part of each layer's weights that each task has for
+    itself."""
     toy = WeightToy([1, 1, -1, -1], split_private=0.2, splits_per_check=10)
     toy.train(2000)
     report = json.loads(json.dumps(toy.splitter.report()))
     updates, drawn = tree.history(report)
-    assert updates == [0, *(event["updates"] for event in toy.splitter.events)] and not drawn[0].any()
+    assert (
+        updates == [0, *(event["updates"] for event in toy.splitter.events)] and not drawn[0].any()
+    )
     private = np.split(toy.splitter.private, [32, 104], axis=1)
     np.testing.assert_allclose(drawn[-1], [layer.mean(axis=1) for layer in private])
     assert [layer["size"] for layer in report["layers"]] == [32, 72, 9] and drawn[-1].any()
@@ -239,7 +271,10 @@ def test_what_weights_cannot_do_is_refused(flags, words):
     "args, words",
     [
         ((*ENV, *WEIGHTS, "--split_map", "any.json"), "--split_map: maps are of regions"),
-        ((*ENV, "--split_weights"), "--split_weights is for --network sparse_splitting, not splitting"),
+        (
+            (*ENV, "--split_weights"),
+            "--split_weights is for --network sparse_splitting, not splitting",
+        ),
     ],
 )
 def test_flags_that_do_not_go_together_are_refused(tmp_path, capsys, args, words):

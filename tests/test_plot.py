@@ -1,4 +1,5 @@
-"""Plot: reads what Spinning Up and we write, averages rightly, needs no TensorFlow and no screen."""
+"""Plot: reads what Spinning Up and we write, averages rightly, needs no TensorFlow and no
+screen."""
 
 import json
 import subprocess
@@ -15,7 +16,16 @@ from rl.experiments.tree import history
 from tests.helpers import ROOT
 
 
-def make_run(directory, values, step=1000, seed=0, exp_name="exp", extra="", config=None, name="AverageTestEpRet"):
+def make_run(
+    directory,
+    values,
+    step=1000,
+    seed=0,
+    exp_name="exp",
+    extra="",
+    config=None,
+    name="AverageTestEpRet",
+):
     directory.mkdir(parents=True)
     lines = [f"Epoch\tAverageEpRet\t{name}\tTotalEnvInteracts"]
     lines += [f"{i}\t{v - 1}\t{v}\t{step * (i + 1)}" for i, v in enumerate(values)]
@@ -34,7 +44,10 @@ def test_smoothing_at_the_edges():
 
 def test_runs_of_unequal_length_and_spacing():
     grid, y = curves.align(
-        [(np.array([1.0, 2, 3]), np.array([1.0, 2, 3])), (np.array([1.0, 3, 5]), np.array([5.0, 7, 9]))]
+        [
+            (np.array([1.0, 2, 3]), np.array([1.0, 2, 3])),
+            (np.array([1.0, 3, 5]), np.array([5.0, 7, 9])),
+        ]
     )
     assert grid.tolist() == [1, 2, 3, 5]
     np.testing.assert_array_equal(y, [[1, 2, 3, np.nan], [5, 6, 7, 9]])
@@ -53,19 +66,27 @@ def test_estimators_and_bands():
 
 def test_iqm_counts_the_outer_runs_in_part():
     y = np.array([[1.0], [2], [3], [4], [100]])  # middle 2.5 of 5: 0.75 of 2, 3, 0.75 of 4
-    np.testing.assert_allclose(curves.ESTIMATORS["iqm"](y, axis=0), [(0.75 * 2 + 3 + 0.75 * 4) / 2.5])
+    np.testing.assert_allclose(
+        curves.ESTIMATORS["iqm"](y, axis=0), [(0.75 * 2 + 3 + 0.75 * 4) / 2.5]
+    )
 
 
 def test_half_written_last_row_is_left_out(tmp_path):
     make_run(tmp_path / "a", [1, 2, 3], extra="3\t1\t9")
-    make_run(tmp_path / "b", [1, 2, 3], extra="3\t1\t9\t40")  # all cells, but no end of line: the last may be cut
+    make_run(
+        tmp_path / "b", [1, 2, 3], extra="3\t1\t9\t40"
+    )  # all cells, but no end of line: the last may be cut
     for name in "ab":
         ((run,),) = curves.find_runs([str(tmp_path / name)])
         assert run.columns["AverageTestEpRet"].tolist() == [1, 2, 3]
 
 
 def test_spinning_ups_own_directories(tmp_path):
-    config = {"ac_kwargs": {"hidden_sizes": [64, 64]}, "env_fn": "<function>", "logger": {"<obj>": {"a": 1}}}
+    config = {
+        "ac_kwargs": {"hidden_sizes": [64, 64]},
+        "env_fn": "<function>",
+        "logger": {"<obj>": {"a": 1}},
+    }
     make_run(tmp_path / "exp" / "exp_s0", [1], config=config, name="StdEpRet")
     ((run,),) = curves.find_runs([str(tmp_path / "exp")])
     assert run.config["ac_kwargs:hidden_sizes"] == [64, 64]
@@ -82,7 +103,9 @@ def test_labels_count_and_legend(tmp_path):
     assert list(label_runs(found, None, True)) == ["one-0", "one-1", "two-0", "two-1"]
     assert {k: len(v) for k, v in label_runs(found, ["a", "a"], False).items()} == {"a": 4}
     twice = curves.find_runs([str(tmp_path / "one")] * 2)
-    assert {k: len(v) for k, v in label_runs(twice, None, False).items()} == {"one": 2}  # not counted double
+    assert {k: len(v) for k, v in label_runs(twice, None, False).items()} == {
+        "one": 2
+    }  # not counted double
 
 
 def test_select_exclude_and_beginnings_of_names(tmp_path):
@@ -95,7 +118,12 @@ def test_select_exclude_and_beginnings_of_names(tmp_path):
 
 def test_table_of_differences(tmp_path):
     make_run(tmp_path / "a", [1], config={"q_lr": 1e-3, "sizes": [4, 4], "versions": {"x": 1}})
-    make_run(tmp_path / "b", [1], config={"q_lr": 1e-4, "sizes": [4, 4], "versions": {"x": 2}, "new": True}, seed=1)
+    make_run(
+        tmp_path / "b",
+        [1],
+        config={"q_lr": 1e-4, "sizes": [4, 4], "versions": {"x": 2}, "new": True},
+        seed=1,
+    )
     groups = {name: curves.find_runs([str(tmp_path / name)])[0] for name in "ab"}
     assert curves.differences(groups) == (["new", "q_lr"], [["", "0.001"], ["True", "0.0001"]])
 
@@ -149,18 +177,34 @@ def test_fast_and_without_tensorflow(tmp_path):
         make_run(tmp_path / "x" / f"x_s{seed}", np.arange(250), seed=seed)
     code = "import sys; from rl.__main__ import main; code = main(); assert 'tensorflow' not in sys.modules; sys.exit(code)"
     begin = time.perf_counter()
-    command = [sys.executable, "-c", code, "plot", str(tmp_path / "x"), "-o", str(tmp_path / "o.png")]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "plot",
+        str(tmp_path / "x"),
+        "-o",
+        str(tmp_path / "o.png"),
+    ]
     subprocess.run(command, check=True, cwd=ROOT)
     assert time.perf_counter() - begin < 2.5
 
 
 def test_maps_over_time(tmp_path):
-    events = [{"updates": 10, "region": 1, "copy": 1, "moved": [1, 2], "score": 5.0, "tasks": [0, 1]}]
-    events += [{"updates": 15, "region": 0, "copy": None, "moved": [2], "score": 5.0, "tasks": [0, 2]}]
+    events = [
+        {"updates": 10, "region": 1, "copy": 1, "moved": [1, 2], "score": 5.0, "tasks": [0, 1]}
+    ]
+    events += [
+        {"updates": 15, "region": 0, "copy": None, "moved": [2], "score": 5.0, "tasks": [0, 2]}
+    ]
     events += [{"updates": 30, "region": 1, "copy": 2, "moved": [2], "score": 4.0, "tasks": [1, 2]}]
     network = {"maps": [[0, 0, 0], [0, 1, 2]], "events": events, "updates": 40, "sharing": 0.5}
     updates, maps = history(network)
-    assert updates == [0, 10, 30] and maps[:, 1].tolist() == [[0, 0, 0], [0, 1, 1], [0, 1, 2]] and not maps[:, 0].any()
+    assert (
+        updates == [0, 10, 30]
+        and maps[:, 1].tolist() == [[0, 0, 0], [0, 1, 1], [0, 1, 2]]
+        and not maps[:, 0].any()
+    )
     network |= {
         "layers": [{"name": "kernel_0", "regions": 1, "size": 6}] * 2,
         "cosines": np.eye(3)[None].repeat(2, 0).tolist(),

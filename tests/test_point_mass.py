@@ -23,13 +23,17 @@ def test_interface(layout):
     obs = env.reset(0)
     assert obs.shape == (3 * tasks, 4) and obs.dtype == np.float32
     for k, step in enumerate(drive(env, 40)[0]):
-        assert not step.terminated.any() and step.truncated.all() == ((k + 1) % 20 == 0) == step.truncated.any()
+        assert (
+            not step.terminated.any()
+            and step.truncated.all() == ((k + 1) % 20 == 0) == step.truncated.any()
+        )
         assert (step.obs2 == step.obs).all() == (not step.truncated.any())
         assert step.success.dtype == bool and (step.rew <= 0).all()
 
 
 def test_rewards_by_hand():
-    """Marker (0.8, 0): east goes there, west away from it, one unit of distance costs one of reward."""
+    """Marker (0.8, 0): east goes there, west away from it, one unit of distance costs one of
+    reward."""
     env = envs.make("PointMass-Opposed2")
     env.reset(0)
     env.point[:], env.marker[:] = [0.6, 0.0], [0.8, 0.0]
@@ -43,7 +47,9 @@ def test_rewards_by_hand():
 
 def test_uneven_is_mt4_with_the_rewards_of_one_group_thirty_times_as_large():
     for visit in ("all", "cycle"):
-        even, uneven = (envs.make(f"PointMass-{name}", 2, visit=visit) for name in ("MT4", "Uneven4"))
+        even, uneven = (
+            envs.make(f"PointMass-{name}", 2, visit=visit) for name in ("MT4", "Uneven4")
+        )
         np.testing.assert_array_equal(even.reset(3), uneven.reset(3))
         for left, right in zip(drive(even, 90)[0], drive(uneven, 90)[0]):
             np.testing.assert_array_equal(left.obs2, right.obs2)
@@ -80,4 +86,7 @@ def test_names():
 def test_picture():
     env = envs.make("PointMass-MT4", 1)
     env.reset(0)
-    assert env.render().shape == (96, 96, 3) and len(np.unique(env.render().reshape(-1, 3), axis=0)) >= 2
+    assert (
+        env.render().shape == (96, 96, 3)
+        and len(np.unique(env.render().reshape(-1, 3), axis=0)) >= 2
+    )

@@ -41,16 +41,22 @@ def random_rollout(steps=40, num_envs=3, seed=0):
 @pytest.mark.parametrize("gamma, lam", [(0.99, 0.95), (0.9, 0.0), (1.0, 1.0)])
 def test_gae_against_brute_force(gamma, lam):
     rollout = random_rollout()
-    np.testing.assert_allclose(gae(*rollout, gamma, lam), brute_force(*rollout, gamma, lam), rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(
+        gae(*rollout, gamma, lam), brute_force(*rollout, gamma, lam), rtol=1e-10, atol=1e-10
+    )
 
 
 def test_gae_with_lambda_one_is_the_return_minus_the_value():
     rew, value, value2, done, end = random_rollout()
     ret = np.zeros(rew.shape[1])
     for t in reversed(range(len(rew))):
-        ret = rew[t] + 0.9 * np.where(end[t], (1 - done[t]) * value2[t], ret if t < len(rew) - 1 else value2[t])
+        ret = rew[t] + 0.9 * np.where(
+            end[t], (1 - done[t]) * value2[t], ret if t < len(rew) - 1 else value2[t]
+        )
         # the value after a step that ended nothing is that of the next observation
-        value2[t] = np.where(end[t] == 1, value2[t], value[t + 1] if t + 1 < len(rew) else value2[t])
+        value2[t] = np.where(
+            end[t] == 1, value2[t], value[t + 1] if t + 1 < len(rew) else value2[t]
+        )
         np.testing.assert_allclose(
             gae(rew, value, value2, done, end, 0.9, 1.0)[t], ret - value[t], rtol=1e-9, atol=1e-9
         )
@@ -77,13 +83,21 @@ def stacked(*batches):
 
 
 VARIANTS = {"default": {}, "shared": {"share_torso": True}, "state std": {"std": "state"}}
-VARIANTS |= {"value norm": {"norm_value": True}, "clipped value": {"clip_value": 0.2}, "entropy": {"ent_coef": 0.01}}
+VARIANTS |= {
+    "value norm": {"norm_value": True},
+    "clipped value": {"clip_value": 0.2},
+    "entropy": {"ent_coef": 0.01},
+}
 DISCRETE = EnvSpec("test", 3, 1, (), np.zeros(1, "f"), np.full(1, 3, "f"), num_actions=4)
 
 
 @pytest.fixture(name="algo", params=[*VARIANTS, "discrete"])
 def algo_fixture(request):
-    return make_ppo(spec=DISCRETE) if request.param == "discrete" else make_ppo(**VARIANTS[request.param])
+    return (
+        make_ppo(spec=DISCRETE)
+        if request.param == "discrete"
+        else make_ppo(**VARIANTS[request.param])
+    )
 
 
 def test_ratio_is_one_in_the_first_minibatch(algo):
@@ -93,7 +107,9 @@ def test_ratio_is_one_in_the_first_minibatch(algo):
 
 
 def test_burst_equals_single_steps(algo):
-    copy = make_ppo(spec=algo.spec, seed=1, **{k: getattr(algo.config, k) for k in ("share_torso", "std")})
+    copy = make_ppo(
+        spec=algo.spec, seed=1, **{k: getattr(algo.config, k) for k in ("share_torso", "std")}
+    )
     copy.config = algo.config
     copy.load_state(algo.state())
     batches = stacked(*(make_batch(algo, seed=i) for i in range(4)))
@@ -108,19 +124,27 @@ def test_burst_equals_single_steps(algo):
 
 
 def test_pi_loss_by_hand():
-    """Ratios 2 and 1/2 with advantages 1 and -1, clipped to 1.2 and 0.8: gains min(2, 1.2) and min(-1/2, -0.8)."""
+    """Ratios 2 and 1/2 with advantages 1 and -1, clipped to 1.2 and 0.8: gains min(2, 1.2) and
+    min(-1/2, -0.8)."""
     algo = make_ppo(norm_adv=False)
     batch = make_batch(algo, size=2)
     batch |= {"log_prob": batch["log_prob"] - np.log([2, 0.5]), "adv": np.array([1.0, -1.0], "f")}
     loss, info = algo.pi_loss(batch)
     np.testing.assert_allclose(loss, -(1.2 - 0.8) / 2, rtol=1e-4)
-    np.testing.assert_allclose(info["KL"], ((2 - 1 - np.log(2)) + (0.5 - 1 + np.log(2))) / 2, rtol=1e-4)
+    np.testing.assert_allclose(
+        info["KL"], ((2 - 1 - np.log(2)) + (0.5 - 1 + np.log(2))) / 2, rtol=1e-4
+    )
     np.testing.assert_allclose(info["ClipFrac"], 1)
 
 
 def test_no_gradient_where_clipped():
     algo = make_ppo(norm_adv=False)
-    for shift, adv, clipped in ((1.0, 1.0, True), (-1.0, -1.0, True), (1.0, -1.0, False), (0.1, 1.0, False)):
+    for shift, adv, clipped in (
+        (1.0, 1.0, True),
+        (-1.0, -1.0, True),
+        (1.0, -1.0, False),
+        (0.1, 1.0, False),
+    ):
         batch = make_batch(algo, size=2)
         batch |= {"log_prob": batch["log_prob"] - np.float32(shift), "adv": np.full(2, adv, "f")}
         with tf.GradientTape() as tape:
@@ -133,7 +157,8 @@ def test_v_loss_by_hand():
     algo = make_ppo(clip_value=0.5)
     batch = make_batch(algo, size=2)
     value = batch["out"]
-    # the value has moved by 2 from the old one; the target is where it now is, so only the clipped one is wrong
+    # the value has moved by 2 from the old one; the target is where it now is, so only the clipped
+    # one is wrong
     batch |= {"out": value - 2, "ret": value}
     np.testing.assert_allclose(algo.v_loss(batch)[0], 1.5**2, rtol=1e-4)
     algo = make_ppo()
@@ -145,7 +170,9 @@ def test_advantages_are_normalised_per_task():
     batch = make_batch(algo, 2)
     loss = algo.pi_loss(batch)[0].numpy()
     other = batch | {"adv": batch["adv"] * [[1.0], [50.0]] + [[0.0], [7.0]]}
-    np.testing.assert_allclose(algo.pi_loss({k: np.asarray(v, "f") for k, v in other.items()})[0], loss, atol=1e-5)
+    np.testing.assert_allclose(
+        algo.pi_loss({k: np.asarray(v, "f") for k, v in other.items()})[0], loss, atol=1e-5
+    )
 
 
 def test_losses_have_one_value_per_task():
@@ -156,7 +183,9 @@ def test_losses_have_one_value_per_task():
     )  # the std of task 0, 1 and 2
     batch = make_batch(algo, 3)
     values = algo.loss(batch)[0]
-    each = [single.loss({k: v if k == "lr" else v[t] for k, v in batch.items()})[0] for t in range(3)]
+    each = [
+        single.loss({k: v if k == "lr" else v[t] for k, v in batch.items()})[0] for t in range(3)
+    ]
     np.testing.assert_allclose(values, each, rtol=1e-4, atol=1e-6)
 
 
@@ -168,7 +197,8 @@ def test_target_kl_ends_the_update():
 
 
 def test_value_norm_learns_large_returns():
-    """Returns near 1000: the critic's outputs stay near 0, and its values are in the returns' units."""
+    """Returns near 1000: the critic's outputs stay near 0, and its values are in the returns'
+    units."""
     algo = make_ppo(norm_value=True, lr=0.01)
     batch = make_batch(algo, size=64)
     ret = 1000 + 10 * batch["obs"][:, 0]
@@ -188,7 +218,9 @@ def test_rollout_keeps_steps_together(num_tasks):
     for t in range(steps):
         number = 10.0 * t + np.arange(num_envs)
         wide = lambda dim, number=number: np.repeat(number[:, None], dim, 1)
-        rollout.store(obs=wide(3), act=wide(2), obs2=wide(3) + 10, rew=number, done=0 * number, end=0 * number)
+        rollout.store(
+            obs=wide(3), act=wide(2), obs2=wide(3) + 10, rew=number, done=0 * number, end=0 * number
+        )
     flat = rollout.flat(rollout.data["obs"])
     lead = () if num_tasks is None else (2,)
     assert flat.shape == (*lead, steps * num_envs // (num_tasks or 1), 3)
@@ -205,9 +237,16 @@ def test_rollout_keeps_steps_together(num_tasks):
     assert len(set(seen)) == len(seen)  # within an epoch nothing comes twice
 
 
-def make(tmp_path, algo, env, num_envs=1, epochs=2, steps_per_epoch=100, limit=0, frame=None, **flags):
+def make(
+    tmp_path, algo, env, num_envs=1, epochs=2, steps_per_epoch=100, limit=0, frame=None, **flags
+):
     vector = envs.make(TOYS + env, num_envs, max_ep_len=limit)
-    options = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "num_envs": num_envs, **(frame or {})}
+    options = {
+        "epochs": epochs,
+        "steps_per_epoch": steps_per_epoch,
+        "num_envs": num_envs,
+        **(frame or {}),
+    }
     session = training.Session(
         tmp_path,
         algo,
@@ -218,7 +257,10 @@ def make(tmp_path, algo, env, num_envs=1, epochs=2, steps_per_epoch=100, limit=0
         Schedule(ScheduleConfig()),
     )
     return OnPolicy(
-        algo, vector, Config(**{"rollout_steps": 50, "batch_size": 25, "update_epochs": 2, **flags}), session
+        algo,
+        vector,
+        Config(**{"rollout_steps": 50, "batch_size": 25, "update_epochs": 2, **flags}),
+        session,
     )
 
 
@@ -234,24 +276,38 @@ def test_updates_come_after_each_rollout(tmp_path, num_envs):
 
 def value_learned(tmp_path, env, limit):
     algo = make_ppo(spec=envs.make(TOYS + env).spec, gamma=0.9, lam=0.9, lr=1e-2)
-    loop = make(tmp_path, algo, env, epochs=4, steps_per_epoch=1000, limit=limit, rollout_steps=200, batch_size=50)
+    loop = make(
+        tmp_path,
+        algo,
+        env,
+        epochs=4,
+        steps_per_epoch=1000,
+        limit=limit,
+        rollout_steps=200,
+        batch_size=50,
+    )
     training.run(loop)
     return read(tmp_path)[-1]["AverageVVals"]
 
 
 def test_time_limits_bootstrap(tmp_path):
-    """An endless stream of ones is worth 1 / (1 - gamma), although every episode is cut at 10 steps."""
+    """An endless stream of ones is worth 1 / (1 - gamma), although every episode is cut at 10
+    steps."""
     assert value_learned(tmp_path, "Ones", 10) == pytest.approx(10, rel=0.03)
 
 
 def test_termination_ends_it(tmp_path):
-    """Ones for 5 steps, then termination, unseen by the policy: the mean of 1 to 1 + ... + gamma^4 in the policy's eyes."""
+    """Ones for 5 steps, then termination, unseen by the policy: the mean of 1 to 1 + ... + gamma^4
+    in the policy's eyes."""
     assert value_learned(tmp_path, "OnesUntilDeath", 50) < 4.1
 
 
 def test_learns_to_choose(tmp_path):
-    """The reward is the action, of 5, 6 and 7: a return of 20 steps is 140 at best, 120 at random."""
+    """The reward is the action, of 5, 6 and 7: a return of 20 steps is 140 at best, 120 at
+    random."""
     algo = make_ppo(spec=envs.make(TOYS + "Discrete").spec, lr=1e-2, gamma=0.5)
-    loop = make(tmp_path, algo, "Discrete", epochs=2, steps_per_epoch=1000, rollout_steps=200, batch_size=50)
+    loop = make(
+        tmp_path, algo, "Discrete", epochs=2, steps_per_epoch=1000, rollout_steps=200, batch_size=50
+    )
     training.run(loop)
     assert read(tmp_path)[-1]["AverageTestEpRet"] == 140

@@ -34,8 +34,12 @@ def test_cosine_ends_exactly(end):
 
 
 def test_shapes_of_cosine_and_cycles():
-    np.testing.assert_allclose(make("cosine", lr_end=0)(0, 5, 5), (1 + np.cos(np.pi * np.arange(5) / 4)) / 2, atol=1e-7)
-    np.testing.assert_allclose(make("cyclic", lr_end=0, lr_cycles=2)(0, 9, 9), [0, 0.5, 1, 0.5, 0, 0.5, 1, 0.5, 0])
+    np.testing.assert_allclose(
+        make("cosine", lr_end=0)(0, 5, 5), (1 + np.cos(np.pi * np.arange(5) / 4)) / 2, atol=1e-7
+    )
+    np.testing.assert_allclose(
+        make("cyclic", lr_end=0, lr_cycles=2)(0, 9, 9), [0, 0.5, 1, 0.5, 0, 0.5, 1, 0.5, 0]
+    )
 
 
 def test_updates_past_the_end_stay_there():
@@ -47,7 +51,9 @@ def test_plateau_lowers_after_patience_and_stops_at_the_end():
     for score in (1, 2, 2, 1, 3, 0, 0, 0, 0, 0, 0):
         schedule.observe(score)
         scales.append(float(schedule(0, 1, 1)[0]))
-    np.testing.assert_allclose(scales, [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.2, 0.2, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(
+        scales, [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.2, 0.2, 0.2], rtol=1e-6
+    )
 
 
 def test_state_round_trip():

@@ -1,4 +1,5 @@
-"""Splitting networks: statistics, criteria, maps, and that a split changes nothing but who shares."""
+"""Splitting networks: statistics, criteria, maps, and that a split changes nothing but who
+shares."""
 
 import json
 import time
@@ -37,7 +38,8 @@ EAGER = ("--split_warmup", "4", "--split_every", "10", "--split_z", "0")  # spli
 
 @pytest.mark.parametrize("decay", [0.0, 0.9, 1.0])
 def test_moments_are_those_of_a_loop(decay):
-    """Arithmetic means of the first 1 / (1 - decay) samples that count, exponential ones from there on."""
+    """Arithmetic means of the first 1 / (1 - decay) samples that count, exponential ones from there
+    on."""
     moments, rng = Moments((3,), decay), np.random.default_rng(0)
     mean, square, count = np.zeros((3, 3))
     for _ in range(30):
@@ -55,7 +57,8 @@ def test_moments_are_those_of_a_loop(decay):
 
 
 def test_how_many_samples_a_mean_is_worth():
-    """All of 5; of 15 the first 10 have weights 0.9^5 / 10, the others 0.1 * 0.9^k, whose squares sum to 0.06915."""
+    """All of 5; of 15 the first 10 have weights 0.9^5 / 10, the others 0.1 * 0.9^k, whose squares
+    sum to 0.06915."""
     stat = Stat(np.zeros(4), np.zeros(4), np.array([0.0, 5.0, 15.0, 1000.0]))
     squares = 10 * (0.9**5 / 10) ** 2 + sum((0.1 * 0.9**k) ** 2 for k in range(5))
     np.testing.assert_allclose(stat.over(0.9), [0, 5, 1 / squares, 19])
@@ -78,7 +81,8 @@ def test_an_average_of_noise_is_as_sure_as_it_says(samples):
 
 
 def measured(name, first, second=None, sums=None, **flags):
-    """A criterion, and its measurements of gradients (tasks, size), those of the batch's halves where it needs them."""
+    """A criterion, and its measurements of gradients (tasks, size), those of the batch's halves
+    where it needs them."""
     second = first if second is None else second
     whole = (first + second) / 2
     criterion, gram = CRITERIA[name](Config(split_criterion=name, **flags)), whole @ whole.T
@@ -91,16 +95,21 @@ def measured(name, first, second=None, sums=None, **flags):
 def settled(values, count):
     """Stats of measurements that were the same `count` times."""
     return {
-        k: Stat(np.array(v, float), np.array(v, float) ** 2, np.full(v.shape, float(count))) for k, v in values.items()
+        k: Stat(np.array(v, float), np.array(v, float) ** 2, np.full(v.shape, float(count)))
+        for k, v in values.items()
     }
 
 
 def test_distances_and_cosines():
     rows_ = np.random.default_rng(0).normal(size=(4, 6))
     gram = tf.constant((rows_ @ rows_.T)[None])
-    np.testing.assert_allclose(distances(gram)[0], ((rows_[:, None] - rows_) ** 2).sum(-1), atol=1e-9)
+    np.testing.assert_allclose(
+        distances(gram)[0], ((rows_[:, None] - rows_) ** 2).sum(-1), atol=1e-9
+    )
     norms = np.linalg.norm(rows_, axis=1)
-    np.testing.assert_allclose(cosines(gram)[0], rows_ @ rows_.T / norms / norms[:, None], atol=1e-9)
+    np.testing.assert_allclose(
+        cosines(gram)[0], rows_ @ rows_.T / norms / norms[:, None], atol=1e-9
+    )
     assert (cosines(tf.zeros((1, 2, 2))).numpy() == 0).all()
 
 
@@ -110,7 +119,8 @@ def test_v1_by_hand():
     verdict = criterion.judge(settled(values, 9), np.array([2.0]))
     assert verdict.score[0, 0, 1] == pytest.approx(3 * (8 - 2) / 2)
     assert criterion.threshold() == pytest.approx(1.6449, abs=1e-4)
-    # measured: squares are 1, components 1 and -1 each time, so nothing varies and any distance is too much
+    # measured: squares are 1, components 1 and -1 each time, so nothing varies and any distance is
+    # too much
     assert (
         measured("v1", np.array([[1.0, 1.0], [-1.0, -1.0]]))[0]
         .judge(settled(values, 9), np.array([2.0]))
@@ -123,16 +133,23 @@ def test_v2_by_hand():
     gradients_ = np.array([[3.0, 0.0], [0.0, 4.0], [-3.0, 0.0]])
     criterion, values = measured("v2", gradients_)
     verdict = criterion.judge(settled(values, 1), np.array([2.0]))
-    np.testing.assert_allclose(verdict.score[0], np.array([[0, 25, 36], [25, 0, 25], [36, 25, 0]]) / 2)
+    np.testing.assert_allclose(
+        verdict.score[0], np.array([[0, 25, 36], [25, 0, 25], [36, 25, 0]]) / 2
+    )
     criterion, values = measured("v2", gradients_, split_metric="cosine")
     verdict = criterion.judge(settled(values, 1), np.array([2.0]))
-    np.testing.assert_allclose(verdict.score[0], [[0, 0.5, 1], [0.5, 0, 0.5], [1, 0.5, 0]], atol=1e-6)
-    # by the similarity itself, as the reference has it, the bystander would be nearest to its opposite
+    np.testing.assert_allclose(
+        verdict.score[0], [[0, 0.5, 1], [0.5, 0, 0.5], [1, 0.5, 0]], atol=1e-6
+    )
+    # by the similarity itself, as the reference has it, the bystander would be nearest to its
+    # opposite
     assert partition(np.zeros(3, int), verdict.distance[0], 0, 2).tolist() == [False, True, True]
 
 
 def test_conflict_needs_a_negative_product():
-    first, second = np.array([[1.0, 0.0], [-1.0, 0.2], [1.0, 5.0]]), np.array([[1.0, 0.1], [-1.0, 0.0], [1.0, 5.0]])
+    first, second = np.array([[1.0, 0.0], [-1.0, 0.2], [1.0, 5.0]]), np.array(
+        [[1.0, 0.1], [-1.0, 0.0], [1.0, 5.0]]
+    )
     criterion, values = measured("conflict", first, second)
     stats = settled(values, 100)
     stats["product"] = stats["product"]._replace(square=stats["product"].mean ** 2 + 1)
@@ -142,7 +159,8 @@ def test_conflict_needs_a_negative_product():
 
 
 def test_halfbatch_is_unbiased():
-    """The mean gap is |m_i - m_j|^2 though gradients are mostly noise; the distance of whole gradients is not."""
+    """The mean gap is |m_i - m_j|^2 though gradients are mostly noise; the distance of whole
+    gradients is not."""
     rng, means = np.random.default_rng(0), np.array([[0.0, 0, 0], [0.3, 0, 0]])
     gaps, plain = [], []
     for _ in range(4000):
@@ -155,7 +173,8 @@ def test_halfbatch_is_unbiased():
 
 
 def under_h0(name, mean):
-    """Scores (regions,) of pairs of tasks whose gradients differ by noise alone, and the criterion's threshold."""
+    """Scores (regions,) of pairs of tasks whose gradients differ by noise alone, and the
+    criterion's threshold."""
     setting = Setting(mean, np.eye(20), np.ones(600))
     configs = [Config(split_criterion=name, split_decay=1.0, split_z=1.645)]
     ((criterion, stats),) = next(watch(configs, setting, [400], tasks=2))
@@ -170,9 +189,12 @@ def test_moments_and_size_of_z_under_h0(name):
     assert (z > threshold).mean() == pytest.approx(0.05, abs=0.035)
 
 
-@pytest.mark.parametrize("mean, size", [(4 * np.eye(2, 20), 0.05), (np.zeros(20), 0.0125), (np.full(20, 0.5), 0)])
+@pytest.mark.parametrize(
+    "mean, size", [(4 * np.eye(2, 20), 0.05), (np.zeros(20), 0.0125), (np.full(20, 0.5), 0)]
+)
 def test_size_of_conflict_under_h0(mean, size):
-    """5% of orthogonal gradients seem at odds; without a mean, if both squares of it seem positive; no others."""
+    """5% of orthogonal gradients seem at odds; without a mean, if both squares of it seem positive;
+    no others."""
     z, threshold = under_h0("conflict", mean)
     assert (z > threshold).mean() == pytest.approx(size, abs=0.7 * size)
 
@@ -181,7 +203,9 @@ def test_size_of_conflict_under_h0(mean, size):
 
 
 def test_partition_by_hand():
-    distance = np.array([[0, 9, 1, 8, 1], [9, 0, 7, 2, 7], [1, 7, 0, 0, 0], [8, 2, 0, 0, 0], [1, 7, 0, 0, 0]], float)
+    distance = np.array(
+        [[0, 9, 1, 8, 1], [9, 0, 7, 2, 7], [1, 7, 0, 0, 0], [8, 2, 0, 0, 0], [1, 7, 0, 0, 0]], float
+    )
     copy = np.array([2, 2, 2, 2, 0])
     assert partition(copy, distance, 0, 1).tolist() == [False, True, False, True, False]
 
@@ -199,7 +223,9 @@ def test_sharing_score_by_hand():
     sizes = np.array([30.0, 10.0])
     assert sharing_score(np.zeros((2, 4), int), sizes) == 1
     assert sharing_score(np.tile(np.arange(4), (2, 1)), sizes) == 0
-    assert sharing_score(np.array([[0, 1, 0, 0], [0, 1, 2, 0]]), sizes) == pytest.approx((30 * 2 + 10 * 1) / (3 * 40))
+    assert sharing_score(np.array([[0, 1, 0, 0], [0, 1, 2, 0]]), sizes) == pytest.approx(
+        (30 * 2 + 10 * 1) / (3 * 40)
+    )
     assert copies_of(np.array([[0, 1, 0, 0], [0, 0, 0, 0]])).tolist() == [2, 1]
 
 
@@ -223,7 +249,8 @@ def test_bad_map_files(tmp_path, text, words):
 
 
 class Toy:
-    """Regression by a splitting network without the task in its input, and a target network beside it."""
+    """Regression by a splitting network without the task in its input, and a target network beside
+    it."""
 
     kind = Splitting
 
@@ -235,7 +262,9 @@ class Toy:
             net.build((len(signs), None, 3))
         self.targ.set_weights(self.net.get_weights())
         config = Config(**{"split_warmup": 200, "split_every": 100} | flags)
-        make_opt = optimizer_maker(OptimizerConfig(), gradients.Config(gradient=gradient), len(signs), config)
+        make_opt = optimizer_maker(
+            OptimizerConfig(), gradients.Config(gradient=gradient), len(signs), config
+        )
         self.opt = make_opt(3e-3, *(owner(net) for net in (self.net, self.targ)))
         self.splitter = self.opt.splitters["LossQ"]
         self.burst = Burst(tf.function(lambda batch: self.opt.minimise(self.loss, batch)))
@@ -260,7 +289,9 @@ class Toy:
     def loss(self, batch):
         """Mean squared errors, those of members added up."""
         error = (self.net(batch["obs"])[..., 0] - batch["ret"]) ** 2
-        loss = tf.reduce_sum(tf.reshape(tf.reduce_mean(error, axis=-1), (-1, len(self.signs))), axis=0)
+        loss = tf.reduce_sum(
+            tf.reshape(tf.reduce_mean(error, axis=-1), (-1, len(self.signs))), axis=0
+        )
         return loss, {"LossQ": loss}
 
     def train(self, updates, burst=100):
@@ -269,13 +300,17 @@ class Toy:
             x = self.rng.normal(size=(burst, len(self.signs), 16, 3)).astype(np.float32)
             ret = self.signs[:, None] * (x[..., 0] + 0.5 * x[..., 1] * x[..., 2])
             seed = self.rng.integers(0, 100, (burst, 2), np.int32)
-            info = self.burst({"obs": x, "ret": ret, "lr": np.ones(burst, np.float32), "seed": seed}, burst)
+            info = self.burst(
+                {"obs": x, "ret": ret, "lr": np.ones(burst, np.float32), "seed": seed}, burst
+            )
             self.opt.split(burst)
         return info["LossQ"][-1]
 
     def inputs(self):
         """Some, the same each time."""
-        return tf.constant(np.random.default_rng(1).normal(size=(len(self.signs), 5, 3)), tf.float32)
+        return tf.constant(
+            np.random.default_rng(1).normal(size=(len(self.signs), 5, 3)), tf.float32
+        )
 
 
 def owner(net):
@@ -289,13 +324,16 @@ def groups_of(copy):
 
 @pytest.mark.parametrize("criterion", ["conflict", "halfbatch"])
 def test_planted_groups_are_found_and_identical_tasks_stay_together(criterion):
-    """In 10 of 10 seeds, in every region that split, and the tasks are learned; and nothing in 20k updates."""
+    """In 10 of 10 seeds, in every region that split, and the tasks are learned; and nothing in 20k
+    updates."""
     toy = Toy([1, 1, -1, -1], split_criterion=criterion)
     for seed in range(10):
         toy.restart([1, 1, -1, -1], seed)
         loss = toy.train(3000)
         maps = [copy for copy in toy.splitter.maps if copy.any()]
-        assert maps and all(groups_of(copy) == {frozenset({0, 1}), frozenset({2, 3})} for copy in maps), seed
+        assert maps and all(
+            groups_of(copy) == {frozenset({0, 1}), frozenset({2, 3})} for copy in maps
+        ), seed
         assert loss.mean() < 0.5, seed  # 1.25 without splits
     toy.restart([1, 1, 1, 1], 0)
     toy.train(20_000)
@@ -305,7 +343,8 @@ def test_planted_groups_are_found_and_identical_tasks_stay_together(criterion):
 
 @pytest.mark.parametrize("criterion", ["v1", "v1_region"])
 def test_v1_splits_identical_tasks(criterion):
-    """Its known failure: gradient components differ in scale, between layers and within, and aren't independent."""
+    """Its known failure: gradient components differ in scale, between layers and within, and aren't
+    independent."""
     toy = Toy([1, 1, 1, 1], split_criterion=criterion)
     toy.train(1000)
     assert toy.splitter.events
@@ -335,7 +374,10 @@ def test_a_split_changes_nothing_but_who_shares(by_unit, members):
     split_now(toy, region)
     np.testing.assert_allclose(toy.net(toy.inputs()), before, rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(toy.targ(toy.inputs()), target, rtol=1e-6, atol=1e-7)
-    assert toy.splitter.maps[region].tolist() == [0, 1, 0, 1] and not np.delete(toy.splitter.maps, region, 0).any()
+    assert (
+        toy.splitter.maps[region].tolist() == [0, 1, 0, 1]
+        and not np.delete(toy.splitter.maps, region, 0).any()
+    )
     bank = toy.net.regions[layer][0]
     slots = toy.opt.slots(bank.variable)
     assert len(slots) == 2 and all(np.abs(np.array(slot)).max() > 0 for slot in slots)
@@ -343,7 +385,9 @@ def test_a_split_changes_nothing_but_who_shares(by_unit, members):
     for variable in (bank.variable, *slots):
         np.testing.assert_array_equal(pick(row(bank, variable, 0)), pick(row(bank, variable, 1)))
     toy.train(200)
-    assert np.abs(pick(row(bank, bank.variable, 0)) - pick(row(bank, bank.variable, 1))).max() > 1e-3
+    assert (
+        np.abs(pick(row(bank, bank.variable, 0)) - pick(row(bank, bank.variable, 1))).max() > 1e-3
+    )
     assert toy.burst.compiled.experimental_get_tracing_count() == 1
     for copy in (2, 3):  # copies that nobody uses stay as they were
         np.testing.assert_array_equal(row(bank, bank.variable, copy), row(bank, unused, copy))
@@ -363,7 +407,9 @@ def test_a_region_without_room_refuses_once_and_is_in_nobodys_way():
     toy.train(1500)
     events = toy.splitter.events
     refused = [event["region"] for event in events if event["copy"] is None]
-    assert refused.count(0) == 1 and len(set(refused)) == len(refused) and toy.splitter.maps.max() == 1
+    assert (
+        refused.count(0) == 1 and len(set(refused)) == len(refused) and toy.splitter.maps.max() == 1
+    )
     assert {event["region"] for event in events if event["copy"] == 1} > {0}
 
 
@@ -390,9 +436,15 @@ def test_budget_reset_and_threshold():
 def test_absent_tasks_are_not_counted():
     toy = Toy([1, 1, -1])
     gram = tf.ones((3, 3, 3))
-    tasks = SimpleNamespace(products=lambda name: Products(gram, tf.ones((3, 3)), gram, tf.ones((3, 3))))
+    tasks = SimpleNamespace(
+        products=lambda name: Products(gram, tf.ones((3, 3)), gram, tf.ones((3, 3)))
+    )
     toy.splitter.observe(tasks, "LossQ", present=tf.constant([1, 0, 1]))
-    assert toy.splitter.moments["product"].stat().count[0].tolist() == [[1, 0, 1], [0, 0, 0], [1, 0, 1]]
+    assert toy.splitter.moments["product"].stat().count[0].tolist() == [
+        [1, 0, 1],
+        [0, 0, 0],
+        [1, 0, 1],
+    ]
 
 
 def test_the_unit_at_odds_splits_first():
@@ -416,7 +468,9 @@ def test_the_unit_at_odds_splits_first():
 def test_units_that_agree_are_layers():
     """With one map for all units of a layer the two kinds of network are the same function."""
     layers, units = (Toy([1, 1, -1], network={"by_unit": by_unit}).net for by_unit in (False, True))
-    trainable = [v + 0.1 * np.random.default_rng(2).normal(size=v.shape) for v in layers.get_weights()[:6]]
+    trainable = [
+        v + 0.1 * np.random.default_rng(2).normal(size=v.shape) for v in layers.get_weights()[:6]
+    ]
     maps = [[0, 1, 0], [0, 1, 2], [1, 1, 0]]
     layers.set_weights(trainable + [np.array(m) for m in maps])
     units.set_weights(trainable + [np.tile(m, (u, 1)) for m, u in zip(maps, layers.sizes)])
@@ -438,9 +492,13 @@ def test_kernels_and_biases_apart():
 # Algorithms and runs -----------------------------------------------------------
 
 
-def make_algo(name, network="splitting", split_map="", seed=0, std=None, split_weights=False, **flags):
+def make_algo(
+    name, network="splitting", split_map="", seed=0, std=None, split_weights=False, **flags
+):
     tf.keras.utils.set_random_seed(seed)
-    config = NetworkConfig(network=network, hidden_sizes=(8, 8), split_map=split_map, split_weights=split_weights)
+    config = NetworkConfig(
+        network=network, hidden_sizes=(8, 8), split_map=split_map, split_weights=split_weights
+    )
     splits = Config(split_warmup=4, split_every=4, split_z=0.0, **flags)
     make_opt = optimizer_maker(OptimizerConfig(), gradients.Config(), 3, splits, split_map)
     own = {"std": std} if std else {}
@@ -450,11 +508,15 @@ def make_algo(name, network="splitting", split_map="", seed=0, std=None, split_w
 def batches_for(name, count=8, seed=0):
     batches = make_batches(count, num_tasks=3, seed=seed)
     if name == "ppo":
-        batches |= {key: batches["rew"] for key in ("adv", "ret", "out")} | {"log_prob": -3 + 0.1 * batches["rew"]}
+        batches |= {key: batches["rew"] for key in ("adv", "ret", "out")} | {
+            "log_prob": -3 + 0.1 * batches["rew"]
+        }
     return batches
 
 
-@pytest.mark.parametrize("network", ["splitting", pytest.param("sparse_splitting", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "network", ["splitting", pytest.param("sparse_splitting", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", sorted(ALGOS))
 def test_every_algorithm_splits(name, network):
     splits_everywhere(make_algo(name, network, split_criterion="v2"), name)
@@ -469,7 +531,9 @@ def splits_everywhere(algo, name):
         assert splitter.events and splitter.sharing < 1 and splitter.updates == 48
     assert info["PiSharing"][-1] == algo.splitters["LossPi"].sharing and "PiSharing" in algo.columns
     if name != "ppo":
-        for bank, twin in zip(*([b for r in net.torso.regions for b in r] for net in (algo.q, algo.q_targ))):
+        for bank, twin in zip(
+            *([b for r in net.torso.regions for b in r] for net in (algo.q, algo.q_targ))
+        ):
             np.testing.assert_array_equal(bank.copy, twin.copy)
     assert algo.burst.compiled.experimental_get_tracing_count() == 1
     obs = np.random.default_rng(0).normal(size=(3, 4, 3)).astype(np.float32)
@@ -525,7 +589,8 @@ def test_a_learned_map_is_trained_from_scratch(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "algo, network", [("sac", "splitting"), pytest.param("ppo", "sparse_splitting", marks=pytest.mark.slow)]
+    "algo, network",
+    [("sac", "splitting"), pytest.param("ppo", "sparse_splitting", marks=pytest.mark.slow)],
 )
 def test_runs_resume_exactly(tmp_path, algo, network):
     """And a run with the map works."""
@@ -536,7 +601,8 @@ def test_runs_resume_exactly(tmp_path, algo, network):
 
 
 def run_in_two(tmp_path, args, algo):
-    """Two epochs and two more are four, splits included; eval and export work. Returns the run in two parts."""
+    """Two epochs and two more are four, splits included; eval and export work. Returns the run in
+    two parts."""
     whole = train(tmp_path / "whole", *args, "--epochs", "4", algo=algo)
     part = train(tmp_path / "part", *args, "--epochs", "2", algo=algo)
     early = json.loads((part / "splits.json").read_text())
@@ -556,11 +622,32 @@ def run_in_two(tmp_path, args, algo):
 @pytest.mark.parametrize("network", ["splitting", "sparse_splitting"])
 @pytest.mark.parametrize("algo, every", [("sac", 500), ("ppo", 20)])
 def test_splits_survive_a_kill(tmp_path, algo, every, network):
-    """Killed at some moment between splits of every network, and resumed, it ends as if it had not been."""
-    args = (*ENV, "--network", network, "--epochs", "10", "--steps_per_epoch", "800", *options(algo))
-    args += ("--split_criterion", "halfbatch", "--split_z", "0", "--split_warmup", "20", "--split_every", every)
+    """Killed at some moment between splits of every network, and resumed, it ends as if it had not
+    been."""
+    args = (
+        *ENV,
+        "--network",
+        network,
+        "--epochs",
+        "10",
+        "--steps_per_epoch",
+        "800",
+        *options(algo),
+    )
+    args += (
+        "--split_criterion",
+        "halfbatch",
+        "--split_z",
+        "0",
+        "--split_warmup",
+        "20",
+        "--split_every",
+        every,
+    )
     whole = train(tmp_path / "whole", *args, algo=algo)
-    run = train_killed(tmp_path, *args, algo=algo, count=3, delay=np.random.default_rng().uniform(0, 0.2))
+    run = train_killed(
+        tmp_path, *args, algo=algo, count=3, delay=np.random.default_rng().uniform(0, 0.2)
+    )
     early = json.loads((run / "splits.json").read_text())["networks"]
     assert main(["resume", str(run)]) == 0
     assert rows(run) == rows(whole)

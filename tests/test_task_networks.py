@@ -1,4 +1,5 @@
-"""What every torso for several tasks must satisfy, and what is true of each. NETWORKS covers a new one."""
+"""What every torso for several tasks must satisfy, and what is true of each. NETWORKS covers a new
+one."""
 
 import importlib
 import pkgutil
@@ -27,7 +28,8 @@ ROWS["split_weights"] = {"network": "sparse_splitting", "split_weights": True}
 
 
 def make(name, members=None, sizes=SIZES, flags=None, jitter=0.1, **options):
-    """A network whose every variable is off its initial value, which for some is one without gradients."""
+    """A network whose every variable is off its initial value, which for some is one without
+    gradients."""
     tf.keras.utils.set_random_seed(0)
     config = Config(**FLAGS | ROWS[name] | (flags or {}))
     net = NETWORKS[config.network](config)(sizes, members=members, **options)
@@ -57,7 +59,8 @@ def task_gradients(net, x):
 
 
 def each_gradient(net, x, params=None):
-    """The gradient of each task's loss, by a backward pass for each, in `params` or in the variables."""
+    """The gradient of each task's loss, by a backward pass for each, in `params` or in the
+    variables."""
     with tf.GradientTape(persistent=True) as tape:
         if params is not None:
             tape.watch(params)
@@ -66,7 +69,10 @@ def each_gradient(net, x, params=None):
         else:
             losses = tf.unstack(task_losses(net(x)))
     of = net.trainable_variables if params is None else params
-    return [tape.gradient(loss, of, unconnected_gradients=tf.UnconnectedGradients.ZERO) for loss in losses]
+    return [
+        tape.gradient(loss, of, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        for loss in losses
+    ]
 
 
 def by_task(bank, value):
@@ -103,7 +109,10 @@ def test_build_makes_every_variable_and_each_is_in_a_region(net):
     assert before and [v.path for v in net.variables] == before
     banks = [bank for region in net.regions for bank in region]
     known = {
-        id(variable) for bank in banks for variable in (bank.variable, bank.mix, bank.copy) if variable is not None
+        id(variable)
+        for bank in banks
+        for variable in (bank.variable, bank.mix, bank.copy)
+        if variable is not None
     }
     frozen = {id(variable) for layer in getattr(net, "frozen", ()) for variable in layer}
     assert {id(v) for v in net.variables} == known | frozen
@@ -111,7 +120,10 @@ def test_build_makes_every_variable_and_each_is_in_a_region(net):
 
 def test_output_and_its_members(net, members):
     out = net(inputs())
-    assert out.shape == (*(() if members is None else (members,)), T, B, OUT) and out.dtype == tf.float32
+    assert (
+        out.shape == (*(() if members is None else (members,)), T, B, OUT)
+        and out.dtype == tf.float32
+    )
     for k in range(members or 0):
         np.testing.assert_allclose(net(inputs(), member=k), out[k], rtol=1e-5, atol=1e-6)
 
@@ -127,7 +139,9 @@ def test_compiled_equals_eager_with_one_trace_for_any_batch_size(net, jit):
 def test_some_gradient_reaches_every_variable(net):
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(task_losses(net(inputs())))
-    for variable, gradient in zip(net.trainable_variables, tape.gradient(loss, net.trainable_variables)):
+    for variable, gradient in zip(
+        net.trainable_variables, tape.gradient(loss, net.trainable_variables)
+    ):
         assert gradient is not None and np.abs(gradient).max() > 0, variable.path
 
 
@@ -136,10 +150,14 @@ def test_tasks_do_not_see_each_other(net):
     other = tf.concat([x[:1], x[1:2] + 1.0, x[2:]], axis=0)
     first, second = (task_gradients(net, each) for each in (x, other))
     kept = [0, 2]
-    np.testing.assert_allclose(tf.gather(net(x), kept, axis=-3), tf.gather(net(other), kept, axis=-3), atol=1e-6)
+    np.testing.assert_allclose(
+        tf.gather(net(x), kept, axis=-3), tf.gather(net(other), kept, axis=-3), atol=1e-6
+    )
     for one, two in zip(first.regions["Loss"], second.regions["Loss"]):
         for (bank, gradient), (_, changed) in zip(one, two):
-            np.testing.assert_allclose(by_task(bank, gradient)[kept], by_task(bank, changed)[kept], atol=1e-6)
+            np.testing.assert_allclose(
+                by_task(bank, gradient)[kept], by_task(bank, changed)[kept], atol=1e-6
+            )
     assert np.abs(first.losses - second.losses)[1] > 1e-3
 
 
@@ -152,20 +170,24 @@ def test_task_gradients_are_those_of_a_backward_pass_each(net):
         for k, (bank, gradient) in enumerate(region):
             rows = [by_task(bank, separate[t][r][k])[t] for t in range(T)]
             np.testing.assert_allclose(by_task(bank, gradient), rows, rtol=1e-5, atol=1e-6)
-            gram = gram + by_region(bank, [by_task(bank, separate[t][r][k] * joined(bank))[t] for t in range(T)])
+            gram = gram + by_region(
+                bank, [by_task(bank, separate[t][r][k] * joined(bank))[t] for t in range(T)]
+            )
         grams.extend(gram)
     np.testing.assert_allclose(tasks.grams["Loss"], grams, rtol=1e-4, atol=1e-6)
 
 
 def joined(bank):
-    """(num_tasks, ...) to multiply gradients by: 0 for what a task has for itself, where that is known by weight."""
+    """(num_tasks, ...) to multiply gradients by: 0 for what a task has for itself, where that is
+    known by weight."""
     if isinstance(bank, WeightBank):
         return np.array(bank.shared(), np.float32)
     return np.ones((T, *[1] * (len(bank.variable.shape) - bank.axis - 1)), np.float32)
 
 
 def by_region(bank, rows):
-    """Inner products (regions, num_tasks, num_tasks) of rows (num_tasks, size), whose last axis is a bank's units."""
+    """Inner products (regions, num_tasks, num_tasks) of rows (num_tasks, size), whose last axis is
+    a bank's units."""
     cut = np.reshape(rows, (T, -1, bank.count))
     return np.einsum("sku,tku->ust", cut, cut)
 
@@ -177,7 +199,11 @@ def test_weighted_task_gradients_are_the_gradient_of_weighted_losses(net, apart)
     weights = weights if apart else np.broadcast_to(weights[:1], weights.shape)
     got = task_gradients(net, inputs()).weighted({"Loss": np.repeat(weights, counts, axis=0)})
     separate = each_gradient(net, inputs())
-    place = {id(bank.variable): (r, joined(bank)) for r, region in enumerate(net.regions) for bank in region}
+    place = {
+        id(bank.variable): (r, joined(bank))
+        for r, region in enumerate(net.regions)
+        for bank in region
+    }
     for k, variable in enumerate(net.trainable_variables):
         if id(variable) in place or not apart:  # a mix is in all regions
             r, parts = place.get(id(variable), (0, np.ones((T, 1))))
@@ -191,26 +217,39 @@ def test_shares_make_grams_those_of_the_variables(name):
     place, grams = {id(v): k for k, v in enumerate(net.trainable_variables)}, []
     for region in net.regions:
         places = [(bank, place[id(bank.variable)]) for bank in region]
-        rows = [(bank, [np.ravel(separate[t][k] * joined(bank)[t]) for t in range(T)]) for bank, k in places]
+        rows = [
+            (bank, [np.ravel(separate[t][k] * joined(bank)[t]) for t in range(T)])
+            for bank, k in places
+        ]
         grams.extend(sum(by_region(bank, own) for bank, own in rows))
-    np.testing.assert_allclose(tasks.shares["Loss"] * tasks.grams["Loss"], grams, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        tasks.shares["Loss"] * tasks.grams["Loss"], grams, rtol=1e-4, atol=1e-6
+    )
 
 
-@pytest.mark.parametrize("batch, calls", [(2, 1), (40, 1), (6, 2)])  # by products of samples, or of gradients
+@pytest.mark.parametrize(
+    "batch, calls", [(2, 1), (40, 1), (6, 2)]
+)  # by products of samples, or of gradients
 @pytest.mark.parametrize("name", ["multi_head", "splitting", "sparse_splitting"])
 def test_halves_of_a_batch(name, members, batch, calls):
-    """The whole's gradient is the mean of theirs; inner products across halves are those of a pass for each half."""
+    """The whole's gradient is the mean of theirs; inner products across halves are those of a pass
+    for each half."""
     net, x = make(name, members), inputs(batch=batch)
     owner = SimpleNamespace(groups={"Loss": [net]}, trainable_variables=net.trainable_variables)
     loss = lambda batch: (tf.add_n([task_losses(net(batch * (1 + k))) for k in range(calls)]), {})
     whole, both = TaskGradients(owner, loss, x), TaskGradients(owner, loss, x, halves=True)
     np.testing.assert_allclose(both.losses, whole.losses, rtol=1e-5)
     np.testing.assert_allclose(both.grams["Loss"], whole.grams["Loss"], rtol=1e-4, atol=1e-6)
-    weights = {"Loss": np.random.default_rng(1).normal(size=whole.grams["Loss"].shape[:2]).astype(np.float32)}
+    weights = {
+        "Loss": np.random.default_rng(1)
+        .normal(size=whole.grams["Loss"].shape[:2])
+        .astype(np.float32)
+    }
     for one, two in zip(whole.weighted(weights), both.weighted(weights)):
         np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-6)
     first, second = (
-        tf.nest.flatten(TaskGradients(owner, loss, half).regions["Loss"]) for half in tf.split(x, 2, axis=1)
+        tf.nest.flatten(TaskGradients(owner, loss, half).regions["Loss"])
+        for half in tf.split(x, 2, axis=1)
     )
     banks, crosses = [bank for region in net.regions for bank in region], []
     for (bank, one), (_, two) in zip(zip(banks, first[1::2]), zip(banks, second[1::2])):
@@ -218,7 +257,9 @@ def test_halves_of_a_batch(name, members, batch, calls):
         crosses.append(np.einsum("sku,tku->ust", *cut))
     wanted = np.concatenate([kernel + bias for kernel, bias in zip(crosses[::2], crosses[1::2])])
     products = both.products("Loss")
-    np.testing.assert_allclose(products.cross, (wanted + wanted.transpose(0, 2, 1)) / 2, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        products.cross, (wanted + wanted.transpose(0, 2, 1)) / 2, rtol=1e-4, atol=1e-6
+    )
     np.testing.assert_allclose(products.norms, np.einsum("rtt->rt", wanted), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(products.sums, whole.products("Loss").sums, rtol=1e-4, atol=1e-5)
 
@@ -226,10 +267,15 @@ def test_halves_of_a_batch(name, members, batch, calls):
 def test_permuting_tasks_permutes_everything(name, members):
     net, order = make(name, members, onehot=False), [2, 0, 1]
     params, banks = net.expand(), [bank for region in net.regions for bank in region]
-    flat = [tf.gather(param, order, axis=bank.axis) for bank, param in zip(banks, tf.nest.flatten(params))]
+    flat = [
+        tf.gather(param, order, axis=bank.axis)
+        for bank, param in zip(banks, tf.nest.flatten(params))
+    ]
     with net.using(tf.nest.pack_sequence_as(params, flat)):
         permuted = net(tf.gather(inputs(), order))
-    np.testing.assert_allclose(permuted, tf.gather(net(inputs()), order, axis=-3), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        permuted, tf.gather(net(inputs()), order, axis=-3), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_full_parameters_give_the_same_outputs(net):
@@ -262,7 +308,9 @@ def test_acts_by_given_weights_whatever_the_variables_are(name):
 
 
 def test_flags_make_the_network(name):
-    net = torso_maker(Config(**ROWS[name], hidden_sizes=(8,), task_onehot=False), T)(OUT, members=2, out_gain=0.0)
+    net = torso_maker(Config(**ROWS[name], hidden_sizes=(8,), task_onehot=False), T)(
+        OUT, members=2, out_gain=0.0
+    )
     net.build((T, None, D))
     heads = net(inputs()).numpy()
     assert heads.shape == (2, T, B, OUT) and (heads == 0).all()  # out_gain is the output layer's
@@ -294,13 +342,16 @@ def softmax(x):
 
 
 def tasks_in_numpy(net):
-    """For each task its number, its dense layers as a function of regions, a vector and maybe an expert, its code."""
+    """For each task its number, its dense layers as a function of regions, a vector and maybe an
+    expert, its code."""
     params = [[param.numpy() for param in region] for region in net.expand()]
     for t in range(T):
 
         def dense(regions, x, expert=None, t=t):
             for k, r in enumerate(regions):
-                kernel, bias = (param[t] if expert is None else param[expert, t] for param in params[r])
+                kernel, bias = (
+                    param[t] if expert is None else param[expert, t] for param in params[r]
+                )
                 x = (relu(x) if k else x) @ kernel + bias
             return x
 
@@ -309,15 +360,25 @@ def tasks_in_numpy(net):
 
 def test_what_all_share_equals_a_perceptron():
     net = make("mlp", onehot=False)
-    single, x = plain(kernels_and_biases([[bank.variable for bank in region] for region in net.regions])), inputs()
+    single, x = (
+        plain(kernels_and_biases([[bank.variable for bank in region] for region in net.regions])),
+        inputs(),
+    )
     np.testing.assert_allclose(net(x), single(x), rtol=1e-5, atol=1e-6)
     grads = []
     for each in (net, single):
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(task_losses(each(x)))
-        grads.append({v.path.split("/")[-1]: g for v, g in zip(each.variables, tape.gradient(loss, each.variables))})
+        grads.append(
+            {
+                v.path.split("/")[-1]: g
+                for v, g in zip(each.variables, tape.gradient(loss, each.variables))
+            }
+        )
     for key, gradient in grads[1].items():
-        np.testing.assert_allclose(np.reshape(grads[0][key], gradient.shape), gradient, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            np.reshape(grads[0][key], gradient.shape), gradient, rtol=1e-5, atol=1e-6
+        )
 
 
 def test_independent_networks_learn_as_if_alone():
@@ -333,14 +394,20 @@ def test_independent_networks_learn_as_if_alone():
         for t, single in enumerate(singles):
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean((single(x[t]) - 0.3) ** 2)
-            opts[t].apply(tape.gradient(loss, single.trainable_variables), single.trainable_variables)
+            opts[t].apply(
+                tape.gradient(loss, single.trainable_variables), single.trainable_variables
+            )
     for t, single in enumerate(singles):
         np.testing.assert_allclose(net(inputs())[t], single(inputs()[t]), rtol=1e-4, atol=1e-5)
 
 
 def test_film_is_the_identity_at_first():
     net = make("film", onehot=False, jitter=0.0)
-    single = plain(kernels_and_biases([[bank.variable for bank in region] for region in net.regions[: len(SIZES)]]))
+    single = plain(
+        kernels_and_biases(
+            [[bank.variable for bank in region] for region in net.regions[: len(SIZES)]]
+        )
+    )
     np.testing.assert_allclose(net(inputs()), single(inputs()), rtol=1e-5, atol=1e-6)
 
 
@@ -358,10 +425,18 @@ def test_soft_modules_choose_with_probabilities(members):
     net = make("soft_modules", members)
     encoded = tf.random.stateless_normal((*net.lead, T, B, SIZES[-2]), (0, 0))
     choices = net.probabilities(net.expand(full=False), encoded)
-    assert [c.shape[-2:] for c in choices] == [(2, 2), (2, 2), (1, 2)]  # the last layer has one weighted sum
+    assert [c.shape[-2:] for c in choices] == [
+        (2, 2),
+        (2, 2),
+        (1, 2),
+    ]  # the last layer has one weighted sum
     for choice in choices:
-        np.testing.assert_allclose(tf.reduce_sum(choice, axis=-1), np.ones(choice.shape[:-1]), rtol=1e-6)
-        assert np.ptp(choice, axis=-3).max() > 1e-4 and np.ptp(choice, axis=-4).max() > 1e-4  # by sample, by task
+        np.testing.assert_allclose(
+            tf.reduce_sum(choice, axis=-1), np.ones(choice.shape[:-1]), rtol=1e-6
+        )
+        assert (
+            np.ptp(choice, axis=-3).max() > 1e-4 and np.ptp(choice, axis=-4).max() > 1e-4
+        )  # by sample, by task
 
 
 @pytest.mark.parametrize("layers", [1, 3])
@@ -378,7 +453,9 @@ def test_soft_modules_sample_by_sample():
     for t, dense, code in tasks_in_numpy(net):
         for sample, out in zip(x.numpy()[t], net(x)[t]):
             encoded = dense([*range(net.encoder.start, net.encoder.stop)], sample)
-            route = hidden = dense([*range(net.router.start, net.router.stop)], relu(encoded * code))
+            route = hidden = dense(
+                [*range(net.router.start, net.router.stop)], relu(encoded * code)
+            )
             found, h = [], [relu(encoded)] * 2
             for k in range(3):
                 if k:
@@ -404,14 +481,17 @@ def test_moore_sample_by_sample():
 def test_care_sample_by_sample():
     net, x = make("care", onehot=False), inputs()
     context, attend, encoder, top = (
-        [*range(part.start, part.stop)] for part in (net.context_layers, net.attention_layers, net.encoders, net.top)
+        [*range(part.start, part.stop)]
+        for part in (net.context_layers, net.attention_layers, net.encoders, net.top)
     )
     for t, dense, code in tasks_in_numpy(net):
         about = dense(context, relu(code))
         weights = softmax(dense(attend, about))
         for sample, out in zip(x.numpy()[t], net(x)[t]):
             mix = sum(weights[k] * dense(encoder, sample, k) for k in range(2))
-            np.testing.assert_allclose(out, dense(top, np.concatenate([mix, about])), rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(
+                out, dense(top, np.concatenate([mix, about])), rtol=1e-4, atol=1e-5
+            )
 
 
 def test_paco_with_one_set_each_is_independent(members):
@@ -427,7 +507,9 @@ def test_paco_with_one_set_each_is_independent(members):
 def test_paco_with_one_set_is_a_perceptron():
     net = make("paco", flags={"experts": 1}, onehot=False)
     net.mix.assign(tf.ones_like(net.mix))
-    single = plain(kernels_and_biases([[bank.variable for bank in region] for region in net.regions]))
+    single = plain(
+        kernels_and_biases([[bank.variable for bank in region] for region in net.regions])
+    )
     np.testing.assert_allclose(net(inputs()), single(inputs()), rtol=1e-5, atol=1e-6)
 
 
@@ -435,12 +517,16 @@ def test_paco_mixes_before_the_activation():
     net, x = make("paco", sizes=(3,), onehot=False), inputs()
     kernel, bias = (bank.variable.numpy() for bank in net.regions[0])
     each = np.einsum("tbi,kio->tkbo", x, kernel) + bias[:, None]
-    np.testing.assert_allclose(net(x), np.einsum("tk,tkbo->tbo", net.mix, each), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        net(x), np.einsum("tk,tkbo->tbo", net.mix, each), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_gram_schmidt_by_hand():
     x = np.reshape([[3.0, 4.0], [1.0, 0.0]], (2, 1, 1, 2)).astype(np.float32)
-    np.testing.assert_allclose(np.reshape(orthonormal(x), (2, 2)), [[0.6, 0.8], [0.8, -0.6]], rtol=1e-6)
+    np.testing.assert_allclose(
+        np.reshape(orthonormal(x), (2, 2)), [[0.6, 0.8], [0.8, -0.6]], rtol=1e-6
+    )
 
 
 def test_moore_features_are_orthonormal_for_every_sample():
@@ -448,7 +534,9 @@ def test_moore_features_are_orthonormal_for_every_sample():
     vectors = tf.einsum("nktbd->ntbkd", orthonormal(x))
     gram = tf.matmul(vectors, vectors, transpose_b=True)
     np.testing.assert_allclose(gram, np.broadcast_to(np.eye(4), gram.shape), atol=1e-5)
-    np.testing.assert_allclose(orthonormal(x[:, :1]), tf.math.l2_normalize(x[:, :1], axis=-1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        orthonormal(x[:, :1]), tf.math.l2_normalize(x[:, :1], axis=-1), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_moore_has_finite_gradients_where_experts_are_zero_or_alike():
@@ -464,7 +552,9 @@ def test_care_attends_by_task_alone(members):
     params = net.expand(full=False)
     attention = net.attention(params, net.context(params))
     assert attention.shape == (*net.lead, T, 1, 2) and np.ptp(attention, axis=-3).max() > 1e-4
-    np.testing.assert_allclose(tf.reduce_sum(attention, axis=-1), np.ones(attention.shape[:-1]), rtol=1e-6)
+    np.testing.assert_allclose(
+        tf.reduce_sum(attention, axis=-1), np.ones(attention.shape[:-1]), rtol=1e-6
+    )
 
 
 def test_care_attention_does_not_train_the_context():
@@ -473,18 +563,24 @@ def test_care_attention_does_not_train_the_context():
         params = net.expand(full=False)
         loss = tf.reduce_sum(net.attention(params, net.context(params)) ** 2)
     grads = tape.gradient(loss, net.trainable_variables)
-    trained = {v.path.split("_")[-1] for v, g in zip(net.trainable_variables, grads) if g is not None}
+    trained = {
+        v.path.split("_")[-1] for v, g in zip(net.trainable_variables, grads) if g is not None
+    }
     assert trained == {str(r) for r in range(net.attention_layers.start, net.attention_layers.stop)}
 
 
 def test_mixture_by_hand():
     weights = tf.constant([[[1.0, 2.0]], [[0.5, 0.0]]])  # two tasks, any sample, two experts
-    x = tf.constant([[[[1.0, 2.0]], [[4.0, 6.0]]], [[[10.0, 20.0]], [[7.0, 7.0]]]])  # expert, task, sample, feature
+    x = tf.constant(
+        [[[[1.0, 2.0]], [[4.0, 6.0]]], [[[10.0, 20.0]], [[7.0, 7.0]]]]
+    )  # expert, task, sample, feature
     np.testing.assert_allclose(mixed(weights, x), [[[21.0, 42.0]], [[2.0, 3.0]]])
 
 
 def test_copies_follow_the_map():
-    variable = tf.Variable(np.arange(24.0).reshape(2, 4, 3), dtype=tf.float32)  # members, copies, dim
+    variable = tf.Variable(
+        np.arange(24.0).reshape(2, 4, 3), dtype=tf.float32
+    )  # members, copies, dim
     bank = Bank(variable, 1, T, copy=tf.Variable([2, 0, 2]))
     with tf.GradientTape() as tape:
         own = bank.expand(full=False)
@@ -497,7 +593,8 @@ def test_copies_follow_the_map():
 
 
 def test_private_weights_by_hand():
-    """Three tasks, of which one has the first weight for itself and two have the second, so that none shares it."""
+    """Three tasks, of which one has the first weight for itself and two have the second, so that
+    none shares it."""
     variable = tf.Variable([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0], [10.0, 11.0, 12.0]])
     copy = tf.Variable([[False, True, False], [True, True, False], [False, False, False]])
     bank, gradient = WeightBank(variable, 0, T, copy=copy), tf.reshape(tf.range(1.0, 10.0), (T, 3))
@@ -525,22 +622,29 @@ def test_weights_that_nobody_has_for_himself_are_a_perceptron():
     for each in (net, other):
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(task_losses(each(inputs())))
-        grads.append(tape.gradient(loss, [bank.variable for region in each.regions for bank in region]))
+        grads.append(
+            tape.gradient(loss, [bank.variable for region in each.regions for bank in region])
+        )
     for gradient, wanted in zip(*grads):
         np.testing.assert_allclose(gradient[:1], wanted, rtol=1e-4, atol=1e-6)
         assert not np.array(gradient[1:]).any()
 
 
 def test_mixes_share_by_their_inner_products():
-    mix = tf.constant([[[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]])  # two members
+    mix = tf.constant(
+        [[[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]]
+    )  # two members
     bank = Bank(tf.Variable(tf.ones((2, 2, 5))), 1, T, mix=mix)
     np.testing.assert_allclose(bank.share()[0], [[1, 0.5, 0], [0.5, 1.5, 1], [0, 1, 2]])
     np.testing.assert_allclose(bank.expand(full=True)[..., 0], [[1, 2, 2], [1, 1, 0]])
 
 
 def test_a_split_keeps_the_function_and_adds_no_trace():
-    """Task 2 leaves the copy of task 0 for one that nobody has used, with its moments and its target's weights."""
-    variable, target = (tf.Variable(tf.random.stateless_normal((2, T, D, 1), (0, 0))) for _ in range(2))
+    """Task 2 leaves the copy of task 0 for one that nobody has used, with its moments and its
+    target's weights."""
+    variable, target = (
+        tf.Variable(tf.random.stateless_normal((2, T, D, 1), (0, 0))) for _ in range(2)
+    )
     copy, opt = tf.Variable([0, 1, 0]), tf.keras.optimizers.Adam(0.1)
     opt.build([variable])
     banks = [Bank(v, 1, T, copy) for v in (variable, target)]
@@ -560,8 +664,13 @@ def test_a_split_keeps_the_function_and_adds_no_trace():
     copy.assign([0, 1, 2])
     for bank, old in zip(banks, before):
         np.testing.assert_array_equal(bank.expand(full=True), old)
-    assert len(slots) == 2 and all(np.array_equal(s.numpy()[:, 0], s.numpy()[:, 2]) and s.numpy().any() for s in slots)
+    assert len(slots) == 2 and all(
+        np.array_equal(s.numpy()[:, 0], s.numpy()[:, 2]) and s.numpy().any() for s in slots
+    )
     others = variable.numpy()[:, 1]
     step(inputs())
-    assert np.abs(variable[:, 0] - variable[:, 2]).min() > 1e-3 and np.abs(variable[:, 1] - others).max() > 1e-3
+    assert (
+        np.abs(variable[:, 0] - variable[:, 2]).min() > 1e-3
+        and np.abs(variable[:, 1] - others).max() > 1e-3
+    )
     assert step.experimental_get_tracing_count() == 1

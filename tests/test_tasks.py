@@ -32,14 +32,18 @@ SOME = [("sac", "multi_head", "pcgrad"), ("ppo", "film", "gradvac"), ("td3", "pa
 def make_algo(name, gradient="sum", network="mlp", seed=0, opt=None, **flags):
     tf.keras.utils.set_random_seed(seed)
     make_torso = torso_maker(rl.networks.Config(network=network, hidden_sizes=(8, 8)), 3)
-    make_opt = optimizer_maker(OptimizerConfig(**(opt or {})), gradients.Config(gradient=gradient), 3)
+    make_opt = optimizer_maker(
+        OptimizerConfig(**(opt or {})), gradients.Config(gradient=gradient), 3
+    )
     return ALGOS[name](make_spec(3), make_torso, make_opt, ALGOS[name].flags(**flags))
 
 
 def batches_for(name, count=3, seed=0):
     batches = make_batches(count, num_tasks=3, seed=seed)
     if name == "ppo":
-        batches |= {key: batches["rew"] for key in ("adv", "ret", "out")} | {"log_prob": -3 + 0.1 * batches["rew"]}
+        batches |= {key: batches["rew"] for key in ("adv", "ret", "out")} | {
+            "log_prob": -3 + 0.1 * batches["rew"]
+        }
     return batches
 
 
@@ -67,7 +71,9 @@ def test_sum_by_task_is_the_plain_sum(name):
 
 @pytest.mark.parametrize("gradient", ["pcgrad", "cagrad"])
 def test_tasks_that_share_nothing_keep_their_own_gradients(gradient):
-    plain, joined = make_algo("td3", network="independent"), make_algo("td3", gradient, "independent")
+    plain, joined = make_algo("td3", network="independent"), make_algo(
+        "td3", gradient, "independent"
+    )
     for algo in (plain, joined):
         info = algo.update(batches_for("td3"), 3)
     np.testing.assert_allclose(info["QWeight"], 1)
@@ -85,7 +91,9 @@ def test_every_method_in_a_burst(gradient, name="sac"):
     assert set(info) - {"TDError"} == set(burst.columns) - {"VVals", "ExplainedVar", "Updates"}
     assert all(np.isfinite(value).all() for value in info.values())
     assert burst.burst.compiled.experimental_get_tracing_count() == 1
-    step = tf.function(single.train_step, jit_compile=True)  # stateless noise is other noise without XLA
+    step = tf.function(
+        single.train_step, jit_compile=True
+    )  # stateless noise is other noise without XLA
     for i in range(3):
         steps = step(one(batches, i))
         for key in set(burst.columns) & set(steps):
@@ -98,7 +106,8 @@ def test_critic_only_methods_sum_the_actor():
 
 
 def test_conflict_is_measured():
-    """Two tasks with opposite rewards and the same observations end with opposite critic gradients."""
+    """Two tasks with opposite rewards and the same observations end with opposite critic
+    gradients."""
     algo = make_algo("ddpg", opt={"gradient_stats": True}, gamma=0.0, q_lr=1e-6, pi_lr=1e-6)
     batches = batches_for("ddpg", 1)
     for key in ("obs", "act", "obs2"):
@@ -125,14 +134,29 @@ def test_state_includes_the_methods():
 @pytest.mark.parametrize("algo, network, gradient", SOME)
 def test_runs_resumes_and_evaluates(tmp_path, algo, network, gradient, capsys):
     """Two epochs and two more are four; then eval."""
-    args = (*ENV, "--network", network, "--gradient", gradient, "--obs_norm", "--rew_norm", "--lr_schedule", "constant")
+    args = (
+        *ENV,
+        "--network",
+        network,
+        "--gradient",
+        gradient,
+        "--obs_norm",
+        "--rew_norm",
+        "--lr_schedule",
+        "constant",
+    )
     whole = train(tmp_path / "whole", *args, "--epochs", "4", algo=algo)
     part = train(tmp_path / "part", *args, "--epochs", "2", algo=algo)
     assert main(["resume", str(part), "--epochs", "4"]) == 0
     assert rows(part)[:3] == rows(whole)[:3] and len(rows(part)) == 5
     capsys.readouterr()
     assert main(["eval", str(part), "--episodes", "3"]) == 0
-    assert set(json.loads(capsys.readouterr().out)["tasks"]) == {"east", "east-north", "west", "west-south"}
+    assert set(json.loads(capsys.readouterr().out)["tasks"]) == {
+        "east",
+        "east-north",
+        "west",
+        "west-south",
+    }
 
 
 @pytest.mark.slow
@@ -141,16 +165,22 @@ def test_runs_resumes_and_evaluates(tmp_path, algo, network, gradient, capsys):
 def test_every_combination_survives_a_kill(tmp_path, combination, algo):
     args = (*ENV, *combination, "--epochs", "12", "--steps_per_epoch", "2000", *options(algo))
     whole = train(tmp_path / "whole", *args, algo=algo)
-    run = train_killed(tmp_path, *args, algo=algo, count=3, delay=np.random.default_rng().uniform(0, 0.5))
+    run = train_killed(
+        tmp_path, *args, algo=algo, count=3, delay=np.random.default_rng().uniform(0, 0.5)
+    )
     assert main(["resume", str(run)]) == 0
     assert rows(run) == rows(whole)
 
 
 def test_columns_by_task(tmp_path):
     run = train(tmp_path, *ENV, algo="sac")
-    each = np.array([column(run, f"TestEpRet/{task}") for task in ("east", "east-north", "west", "west-south")])
+    each = np.array(
+        [column(run, f"TestEpRet/{task}") for task in ("east", "east-north", "west", "west-south")]
+    )
     np.testing.assert_allclose(each.mean(0), column(run, "AverageTestEpRet"), rtol=1e-5)
-    alphas = np.array([column(run, f"Alpha/{task}") for task in ("east", "east-north", "west", "west-south")])
+    alphas = np.array(
+        [column(run, f"Alpha/{task}") for task in ("east", "east-north", "west", "west-south")]
+    )
     np.testing.assert_allclose(alphas.mean(0), column(run, "Alpha"), rtol=1e-5)
     out = tmp_path / "heat.png"
     assert main(["plot", str(run), "--by_task", "-y", "TestSuccess", "-o", str(out)]) == 0

@@ -14,8 +14,11 @@ BATCH = HAND | {"lr": np.float32(1), "seed": np.array([1, 2], np.int32), "number
 
 
 def linear(algorithm, **flags):
-    """One obs, one action, linear networks: q = (obs + 2 act + 3, obs), q_targ = (2 obs + 4 act + 1, 3 obs)."""
-    algo = make_algo(algorithm, sizes=(), spec=make_spec(obs_dim=1, low=(-2.0,), high=(2.0,)), **flags)
+    """One obs, one action, linear networks: q = (obs + 2 act + 3, obs), q_targ = (2 obs + 4 act +
+    1, 3 obs)."""
+    algo = make_algo(
+        algorithm, sizes=(), spec=make_spec(obs_dim=1, low=(-2.0,), high=(2.0,)), **flags
+    )
     set_weights(algo.q, [[[1], [2]], [[1], [0]]], [[[3]], [[0]]])
     set_weights(algo.q_targ, [[[2], [4]], [[3], [0]]], [[[1]], [[0]]])
     return algo
@@ -25,8 +28,8 @@ def test_td3_losses_by_hand():
     algo = linear(TD3, target_noise=0.0)
     set_weights(algo.actor, [[0]], [np.arctanh(0.5)])  # pi = 1
     set_weights(algo.actor_targ, [[0]], [np.arctanh(0.25)])  # pi_targ = 0.5
-    # q_targ = (2 + 2 + 1, 3) at obs2 = 1, the smaller is 3; backup = (1 + 0.5 * 3, 2), the second one terminated
-    # q1 = (6, 1), q2 = (1, 0)
+    # q_targ = (2 + 2 + 1, 3) at obs2 = 1, the smaller is 3; backup = (1 + 0.5 * 3, 2), the second
+    # one terminated q1 = (6, 1), q2 = (1, 0)
     loss, info = algo.q_loss(BATCH)
     np.testing.assert_allclose(loss, (3.5**2 + 1) / 2 + (1.5**2 + 4) / 2, rtol=1e-5)
     np.testing.assert_allclose(info["TDError"], [2.5, 1.5], rtol=1e-5)
@@ -34,7 +37,9 @@ def test_td3_losses_by_hand():
 
 
 def test_target_noise_is_clipped_and_scaled():
-    algo = make_algo(TD3, target_noise=10.0, noise_clip=0.25, spec=make_spec(low=(-9.0, 0.0), high=(9.0, 4.0)))
+    algo = make_algo(
+        TD3, target_noise=10.0, noise_clip=0.25, spec=make_spec(low=(-9.0, 0.0), high=(9.0, 4.0))
+    )
     set_weights(algo.actor_targ, *(0 * w for w in algo.actor_targ.get_weights()))
     act = algo.smoothed_action(one(make_batches(1, batch=1000))).numpy()
     assert np.abs(np.abs(act - [0, 2]).max(0) - [0.25 * 9, 0.25 * 2]).max() < 1e-5
@@ -78,9 +83,13 @@ def test_sac_losses_by_hand():
     # q_targ(obs2, 1) = (2 + 4 + 1, 3) at obs2 = 1; the second transition terminated
     backup = np.array([1 + 0.5 * (3 - 0.5 * log_pi[0]), 2])
     loss, _ = algo.q_loss(BATCH)
-    np.testing.assert_allclose(loss, np.mean(([6, 1] - backup) ** 2 + ([1, 0] - backup) ** 2), rtol=1e-3)
+    np.testing.assert_allclose(
+        loss, np.mean(([6, 1] - backup) ** 2 + ([1, 0] - backup) ** 2), rtol=1e-3
+    )
     loss, info = algo.pi_loss(BATCH)
-    np.testing.assert_allclose(loss, np.mean(0.5 * info["LogPi"] - np.array([1, 0])), rtol=1e-4)  # min(q) = obs
+    np.testing.assert_allclose(
+        loss, np.mean(0.5 * info["LogPi"] - np.array([1, 0])), rtol=1e-4
+    )  # min(q) = obs
 
 
 @pytest.mark.parametrize("log_pi, rises", [(3.0, True), (1.0, False)])
@@ -99,8 +108,11 @@ def test_temperature_can_be_fixed():
 
 
 def test_entropy_reaches_its_target_on_a_bandit():
-    """Rewards alone would end all noise, the entropy bonus alone would make it uniform: -1 is the temperature's."""
-    algo = make_algo(SAC, spec=make_spec(low=(-1.0,), high=(1.0,)), pi_lr=3e-3, alpha_lr=1e-2, q_lr=1e-3)
+    """Rewards alone would end all noise, the entropy bonus alone would make it uniform: -1 is the
+    temperature's."""
+    algo = make_algo(
+        SAC, spec=make_spec(low=(-1.0,), high=(1.0,)), pi_lr=3e-3, alpha_lr=1e-2, q_lr=1e-3
+    )
     rng, log_pi = np.random.default_rng(0), []
     for _ in range(60):
         batches = make_batches(50, batch=64)

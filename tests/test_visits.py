@@ -23,7 +23,12 @@ from rl.visited import VisitedReplay
 from tests.helpers import column, command, rows, train, train_in_parts, train_killed
 from tests.test_algos import make_spec
 from tests.test_cli import refused
-from tests.test_metaworld import TWO, assert_same, fixture_cache, steps  # pylint: disable=unused-import
+from tests.test_metaworld import (
+    TWO,
+    assert_same,
+    fixture_cache,
+    steps,
+)  # pylint: disable=unused-import
 from tests.test_options import brute_force
 
 VISITS, ENV = ORDERS[1:], ("--env", "PointMass-MT4")
@@ -32,13 +37,17 @@ VISITS, ENV = ORDERS[1:], ("--env", "PointMass-MT4")
 def visited(order, num_tasks, num_envs, rounds, seed=0):
     """Tasks `(rounds, num_envs)`."""
     visits = Visits(order, num_tasks, num_envs)
-    return np.array([[visits.task(seed, env, number) for env in range(num_envs)] for number in range(rounds)])
+    return np.array(
+        [[visits.task(seed, env, number) for env in range(num_envs)] for number in range(rounds)]
+    )
 
 
 # Orders ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("num_tasks, num_envs", [(4, 1), (4, 2), (10, 3), (3, 3), (3, 7), (50, 4), (1, 2)])
+@pytest.mark.parametrize(
+    "num_tasks, num_envs", [(4, 1), (4, 2), (10, 3), (3, 3), (3, 7), (50, 4), (1, 2)]
+)
 @pytest.mark.parametrize("order", ["cycle", "shuffle"])
 def test_every_task_as_often(order, num_tasks, num_envs):
     """Each env once a round; all envs together as evenly as can be at any time."""
@@ -52,13 +61,20 @@ def test_every_task_as_often(order, num_tasks, num_envs):
 
 def test_cycle_takes_turns_and_shuffle_does_not():
     laps = visited("cycle", 10, 2, 30)
-    assert laps[:3].tolist() == [[0, 5], [1, 6], [2, 7]] and (laps[1:] == (laps[:-1] + 1) % 10).all()
-    shuffled = [tuple(lap[:, 0]) for seed in (0, 1) for lap in visited("shuffle", 10, 2, 30, seed).reshape(3, 10, 2)]
+    assert (
+        laps[:3].tolist() == [[0, 5], [1, 6], [2, 7]] and (laps[1:] == (laps[:-1] + 1) % 10).all()
+    )
+    shuffled = [
+        tuple(lap[:, 0])
+        for seed in (0, 1)
+        for lap in visited("shuffle", 10, 2, 30, seed).reshape(3, 10, 2)
+    ]
     assert len(set(shuffled)) == 6
 
 
 def test_random_is_uniform_over_envs_and_pairs():
-    """Chi-squared of every env's counts, and of what follows what: p = 0.001 with 4 * 4 and with 24 degrees."""
+    """Chi-squared of every env's counts, and of what follows what: p = 0.001 with 4 * 4 and with 24
+    degrees."""
     tasks = visited("random", 5, 4, 1000, seed=7)
     counts = np.stack([np.bincount(own, minlength=5) for own in tasks.T])
     assert np.square(counts - 200).sum() / 200 < 39.3
@@ -73,13 +89,19 @@ def test_random_is_uniform_over_envs_and_pairs():
 
 
 def tour(order, backend="sync", num_envs=2, **options):
-    return metaworld.make(TWO, num_envs, backend, max_ep_len=4, visit=order, num_workers=2, **options)
+    return metaworld.make(
+        TWO, num_envs, backend, max_ep_len=4, visit=order, num_workers=2, **options
+    )
 
 
 @pytest.mark.parametrize("order", VISITS)
 def test_simulators_are_those_of_the_tasks(order):
     """The goals seen are those of the tasks told, and the tasks told are those of the order."""
-    env, want, goals = tour(order), visited(order, 2, 2, 8, seed=5), goal_lists(("reach-v3", "push-v3"), 0)
+    env, want, goals = (
+        tour(order),
+        visited(order, 2, 2, 8, seed=5),
+        goal_lists(("reach-v3", "push-v3"), 0),
+    )
     obs = env.reset(5)
     for number in range(7):
         assert env.task.tolist() == want[number].tolist()
@@ -95,8 +117,14 @@ def test_simulators_are_those_of_the_tasks(order):
 
 @pytest.mark.parametrize("order", VISITS)
 def test_backends_and_memory_change_nothing(order):
-    """In workers, on simulators made anew for every visit: the same steps. Goals differ from visit to visit."""
-    kinds = (tour(order), tour(order, "async"), tour(order, save_memory=True), tour(order, "async", save_memory=True))
+    """In workers, on simulators made anew for every visit: the same steps. Goals differ from visit
+    to visit."""
+    kinds = (
+        tour(order),
+        tour(order, "async"),
+        tour(order, save_memory=True),
+        tour(order, "async", save_memory=True),
+    )
     first, want = kinds[0].reset(3), None
     for env in kinds:
         np.testing.assert_array_equal(env.reset(3), first)
@@ -121,7 +149,10 @@ def test_a_tour_goes_on_exactly(order, backend):
     want = steps(env, 30, seed=1)
     for again in (env, new):
         again.load_state(state, obs)
-        assert_same([step[:5] + step[6:] for step in steps(again, 30, seed=1)], [step[:5] + step[6:] for step in want])
+        assert_same(
+            [step[:5] + step[6:] for step in steps(again, 30, seed=1)],
+            [step[:5] + step[6:] for step in want],
+        )
         again.close()
 
 
@@ -136,7 +167,9 @@ def test_point_masses_go_from_task_to_task(order):
             assert step.task.tolist() == want[number].tolist()
             angle = angles[step.task] + np.arctan2(step.obs2[:, 3], step.obs2[:, 2])
             target = 0.8 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-            np.testing.assert_allclose(-step.rew, np.linalg.norm(step.obs2[:, :2] - target, axis=1), atol=1e-5)
+            np.testing.assert_allclose(
+                -step.rew, np.linalg.norm(step.obs2[:, :2] - target, axis=1), atol=1e-5
+            )
     assert step.truncated.all() and env.task.tolist() == want[8].tolist()
 
 
@@ -145,7 +178,10 @@ def test_actions_are_those_of_the_task():
     env = types.SimpleNamespace(spec=make_spec(3), num_envs=2, task=np.array([2, 0]))
 
     def act(obs, first):
-        assert obs.tolist() == [[0] * 3, [7] * 3, *[[0] * 3] * 2, [5] * 3, [0] * 3] and first.tolist()[4] is True
+        assert (
+            obs.tolist() == [[0] * 3, [7] * 3, *[[0] * 3] * 2, [5] * 3, [0] * 3]
+            and first.tolist()[4] is True
+        )
         return np.array([[10 * task + i] for task in range(3) for i in range(2)])
 
     obs = np.repeat(np.array([[5], [7]], np.float32), 3, axis=1)
@@ -157,17 +193,26 @@ def test_actions_are_those_of_the_task():
 
 
 def stored(count, capacity=40, n_step=1, num_envs=3, share=(0.5, 0.3, 0.2)):
-    """Replay of three tasks after `count` random steps, and its history: rewards, ends and tasks `(count, num_envs)`.
+    """Replay of three tasks after `count` random steps, and its history: rewards, ends and tasks
+    `(count, num_envs)`.
 
     Observations are the steps' numbers; a task goes on to the end of an episode.
     """
-    rng, replay = np.random.default_rng(0), VisitedReplay(1, 1, capacity, (3,), num_envs=num_envs, n_step=n_step)
+    rng, replay = np.random.default_rng(0), VisitedReplay(
+        1, 1, capacity, (3,), num_envs=num_envs, n_step=n_step
+    )
     rews, ends = rng.normal(size=(count, num_envs)), rng.random((count, num_envs)) < 0.2
     task, tasks = rng.choice(3, num_envs, p=share), []
     for t in range(count):
         tasks.append(task)
         n = np.full((num_envs, 1), t, np.float32)
-        row = {"obs": n, "act": n + np.arange(num_envs)[:, None] / 10, "obs2": n + 1, "rew": rews[t], "end": ends[t]}
+        row = {
+            "obs": n,
+            "act": n + np.arange(num_envs)[:, None] / 10,
+            "obs2": n + 1,
+            "rew": rews[t],
+            "end": ends[t],
+        }
         replay.store(**row, done=ends[t], task=task)
         task = np.where(ends[t], rng.choice(3, num_envs, p=share), task)
     return replay, rews, ends, np.array(tasks)
@@ -202,7 +247,9 @@ def test_draws_are_uniform_over_what_a_task_has():
         counts = np.bincount(batch["row"][:, task].reshape(-1), minlength=120)[number % 120]
         expected = 20_000 / len(number)
         assert counts.sum() == 20_000
-        assert np.square(counts - expected).sum() / expected < 75  # p < 0.001 with 39 degrees of freedom
+        assert (
+            np.square(counts - expected).sum() / expected < 75
+        )  # p < 0.001 with 39 degrees of freedom
 
 
 def test_it_can_be_sampled_once_every_task_is_there():
@@ -216,7 +263,9 @@ def test_a_task_that_was_overwritten_is_an_error():
     replay = VisitedReplay(1, 1, 4, (2,))
     for number in range(9):
         n = np.full((1, 1), number)
-        replay.store(obs=n, act=n, obs2=n, rew=n[0], done=[0], end=[0], task=np.array([int(number > 0)]))
+        replay.store(
+            obs=n, act=n, obs2=n, rew=n[0], done=[0], end=[0], task=np.array([int(number > 0)])
+        )
     with pytest.raises(UserError, match="has lost all of task 0; raise --replay_size"):
         replay.sample(1, 1, np.random.default_rng(0))
 
@@ -232,13 +281,16 @@ def test_replay_survives_checkpoints(tmp_path, count):
         draws = [each.sample(2, 8, np.random.default_rng(4)) for each in (replay, copy)]
         for key, value in draws[0].items():
             np.testing.assert_array_equal(value, draws[1][key])
-        row = {key: rng.normal(size=(3, 1)) for key in ("obs", "act", "obs2")} | {"rew": rng.normal(size=3)}
+        row = {key: rng.normal(size=(3, 1)) for key in ("obs", "act", "obs2")} | {
+            "rew": rng.normal(size=3)
+        }
         for each in (replay, copy):
             each.store(**row, done=np.zeros(3), end=np.zeros(3), task=np.arange(3))
 
 
 def test_returns_of_each_task_are_counted_apart():
-    """An independent sum of the discounted returns of three envs agrees, for tasks they were at unequally often."""
+    """An independent sum of the discounted returns of three envs agrees, for tasks they were at
+    unequally often."""
     rng, norm = np.random.default_rng(0), Normaliser(make_spec(2), NormConfig(False, True), 3, 0.5)
     ret, rets = np.zeros(3), ([], [])
     for _ in range(2000):
@@ -259,7 +311,9 @@ def test_returns_of_each_task_are_counted_apart():
 @pytest.mark.parametrize("order", VISITS)
 def test_a_run_counts_what_it_visited(tmp_path, order):
     """Ten episodes of 20 steps an epoch, two envs: all are logged and stored as their tasks'."""
-    run = train(tmp_path, *ENV, "--visit", order, "--num_envs", "2", "--max_ep_len", "20", algo="sac")
+    run = train(
+        tmp_path, *ENV, "--visit", order, "--num_envs", "2", "--max_ep_len", "20", algo="sac"
+    )
     assert column(run, "TotalEnvInteracts") == [200, 400, 600]
     loop = make_loop(load_config(run), run)
     restore(loop)
@@ -275,8 +329,18 @@ def test_a_run_counts_what_it_visited(tmp_path, order):
 
 @pytest.mark.parametrize("order", ["cycle", "random"])
 def test_stopped_at_any_step_and_resumed(tmp_path, order):
-    """In the middle of an episode, before every task was visited and after, with every option that has a state."""
-    norm = ("--obs_norm", "--rew_norm", "--n_step", "3", "--lr_schedule", "cosine", "--replay_size", "60")
+    """In the middle of an episode, before every task was visited and after, with every option that
+    has a state."""
+    norm = (
+        "--obs_norm",
+        "--rew_norm",
+        "--n_step",
+        "3",
+        "--lr_schedule",
+        "cosine",
+        "--replay_size",
+        "60",
+    )
     args = (*ENV, "--visit", order, "--num_envs", "2", *norm)
     whole = train(tmp_path / "whole", *args, algo="sac")
     parts = train_in_parts(tmp_path / "parts", load_config(whole), (30, 132, 514, None))
@@ -284,8 +348,20 @@ def test_stopped_at_any_step_and_resumed(tmp_path, order):
 
 
 def test_killed_and_resumed_on_simulators(tmp_path):
-    """In workers without simulators to spare, killed at some moment; and in this process with all, never killed."""
-    args = ("--env", TWO, "--visit", "shuffle", "--num_envs", "2", "--max_ep_len", "30", "--num_test_episodes", "0")
+    """In workers without simulators to spare, killed at some moment; and in this process with all,
+    never killed."""
+    args = (
+        "--env",
+        TWO,
+        "--visit",
+        "shuffle",
+        "--num_envs",
+        "2",
+        "--max_ep_len",
+        "30",
+        "--num_test_episodes",
+        "0",
+    )
     whole = train(tmp_path / "whole", *args, "--epochs", "4", algo="sac")
     args = (*args, "--env_backend", "async", "--num_workers", "2", "--save_memory", "--epochs", "4")
     run = train_killed(tmp_path, *args, algo="sac", count=2)
@@ -295,16 +371,40 @@ def test_killed_and_resumed_on_simulators(tmp_path):
 
 def test_updates_wait_for_every_task(tmp_path):
     """One env in turn: the fourth task's first step is the 61st."""
-    run = train(tmp_path, *ENV, "--visit", "cycle", "--update_after", "20", "--update_every", "1", algo="sac")
+    run = train(
+        tmp_path,
+        *ENV,
+        "--visit",
+        "cycle",
+        "--update_after",
+        "20",
+        "--update_every",
+        "1",
+        algo="sac",
+    )
     loop = make_loop(load_config(run), run)
     restore(loop)
     assert loop.replay.since == 61 and loop.feed.updates == loop.total_updates() == 600 - 61
 
 
 def test_results_do_not_depend_on_workers(tmp_path):
-    args = ("--env", TWO, "--num_envs", "2", "--max_ep_len", "40", "--num_test_episodes", "0", "--env_backend", "async")
+    args = (
+        "--env",
+        TWO,
+        "--num_envs",
+        "2",
+        "--max_ep_len",
+        "40",
+        "--num_test_episodes",
+        "0",
+        "--env_backend",
+        "async",
+    )
     runs = [train(tmp_path / n, *args, "--num_workers", n, algo="ppo") for n in ("1", "2", "3")]
-    assert rows(runs[0]) == rows(runs[1]) == rows(runs[2]) and np.isfinite(column(runs[0], "LossPi")[1:]).all()
+    assert (
+        rows(runs[0]) == rows(runs[1]) == rows(runs[2])
+        and np.isfinite(column(runs[0], "LossPi")[1:]).all()
+    )
 
 
 def test_workers_of_one_task():
@@ -316,13 +416,33 @@ def test_workers_of_one_task():
 @pytest.mark.parametrize(
     "algo, args, words",
     [
-        ("ppo", (*ENV, "--visit", "cycle"), "--visit cycle: ppo learns from every task in every rollout"),
-        ("sac", (*ENV, "--visit", "cycle", "--replay", "prioritised"), "--visit cycle needs --replay uniform"),
-        ("sac", (*ENV, "--visit", "random", "--reset_at_checkpoint"), "--reset_at_checkpoint would start the order"),
+        (
+            "ppo",
+            (*ENV, "--visit", "cycle"),
+            "--visit cycle: ppo learns from every task in every rollout",
+        ),
+        (
+            "sac",
+            (*ENV, "--visit", "cycle", "--replay", "prioritised"),
+            "--visit cycle needs --replay uniform",
+        ),
+        (
+            "sac",
+            (*ENV, "--visit", "random", "--reset_at_checkpoint"),
+            "--reset_at_checkpoint would start the order",
+        ),
         ("sac", (*ENV, "--save_memory"), "--save_memory needs --visit cycle, random or shuffle"),
         ("sac", ("--visit", "shuffle"), "--visit shuffle is for several tasks; Pendulum-v1 is one"),
-        ("sac", (*ENV, "--visit", "some"), "--visit must be one of all, cycle, random, shuffle|invalid choice"),
-        ("sac", (*ENV, "--visit", "cycle", "--num_envs", "3"), "multiple of --num_envs .3., such as 201"),
+        (
+            "sac",
+            (*ENV, "--visit", "some"),
+            "--visit must be one of all, cycle, random, shuffle|invalid choice",
+        ),
+        (
+            "sac",
+            (*ENV, "--visit", "cycle", "--num_envs", "3"),
+            "multiple of --num_envs .3., such as 201",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, capsys, algo, args, words):

@@ -40,11 +40,13 @@ class Toy(gym.Env):
 
 
 class Matrix(Toy):
-    """Action Box((2, 3)) with different, asymmetric bounds; reward counts the elements inside them."""
+    """Action Box((2, 3)) with different, asymmetric bounds; reward counts the elements inside
+    them."""
 
     observation_space = gym.spaces.Box(-np.inf, np.inf, (2, 2), np.float64)
     action_space = gym.spaces.Box(
-        np.array([[-1, -2, 0], [-3, 1, -1]], np.float32), np.array([[1, 4, 1], [3, 2, 0]], np.float32)
+        np.array([[-1, -2, 0], [-3, 1, -1]], np.float32),
+        np.array([[1, 4, 1], [3, 2, 0]], np.float32),
     )
 
     def _step(self, action):
@@ -76,7 +78,8 @@ class Count(Toy):
 
 
 class Target(Toy):
-    """Reward is minus the squared distance of the action to the observation: solvable in hundreds of steps."""
+    """Reward is minus the squared distance of the action to the observation: solvable in hundreds
+    of steps."""
 
     def reset(self, *, seed=None, options=None):
         self.last, info = super().reset(seed=seed)
@@ -137,5 +140,8 @@ LIMITS = {
 for cls in (*LIMITS, DictObs, Unbounded, MultiBinary):
     if f"{cls.__name__}-v0" not in gym.registry:
         gym.register(
-            f"{cls.__name__}-v0", entry_point=cls, max_episode_steps=LIMITS.get(cls, LONG), reward_threshold=0.5
+            f"{cls.__name__}-v0",
+            entry_point=cls,
+            max_episode_steps=LIMITS.get(cls, LONG),
+            reward_threshold=0.5,
         )

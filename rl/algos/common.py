@@ -53,7 +53,8 @@ class Burst:
 
 
 class Algorithm:
-    """What every algorithm does alike with its `actor`, its `train_step`, and the parts named in `saved` and `host`."""
+    """What every algorithm does alike with its `actor`, its `train_step`, and the parts named in
+    `saved` and `host`."""
 
     spec: Any
     actor: Any
@@ -71,7 +72,9 @@ class Algorithm:
         for part in parts:
             self.columns = self.columns | getattr(part, "columns", {})
         self.splitting = [part for part in parts if getattr(part, "splitters", None)]
-        self.splitters = {name: own for part in self.splitting for name, own in part.splitters.items()}
+        self.splitters = {
+            name: own for part in self.splitting for name, own in part.splitters.items()
+        }
         self.refresh()
 
     def act(self, obs: np.ndarray) -> np.ndarray:
@@ -79,7 +82,8 @@ class Algorithm:
         return self.policy(obs)
 
     def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-        """`count` train steps on the first `count` of `batches`; each info gets a leading axis `count`."""
+        """`count` train steps on the first `count` of `batches`; each info gets a leading axis
+        `count`."""
         info = self.burst(batches, count)
         taken = len(next(iter(info.values())))
         for part in self.splitting:
@@ -87,7 +91,8 @@ class Algorithm:
         return info
 
     def refresh(self) -> None:
-        """Lets acting follow the newest actor. Until then it may go on in another thread than `update`."""
+        """Lets acting follow the newest actor. Until then it may go on in another thread than
+        `update`."""
         self.acting = self.actor.get_weights()
         self.policy = self.actor.to_numpy(self.acting)
 
@@ -98,14 +103,18 @@ class Algorithm:
 
     def state(self) -> dict[str, Any]:
         """Everything that updates and acting change."""
-        variables = {name: [np.asarray(v) for v in getattr(self, name).variables] for name in self.saved}
+        variables = {
+            name: [np.asarray(v) for v in getattr(self, name).variables] for name in self.saved
+        }
         host = {name: part.state() for name, part in self._on_host().items()}
         return {"variables": variables, "acting": self.acting, "host": host}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
         for name in self.saved:
-            for variable, value in zip(getattr(self, name).variables, state["variables"][name], strict=True):
+            for variable, value in zip(
+                getattr(self, name).variables, state["variables"][name], strict=True
+            ):
                 variable.assign(value)
         for name, part in self._on_host().items():
             part.load_state(state["host"][name])

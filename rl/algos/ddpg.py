@@ -35,12 +35,17 @@ class Config:
     pi_lr: float = flag(1e-3, "actor learning rate", above=0)
     q_lr: float = flag(1e-3, "critic learning rate", above=0)
     noise: str = flag("gaussian", "exploration noise", choices=("gaussian", "ou"))
-    act_noise: float = flag(0.1, "std of exploration noise, as a fraction of the action's half range", low=0)
-    ou_theta: float = flag(0.15, "pull of Ornstein-Uhlenbeck noise towards 0, per step", low=0, high=1)
+    act_noise: float = flag(
+        0.1, "std of exploration noise, as a fraction of the action's half range", low=0
+    )
+    ou_theta: float = flag(
+        0.15, "pull of Ornstein-Uhlenbeck noise towards 0, per step", low=0, high=1
+    )
 
 
 class DDPG(Algorithm):
-    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in `spec`, an EnvSpec."""
+    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in
+    `spec`, an EnvSpec."""
 
     flags = Config
     loop = "off_policy"
@@ -49,7 +54,11 @@ class DDPG(Algorithm):
     host = ("noise",)
 
     def __init__(
-        self, spec: Any, make_torso: Callable[..., Any], make_opt: Any = Optimizer, config: Config = Config()
+        self,
+        spec: Any,
+        make_torso: Callable[..., Any],
+        make_opt: Any = Optimizer,
+        config: Config = Config(),
     ) -> None:
         self.spec, self.config = spec, config
         self.actor, self.actor_targ = self._make_actor(make_torso), self._make_actor(make_torso)
@@ -63,7 +72,9 @@ class DDPG(Algorithm):
         self.ready()
 
     def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
-        actor = DeterministicActor(make_torso(self.spec.act_dim), self.spec.act_center, self.spec.act_limit)
+        actor = DeterministicActor(
+            make_torso(self.spec.act_dim), self.spec.act_center, self.spec.act_limit
+        )
         actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
         return actor
 
@@ -73,7 +84,8 @@ class DDPG(Algorithm):
         return critic
 
     def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Noisy actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of episodes."""
+        """Noisy actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of
+        episodes."""
         act = self.act(obs)
         noise = self.noise((len(start), self.spec.act_dim), start, rng).reshape(act.shape)
         return np.clip(act + self.spec.act_limit * noise, self.spec.act_low, self.spec.act_high)

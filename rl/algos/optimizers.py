@@ -22,13 +22,20 @@ class Config:
 
     optimizer: str = flag("adam", "optimiser of every network", choices=tuple(OPTIMIZERS))
     epsilon: float = flag(1e-7, "added to the root mean square of gradients (not sgd)", above=0)
-    weight_decay: float = flag(0.0, "decoupled weight decay, per step and unit of learning rate", low=0)
-    max_grad_norm: float = flag(0.0, "longest gradient of a network, longer ones are scaled to it; 0: any", low=0)
-    gradient_stats: bool = flag(False, "log how the tasks' gradients conflict even where they are summed")
+    weight_decay: float = flag(
+        0.0, "decoupled weight decay, per step and unit of learning rate", low=0
+    )
+    max_grad_norm: float = flag(
+        0.0, "longest gradient of a network, longer ones are scaled to it; 0: any", low=0
+    )
+    gradient_stats: bool = flag(
+        False, "log how the tasks' gradients conflict even where they are summed"
+    )
 
 
 class Optimizer:
-    """One Keras optimiser for a network, with a base learning rate `lr` that each batch scales by its `lr` field.
+    """One Keras optimiser for a network, with a base learning rate `lr` that each batch scales by
+    its `lr` field.
 
     Args:
       net: has `trainable_variables`.
@@ -49,14 +56,16 @@ class Optimizer:
         grads, info = self.gradients(loss_fn, batch)
         if self.max_norm:
             grads, _ = tf.clip_by_global_norm(grads, self.max_norm)
-        # A zero that needs every gradient: else XLA copies each kernel that it updates while another gradient reads it.
+        # A zero that needs every gradient: else XLA copies each kernel that it updates while
+        # another gradient reads it.
         zero = 0 * tf.add_n([tf.reshape(grad, [-1])[0] for grad in grads])
         self.opt.learning_rate.assign(self.lr * batch["lr"])
         self.opt.apply([grad + zero for grad in grads], self.targets)
         return info
 
     def gradients(self, loss_fn: LossFn, batch: Any) -> tuple[list[tf.Tensor], Info]:
-        """The gradient with respect to each of `targets`, summed over tasks if there are several."""
+        """The gradient with respect to each of `targets`, summed over tasks if there are
+        several."""
         with tf.GradientTape() as tape:
             loss, info = loss_fn(batch)
         return tape.gradient(loss, self.targets), info

@@ -5,8 +5,10 @@ Reference implementation: https://github.com/openai/baselines (ppo2), as CleanRL
 https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/
 Differs from the reference:
 1. a truncated episode bootstraps from its final observation;
-2. u = 1 is the upper bound of an action and -1 the lower, whatever the env's bounds are; u is clipped for the env only;
-3. the value loss is not clipped by default, and its coefficient multiplies a mean square without 1/2;
+2. u = 1 is the upper bound of an action and -1 the lower, whatever the env's bounds are; u is
+   clipped for the env only;
+3. the value loss is not clipped by default, and its coefficient multiplies a mean square without
+   1/2;
 4. minibatches are drawn anew each epoch, and what is left over by their size is dropped;
 5. with a target_kl an update stops after the first minibatch whose KL is 1.5 times that;
 6. the learning rate falls with each minibatch, not with each rollout.
@@ -32,13 +34,21 @@ class Config:
     gamma: float = flag(0.99, "discount", low=0, high=1)
     lam: float = flag(0.95, "lambda of generalised advantage estimation", low=0, high=1)
     lr: float = flag(3e-4, "learning rate of actor and critic", above=0)
-    clip_ratio: float = flag(0.2, "how far a probability ratio may move from 1 and still count", above=0)
-    clip_value: float = flag(0.0, "how far a value may move from the old one and still count; 0: any way", low=0)
+    clip_ratio: float = flag(
+        0.2, "how far a probability ratio may move from 1 and still count", above=0
+    )
+    clip_value: float = flag(
+        0.0, "how far a value may move from the old one and still count; 0: any way", low=0
+    )
     vf_coef: float = flag(0.25, "weight of the value loss, a mean square", low=0)
     ent_coef: float = flag(0.0, "weight of the entropy bonus", low=0)
-    target_kl: float = flag(0.0, "end an update when the policy has moved 1.5 times this far; 0: never", low=0)
+    target_kl: float = flag(
+        0.0, "end an update when the policy has moved 1.5 times this far; 0: never", low=0
+    )
     norm_adv: bool = flag(True, "normalise advantages in each minibatch, per task")
-    norm_value: bool = flag(False, "let the critic predict returns minus their running mean, over their running std")
+    norm_value: bool = flag(
+        False, "let the critic predict returns minus their running mean, over their running std"
+    )
     share_torso: bool = flag(False, "one torso for actor and critic")
     std: str = flag(
         "free",
@@ -49,18 +59,35 @@ class Config:
 
 
 class PPO(Algorithm):
-    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in `spec`, an EnvSpec."""
+    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in
+    `spec`, an EnvSpec."""
 
     flags = Config
     loop, discrete = "on_policy", True
-    defaults = {"hidden_sizes": (64, 64), "activation": "tanh", "initializer": "orthogonal", "epsilon": 1e-5}
+    defaults = {
+        "hidden_sizes": (64, 64),
+        "activation": "tanh",
+        "initializer": "orthogonal",
+        "epsilon": 1e-5,
+    }
     defaults |= {"max_grad_norm": 0.5, "lr_schedule": "linear", "obs_norm": True, "rew_norm": True}
-    columns = {"VVals": "all", "LossPi": "mean", "LossV": "mean", "Entropy": "mean", "KL": "mean", "ClipFrac": "mean"}
+    columns = {
+        "VVals": "all",
+        "LossPi": "mean",
+        "LossV": "mean",
+        "Entropy": "mean",
+        "KL": "mean",
+        "ClipFrac": "mean",
+    }
     columns |= {"ExplainedVar": "mean", "Updates": "mean"}
     saved, host = ("actor", "opt"), ("returns",)
 
     def __init__(
-        self, spec: Any, make_torso: Callable[..., Any], make_opt: Any = Optimizer, config: Config = Config()
+        self,
+        spec: Any,
+        make_torso: Callable[..., Any],
+        make_opt: Any = Optimizer,
+        config: Config = Config(),
     ) -> None:
         self.spec, self.config = spec, config
         self.actor = PolicyValue(make_torso, spec, config.share_torso, config.std, config.log_std)
@@ -99,17 +126,22 @@ class PPO(Algorithm):
         ratio = tf.exp(log_ratio)
         gain = tf.minimum(ratio * adv, tf.clip_by_value(ratio, 1 - clip, 1 + clip) * adv)
         loss, entropy = -tf.reduce_mean(gain, axis=-1), tf.reduce_mean(entropy, axis=-1)
-        kl = tf.reduce_mean(ratio - 1 - log_ratio, axis=-1)  # Schulman, 2020: unbiased, never negative
+        kl = tf.reduce_mean(
+            ratio - 1 - log_ratio, axis=-1
+        )  # Schulman, 2020: unbiased, never negative
         clipped = tf.reduce_mean(tf.cast(tf.abs(ratio - 1) > clip, tf.float32), axis=-1)
         info = {"LossPi": loss, "Entropy": entropy, "KL": kl, "ClipFrac": clipped}
         return loss - self.config.ent_coef * entropy, info
 
     def v_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
-        """Mean squared error of the value, or the larger one of it and of the value kept near the old."""
+        """Mean squared error of the value, or the larger one of it and of the value kept near the
+        old."""
         value = self.actor.value(batch["obs"])
         error = (value - batch["ret"]) ** 2
         if self.config.clip_value:
-            moved = tf.clip_by_value(value - batch["out"], -self.config.clip_value, self.config.clip_value)
+            moved = tf.clip_by_value(
+                value - batch["out"], -self.config.clip_value, self.config.clip_value
+            )
             error = tf.maximum(error, (batch["out"] + moved - batch["ret"]) ** 2)
         loss = tf.reduce_mean(error, axis=-1)
         return loss, {"LossV": loss}
@@ -134,10 +166,16 @@ class PPO(Algorithm):
         return self.actor.value(obs), self.actor.value(obs2), self.actor.log_prob(obs, act)[0]
 
     def evaluate(self, obs: np.ndarray, obs2: np.ndarray, act: np.ndarray) -> dict[str, np.ndarray]:
-        """For steps (..., steps, dim): the critic's outputs, the values of obs and obs2, the log densities of act."""
+        """For steps (..., steps, dim): the critic's outputs, the values of obs and obs2, the log
+        densities of act."""
         out, out2, log_prob = (x.numpy() for x in self._evaluate(obs, obs2, act))
         mean, std = self._scale()
-        return {"out": out, "value": mean + std * out, "value2": mean + std * out2, "log_prob": log_prob}
+        return {
+            "out": out,
+            "value": mean + std * out,
+            "value2": mean + std * out2,
+            "log_prob": log_prob,
+        }
 
     def targets(self, ret: np.ndarray) -> np.ndarray:
         """What the critic's outputs should be for returns (..., steps)."""

@@ -3,11 +3,14 @@
 Haarnoja et al., 2018: https://arxiv.org/abs/1812.05905
 Reference implementation: https://github.com/rail-berkeley/softlearning
 Differs from the paper and the reference:
-1. learning rates are 1e-3 (Spinning Up's) in place of 3e-4; batches of 256 and polyak 0.995 are theirs;
+1. learning rates are 1e-3 (Spinning Up's) in place of 3e-4; batches of 256 and polyak 0.995 are
+   theirs;
 2. 10k uniform random steps, updates in bursts of as many as there were steps;
 3. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
-4. densities and the target entropy are those of actions scaled to [-1, 1], whatever the env's bounds;
-5. the log-density of a squashed action has no epsilon in it and is exact far out (see distributions.py);
+4. densities and the target entropy are those of actions scaled to [-1, 1], whatever the env's
+   bounds;
+5. the log-density of a squashed action has no epsilon in it and is exact far out (see
+   distributions.py);
 6. Keras' initialiser (Glorot) and Adam epsilon (1e-7).
 """
 
@@ -31,15 +34,24 @@ class Config:
     polyak: float = flag(0.995, "weight of the old target in target averaging", low=0, high=1)
     pi_lr: float = flag(1e-3, "actor learning rate", above=0)
     q_lr: float = flag(1e-3, "critics' learning rate", above=0)
-    alpha: float = flag(1.0, "temperature: weight of the entropy, in rewards; where a learned one starts", above=0)
-    learn_alpha: bool = flag(True, "learn the temperature; false: keep alpha (Spinning Up's is 0.2)")
+    alpha: float = flag(
+        1.0, "temperature: weight of the entropy, in rewards; where a learned one starts", above=0
+    )
+    learn_alpha: bool = flag(
+        True, "learn the temperature; false: keep alpha (Spinning Up's is 0.2)"
+    )
     alpha_lr: float = flag(1e-3, "temperature learning rate", above=0)
-    target_entropy: float = flag(-1.0, "entropy a learned temperature aims at, nats per action dimension")
-    weight_tasks: bool = flag(False, "weigh the losses of several tasks by num_tasks * softmax(-log alpha)")
+    target_entropy: float = flag(
+        -1.0, "entropy a learned temperature aims at, nats per action dimension"
+    )
+    weight_tasks: bool = flag(
+        False, "weigh the losses of several tasks by num_tasks * softmax(-log alpha)"
+    )
 
 
 class SAC(Algorithm):
-    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in `spec`, an EnvSpec."""
+    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in
+    `spec`, an EnvSpec."""
 
     flags = Config
     loop = "off_policy"
@@ -49,12 +61,18 @@ class SAC(Algorithm):
     saved = ("actor", "q", "q_targ", "temperature", "pi_opt", "q_opt", "alpha_opt")
 
     def __init__(
-        self, spec: Any, make_torso: Callable[..., Any], make_opt: Any = Optimizer, config: Config = Config()
+        self,
+        spec: Any,
+        make_torso: Callable[..., Any],
+        make_opt: Any = Optimizer,
+        config: Config = Config(),
     ) -> None:
         if config.weight_tasks and not spec.num_tasks:
             raise UserError("--weight_tasks is for several tasks, and this env has one")
         self.spec, self.config = spec, config
-        self.actor = SquashedGaussianActor(make_torso(2 * spec.act_dim), spec.act_center, spec.act_limit)
+        self.actor = SquashedGaussianActor(
+            make_torso(2 * spec.act_dim), spec.act_center, spec.act_limit
+        )
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))
         self.q, self.q_targ = Critic(make_torso(1, members=2)), Critic(make_torso(1, members=2))
         for net in (self.q, self.q_targ):
@@ -69,7 +87,9 @@ class SAC(Algorithm):
     def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Sampled actions for obs (..., envs, obs_dim)."""
         del start
-        return self.policy(obs, rng.standard_normal((*obs.shape[:-1], self.spec.act_dim), np.float32))
+        return self.policy(
+            obs, rng.standard_normal((*obs.shape[:-1], self.spec.act_dim), np.float32)
+        )
 
     def sample(self, obs: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Actions at obs, reparametrised, and their log densities."""
@@ -102,13 +122,18 @@ class SAC(Algorithm):
         return self.task_weights() * loss, {"LossPi": loss, "LogPi": log_pi}
 
     def alpha_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
-        """Raise the temperature while the entropy, -log pi, is below its target, eq. 18 in the log."""
-        surplus = tf.reduce_mean(-batch["log_pi"], axis=-1) - self.config.target_entropy * self.spec.act_dim
+        """Raise the temperature while the entropy, -log pi, is below its target, eq. 18 in the
+        log."""
+        surplus = (
+            tf.reduce_mean(-batch["log_pi"], axis=-1)
+            - self.config.target_entropy * self.spec.act_dim
+        )
         loss = self.temperature.log_alpha * tf.stop_gradient(surplus)
         return loss, {"LossAlpha": loss}
 
     def task_weights(self) -> Any:
-        """1, or more for the tasks whose temperature is low. Yang et al., 2020: https://arxiv.org/abs/2003.13661."""
+        """1, or more for the tasks whose temperature is low. Yang et al., 2020:
+        https://arxiv.org/abs/2003.13661."""
         if not (self.config.weight_tasks and self.spec.num_tasks):
             return 1.0
         return tf.stop_gradient(self.spec.num_tasks * tf.nn.softmax(-self.temperature.log_alpha))

@@ -1,4 +1,5 @@
-"""The gradient step of several tasks: their gradients are weighed against each other, and networks split by them."""
+"""The gradient step of several tasks: their gradients are weighed against each other, and networks
+split by them."""
 
 from typing import Any, Callable
 
@@ -29,13 +30,22 @@ class TaskOptimizer(Optimizer):
         super().__init__(lr, net, config)
         self.balancers, self.splitters = balancers, make_splitters(self.slots)
         kinds = {"Conflict": "mean", "Cosine": "mean", "Weight": "task"}
-        self.step_columns = {_part(name) + column: kind for name in balancers for column, kind in kinds.items()}
-        self.columns = self.step_columns | {f"{_part(name)}Sharing": "mean" for name in self.splitters}
+        self.step_columns = {
+            _part(name) + column: kind for name in balancers for column, kind in kinds.items()
+        }
+        self.columns = self.step_columns | {
+            f"{_part(name)}Sharing": "mean" for name in self.splitters
+        }
 
     def minimise(self, loss_fn: LossFn, batch: Any) -> Info:
-        """One step. Returns the loss function's info and, for each group, how its tasks conflict and weigh."""
+        """One step. Returns the loss function's info and, for each group, how its tasks conflict
+        and weigh."""
         info = super().minimise(loss_fn, batch)
-        curious = {name: balancer for name, balancer in self.balancers.items() if balancer.needs_losses_after}
+        curious = {
+            name: balancer
+            for name, balancer in self.balancers.items()
+            if balancer.needs_losses_after
+        }
         after = loss_fn(batch)[1] if curious else {}
         for name, balancer in curious.items():
             balancer.after(info[name], after[name])
@@ -43,13 +53,17 @@ class TaskOptimizer(Optimizer):
 
     def gradients(self, loss_fn: LossFn, batch: Any) -> tuple[list[tf.Tensor], Info]:
         """The gradients joined by the balancers' weights."""
-        tasks = TaskGradients(self.net, loss_fn, batch, any(own.halves for own in self.splitters.values()))
+        tasks = TaskGradients(
+            self.net, loss_fn, batch, any(own.halves for own in self.splitters.values())
+        )
         info, weights = tasks.info, {}
         for name, splitter in self.splitters.items():
             splitter.observe(tasks, name, batch.get("present"))
         for number, (name, balancer) in enumerate(self.balancers.items()):
             gram, share = tasks.grams[name], tasks.shares[name]
-            weight = balancer.weights(info.get(name, tasks.losses), gram, share, batch["seed"] + number)
+            weight = balancer.weights(
+                info.get(name, tasks.losses), gram, share, batch["seed"] + number
+            )
             weights[name] = weight + tf.zeros(gram.shape[:2])
             rate, cosine = gradients.conflict(gradients.shared_gram(gram, share))
             part = _part(name)
@@ -58,22 +72,28 @@ class TaskOptimizer(Optimizer):
         return tasks.weighted(weights), info
 
     def split(self, count: int) -> dict[str, np.ndarray]:
-        """To be told of `count` more steps: splits what is due. Returns the sharing scores to log."""
+        """To be told of `count` more steps: splits what is due. Returns the sharing scores to
+        log."""
         for splitter in self.splitters.values():
             splitter.after(count)
-        return {f"{_part(name)}Sharing": np.array([own.sharing]) for name, own in self.splitters.items()}
+        return {
+            f"{_part(name)}Sharing": np.array([own.sharing]) for name, own in self.splitters.items()
+        }
 
     def slots(self, variable: Any) -> list[Any]:
         """What the optimiser keeps for a variable of the net."""
         # Keras has these in lists beside the list of variables, under names of its own.
-        number, lists = [target is variable for target in self.targets].index(True), vars(self.opt).values()
+        number, lists = [target is variable for target in self.targets].index(True), vars(
+            self.opt
+        ).values()
         beside = [own for own in lists if isinstance(own, list) and len(own) == len(self.targets)]
         kept = {id(own[number]): own[number] for own in beside}
         return [slot for slot in kept.values() if slot is not variable and hasattr(slot, "assign")]
 
     @property
     def variables(self) -> list[Any]:
-        """What steps change, besides the targets: slots, the step count, the learning rate, and others' state."""
+        """What steps change, besides the targets: slots, the step count, the learning rate, and
+        others' state."""
         others = [*self.balancers.values(), *self.splitters.values()]
         return [*super().variables, *(variable for other in others for variable in other.variables)]
 

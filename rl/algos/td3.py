@@ -32,14 +32,17 @@ class Config:
     polyak: float = flag(0.995, "weight of the old target in target averaging", low=0, high=1)
     pi_lr: float = flag(1e-3, "actor learning rate", above=0)
     q_lr: float = flag(1e-3, "critics' learning rate", above=0)
-    act_noise: float = flag(0.1, "std of exploration noise, as a fraction of the action's half range", low=0)
+    act_noise: float = flag(
+        0.1, "std of exploration noise, as a fraction of the action's half range", low=0
+    )
     target_noise: float = flag(0.2, "std of the noise on the target's action, same unit", low=0)
     noise_clip: float = flag(0.5, "largest noise on the target's action, same unit", low=0)
     policy_delay: int = flag(2, "critic updates for each of the actor and the targets", low=1)
 
 
 class TD3(Algorithm):
-    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in `spec`, an EnvSpec."""
+    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in
+    `spec`, an EnvSpec."""
 
     flags = Config
     loop = "off_policy"
@@ -48,7 +51,11 @@ class TD3(Algorithm):
     host = ("noise",)
 
     def __init__(
-        self, spec: Any, make_torso: Callable[..., Any], make_opt: Any = Optimizer, config: Config = Config()
+        self,
+        spec: Any,
+        make_torso: Callable[..., Any],
+        make_opt: Any = Optimizer,
+        config: Config = Config(),
     ) -> None:
         self.spec, self.config = spec, config
         self.actor, self.actor_targ = self._make_actor(make_torso), self._make_actor(make_torso)
@@ -62,7 +69,9 @@ class TD3(Algorithm):
         self.ready()
 
     def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
-        actor = DeterministicActor(make_torso(self.spec.act_dim), self.spec.act_center, self.spec.act_limit)
+        actor = DeterministicActor(
+            make_torso(self.spec.act_dim), self.spec.act_center, self.spec.act_limit
+        )
         actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
         return actor
 
@@ -72,7 +81,8 @@ class TD3(Algorithm):
         return critics
 
     def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Noisy actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of episodes."""
+        """Noisy actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of
+        episodes."""
         act = self.act(obs)
         noise = self.noise((len(start), self.spec.act_dim), start, rng).reshape(act.shape)
         return np.clip(act + self.spec.act_limit * noise, self.spec.act_low, self.spec.act_high)
@@ -82,9 +92,13 @@ class TD3(Algorithm):
     def smoothed_action(self, batch: Info) -> tf.Tensor:
         """The target policy's action at obs2 with clipped noise, eq. 14."""
         act = self.actor_targ(batch["obs2"])
-        noise = self.config.target_noise * tf.random.stateless_normal(tf.shape(act), batch["seed"], alg="philox")
+        noise = self.config.target_noise * tf.random.stateless_normal(
+            tf.shape(act), batch["seed"], alg="philox"
+        )
         noise = tf.clip_by_value(noise, -self.config.noise_clip, self.config.noise_clip)
-        return tf.clip_by_value(act + self.spec.act_limit * noise, self.spec.act_low, self.spec.act_high)
+        return tf.clip_by_value(
+            act + self.spec.act_limit * noise, self.spec.act_low, self.spec.act_high
+        )
 
     def q_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
         """Squared Bellman errors of both critics against the smaller target, algorithm 1."""
@@ -93,7 +107,12 @@ class TD3(Algorithm):
         q = self.q(batch["obs"], batch["act"])
         error = q - tf.stop_gradient(backup)
         loss = tf.reduce_sum(tf.reduce_mean(batch["weight"] * error**2, axis=-1), axis=0)
-        return loss, {"LossQ": loss, "Q1Vals": q[0], "Q2Vals": q[1], "TDError": tf.reduce_mean(tf.abs(error), axis=0)}
+        return loss, {
+            "LossQ": loss,
+            "Q1Vals": q[0],
+            "Q2Vals": q[1],
+            "TDError": tf.reduce_mean(tf.abs(error), axis=0),
+        }
 
     def pi_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
         """Deterministic policy gradient: climb the first critic."""
@@ -102,7 +121,8 @@ class TD3(Algorithm):
 
     @tf.function
     def train_step(self, batch: Info) -> Info:
-        """One step on the critics; every `policy_delay`th time one on the actor and the targets too."""
+        """One step on the critics; every `policy_delay`th time one on the actor and the targets
+        too."""
         info = self.q_opt.minimise(self.q_loss, batch)
 
         def delayed(turn: tf.Tensor, _: Info) -> tuple[tf.Tensor, Info]:
@@ -110,16 +130,23 @@ class TD3(Algorithm):
             polyak_average(self.targets, self.config.polyak)
             return turn + 1, info
 
-        # A loop of one turn or none, because XLA copies what tf.cond changes and not what a loop does.
+        # A loop of one turn or none, because XLA copies what tf.cond changes and not what a loop
+        # does.
         turns = tf.cast(self._delay_is_over(batch["number"]), tf.int32)
         kinds = {"LossPi": "task"} | self.pi_opt.step_columns
-        none = {name: tf.zeros(self.spec.batch_dims if kind == "task" else ()) for name, kind in kinds.items()}
-        return info | tf.while_loop(lambda turn, _: turn < turns, delayed, (tf.constant(0), none))[1]
+        none = {
+            name: tf.zeros(self.spec.batch_dims if kind == "task" else ())
+            for name, kind in kinds.items()
+        }
+        return (
+            info | tf.while_loop(lambda turn, _: turn < turns, delayed, (tf.constant(0), none))[1]
+        )
 
     def _delay_is_over(self, number: Any) -> Any:
         return (number + 1) % self.config.policy_delay == 0
 
     def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-        """`count` train steps on the first `count` of `batches`; the actor's info is of those that updated it."""
+        """`count` train steps on the first `count` of `batches`; the actor's info is of those that
+        updated it."""
         info, due = super().update(batches, count), self._delay_is_over(batches["number"][:count])
         return info | {name: info[name][due] for name in ("LossPi", *self.pi_opt.step_columns)}

@@ -11,11 +11,13 @@ __all__ = ["EnvSpec", "Step", "VectorEnv", "make", "resolve", "tasks_of"]
 
 
 def make(env_id: str, num_envs: int = 1, visit: str = "all", **options: Any) -> Any:
-    """`num_envs` copies of an env, or of every task of a set, by id; or as many that go from task to task.
+    """`num_envs` copies of an env, or of every task of a set, by id; or as many that go from task
+    to task.
 
     Args:
-      options: `backend`, `render_mode`, `max_ep_len` and `num_workers` as VectorEnv's; `visit`, one of
-        `visits.ORDERS`; for Meta-World also those of `metaworld.make`, which other families don't heed.
+      options: `backend`, `render_mode`, `max_ep_len` and `num_workers` as VectorEnv's; `visit`, one
+        of `visits.ORDERS`; for Meta-World also those of `metaworld.make`, which other families
+        don't heed.
 
     Raises:
       UserError: no such env, a space that is not supported, or no tasks to go to.
@@ -34,7 +36,8 @@ def make(env_id: str, num_envs: int = 1, visit: str = "all", **options: Any) -> 
 
 
 def tasks_of(env_id: str, split: str) -> tuple[str, ...]:
-    """Names of the tasks of a full id in split "train" or "test"; none where there is a single task."""
+    """Names of the tasks of a full id in split "train" or "test"; none where there is a single
+    task."""
     family = next((family for family in (task_sets, point_mass) if family.knows(env_id)), None)
     return tuple(family.tasks_of(env_id, split)) if family else ()
 

@@ -1,6 +1,7 @@
 """The goals of Meta-World's tasks: those its own benchmarks draw, found sooner and kept on disk.
 
-The package draws a goal by a whole reset, most of which is 500 steps of physics that no goal depends on.
+The package draws a goal by a whole reset, most of which is 500 steps of physics that no goal
+depends on.
 """
 
 # pylint: disable=no-member  # of compiled modules
@@ -24,10 +25,12 @@ TORN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def goal_lists(tasks: Sequence[str], seed: int) -> dict[str, np.ndarray]:
-    """The goals of each task as `metaworld.MT10(seed)` and the like draw them for these tasks, in this order.
+    """The goals of each task as `metaworld.MT10(seed)` and the like draw them for these tasks, in
+    this order.
 
-    A goal is the package's `rand_vec`, float64 `(3,)` or `(6,)`: all that its resets draw, positions in metres.
-    Lists are read from the cache folder if they are there and whole, else drawn, and kept if the folder allows.
+    A goal is the package's `rand_vec`, float64 `(3,)` or `(6,)`: all that its resets draw,
+    positions in metres. Lists are read from the cache folder if they are there and whole, else
+    drawn, and kept if the folder allows.
 
     Returns:
       Task name -> `(50, dim)`.
@@ -55,10 +58,17 @@ def draw(tasks: Sequence[str], seed: int) -> dict[str, np.ndarray]:
 
 def _draw_task(task: str, rng: np.random.RandomState) -> np.ndarray:
     env = ALL_V3_ENVIRONMENTS[task]()
-    model, data = env.model, env.data  # not `env` in the lambda: a cycle is freed late, and holds 20 MB
+    model, data = (
+        env.model,
+        env.data,
+    )  # not `env` in the lambda: a cycle is freed late, and holds 20 MB
     # Bodies must be in place for what a reset observes, but need not move.
     env.do_simulation = lambda *_: mujoco.mj_kinematics(model, data)
-    env.np_random, env.seeded_rand_vec, env._freeze_rand_vec = rng, True, False  # pylint: disable=protected-access
+    env.np_random, env.seeded_rand_vec, env._freeze_rand_vec = (
+        rng,
+        True,
+        False,
+    )  # pylint: disable=protected-access
     goals = []
     for _ in range(NUM_GOALS):
         env.reset()

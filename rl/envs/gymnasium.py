@@ -1,4 +1,5 @@
-"""One env of Gymnasium, ready for a vector: with its time limit, its episode recorded, its camera on the robot."""
+"""One env of Gymnasium, ready for a vector: with its time limit, its episode recorded, its camera
+on the robot."""
 
 from typing import Any, Optional
 
@@ -18,7 +19,9 @@ def make_one(index: int, env_id: str, render_mode: Optional[str], max_ep_len: in
     try:
         name = registered_name(env_id)
         limit = max_ep_len or gym.spec(name).max_episode_steps or 1000
-        env = gym.make(name, max_episode_steps=limit, render_mode=render_mode, disable_env_checker=True)
+        env = gym.make(
+            name, max_episode_steps=limit, render_mode=render_mode, disable_env_checker=True
+        )
     except (ImportError, gym.error.Error) as error:
         raise UserError(f"cannot make env {env_id}: {' '.join(str(error).split())}") from None
     if render_mode is not None:
@@ -27,8 +30,13 @@ def make_one(index: int, env_id: str, render_mode: Optional[str], max_ep_len: in
 
 
 def _follow_agent(env: Any) -> None:
-    """Points a MuJoCo env's camera at its robot, where it has such a camera: the free one stays at the start."""
-    cameras = [env.model.camera(i) for i in range(env.model.ncam)] if hasattr(env, "mujoco_renderer") else []
+    """Points a MuJoCo env's camera at its robot, where it has such a camera: the free one stays at
+    the start."""
+    cameras = (
+        [env.model.camera(i) for i in range(env.model.ncam)]
+        if hasattr(env, "mujoco_renderer")
+        else []
+    )
     for camera in cameras:
         if camera.name == "track":
             env.mujoco_renderer.camera_id = camera.id

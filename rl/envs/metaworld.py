@@ -1,10 +1,11 @@
-"""Meta-World v3: sets of manipulation tasks, on the package's env classes and goal lists. arXiv 1910.10897.
+"""Meta-World v3: sets of manipulation tasks, on the package's env classes and goal lists. arXiv
+1910.10897.
 
 https://github.com/Farama-Foundation/Metaworld, 3.1.1.
 
 Differs from it:
-  1. Its gym.make wrappers aren't used: ML1-train serves the test goals there, and every env of a set draws
-     goals from the same seed.
+  1. Its gym.make wrappers aren't used: ML1-train serves the test goals there, and every env of a
+     set draws goals from the same seed.
   2. `reset(seed)` is heeded; each env draws goals with a generator of its own.
   3. Observations are float32 and never hold a one-hot of the task, which the task axis tells.
 """
@@ -36,35 +37,48 @@ BOUND = np.ones(ACT_DIM, np.float32)
 class Config:
     """Meta-World's flags."""
 
-    goals: str = flag("random", "Meta-World: an episode's goal, of 50 or the first", choices=("random", "fixed"))
+    goals: str = flag(
+        "random", "Meta-World: an episode's goal, of 50 or the first", choices=("random", "fixed")
+    )
     reward: str = flag("v2", "Meta-World: version of its reward functions", choices=("v1", "v2"))
-    split: str = flag("train", "ML sets: the tasks and goals to train on", choices=("train", "test"))
+    split: str = flag(
+        "train", "ML sets: the tasks and goals to train on", choices=("train", "test")
+    )
 
 
 class MetaWorld(Vector):
-    """Envs by task, those of a task side by side. `num_goals`: each task has goals 0 to `num_goals - 1`."""
+    """Envs by task, those of a task side by side. `num_goals`: each task has goals 0 to `num_goals
+    - 1`."""
 
     num_goals = NUM_GOALS
 
-    def reset(self, seed: Optional[int] = None, goals: Optional[Sequence[int]] = None) -> np.ndarray:
-        """Starts an episode in every env; env i is seeded with `seed + i`. Returns obs `(num_envs, obs_dim)`.
+    def reset(
+        self, seed: Optional[int] = None, goals: Optional[Sequence[int]] = None
+    ) -> np.ndarray:
+        """Starts an episode in every env; env i is seeded with `seed + i`. Returns obs `(num_envs,
+        obs_dim)`.
 
-        With `goals` env i has goal `goals[i]` in this episode and every one until told otherwise; an env that
-        was never told draws each episode's goal.
+        With `goals` env i has goal `goals[i]` in this episode and every one until told otherwise;
+        an env that was never told draws each episode's goal.
 
         Raises:
           ValueError: `goals` isn't `(num_envs,)`, in range.
         """
         if goals is not None:
             if not (len(goals) == self.num_envs and 0 <= min(goals) <= max(goals) < self.num_goals):
-                raise ValueError(f"goals must be {self.num_envs} whole numbers below {self.num_goals}, got {goals}")
+                raise ValueError(
+                    f"goals must be {self.num_envs} whole numbers below {self.num_goals}, got "
+                    f"{goals}"
+                )
             self.env.call("set_options", [{"goal": int(goal)} for goal in goals])
         return super().reset(seed)
 
     def aim(self, number: np.ndarray) -> None:
-        """Lets env i's next episode have the goal numbered `number[i]`, and every one after it until told otherwise.
+        """Lets env i's next episode have the goal numbered `number[i]`, and every one after it
+        until told otherwise.
 
-        A task's envs take turns: together they play goals 0, 1, 2, ... when each counts its own episodes from 0.
+        A task's envs take turns: together they play goals 0, 1, 2, ... when each counts its own
+        episodes from 0.
         """
         each = self.num_envs // len(self.spec.tasks)
         goals = (number * each + np.arange(self.num_envs) % each) % self.num_goals
@@ -86,32 +100,44 @@ def make(
     An episode ends by truncation only; a step's success is the env's own. ML hides the goal: zeros.
 
     Args:
-      env_id: MT1-<task>, MT10, MT25, MT50, MT:<task>,<task>; ML1-<task>, ML10, ML25, ML45, ML:<task>,<task>.
-      backend: "sync" steps the envs here, "async" in `num_workers` processes; 0: as many as there are cores. "envpool"
-        in EnvPool's threads, see metaworld_pool.py: a MetaWorldPool.
+      env_id: MT1-<task>, MT10, MT25, MT50, MT:<task>,<task>; ML1-<task>, ML10, ML25, ML45,
+        ML:<task>,<task>.
+      backend: "sync" steps the envs here, "async" in `num_workers` processes; 0: as many as there
+        are cores. "envpool" in EnvPool's threads, see metaworld_pool.py: a MetaWorldPool.
       render_mode: None or "rgb_array".
       max_ep_len: steps; 0: 500.
       seed: of the goal lists, not of what is drawn from them.
-      flags: Config's; `visit` and `save_memory`, as Tours have them. Split "test" is the same as "train" for MT; it has
-        other tasks for ML sets, other goals for ML1 and one's own.
+      flags: Config's; `visit` and `save_memory`, as Tours have them. Split "test" is the same as
+        "train" for MT; it has other tasks for ML sets, other goals for ML1 and one's own.
 
     Raises:
       UserError: no such set, task, backend or value of a flag.
     """
     tour = {name: flags.pop(name) for name in ("visit", "save_memory") if name in flags}
     config, env_id = check(Config(**flags)), resolve(env_id)
-    tasks, hidden, limit = tasks_of(env_id, config.split), env_id.startswith("ML"), max_ep_len or HORIZON
+    tasks, hidden, limit = (
+        tasks_of(env_id, config.split),
+        env_id.startswith("ML"),
+        max_ep_len or HORIZON,
+    )
     spec = EnvSpec(env_id, OBS_DIM, ACT_DIM, (ACT_DIM,), -BOUND, BOUND, tasks=tasks)
     if backend == "envpool":
         if tour.get("visit", "all") != "all":
-            raise UserError("--visit needs --env_backend sync or async: EnvPool's envs each stay with a task")
+            raise UserError(
+                "--visit needs --env_backend sync or async: EnvPool's envs each stay with a task"
+            )
         metaworld_pool.refuse(spec, config.goals, config.reward)
         return metaworld_pool.MetaWorldPool(spec, num_envs, limit)
     lists = goal_lists(tasks, seed + (config.split == "test" and hidden and env_id not in SETS))
     count = NUM_GOALS if config.goals == "random" else 1
     served = [(task, lists[task][:count]) for task in tasks for _ in range(num_envs)]
     make_one = functools.partial(
-        _make_one, served=served, hidden=hidden, limit=limit, render_mode=render_mode, reward=config.reward
+        _make_one,
+        served=served,
+        hidden=hidden,
+        limit=limit,
+        render_mode=render_mode,
+        reward=config.reward,
     )
     num_workers = num_workers or os.cpu_count() or 1
     if tour.get("visit", "all") != "all":
@@ -121,7 +147,9 @@ def make(
     return env
 
 
-def _make_one(index: int, served: Sequence[tuple[str, np.ndarray]], reward: str, **options: Any) -> gym.Env:
+def _make_one(
+    index: int, served: Sequence[tuple[str, np.ndarray]], reward: str, **options: Any
+) -> gym.Env:
     name, goals = served[index]
     task = make_task(name, goals, reward_function_version=reward, camera_name="corner2", **options)
     return Replayable(task, index)

@@ -3,9 +3,11 @@
 https://github.com/sail-sg/envpool; install it with the extra `fast`. REFUSED is of 1.2.5.
 
 Differs from `rl.envs.metaworld`:
-  1. EnvPool can't be told a goal: an env draws every episode's afresh, from the task's whole range and not from its
-     list of 50. So it is for training alone, and has neither `--goals fixed` nor ML sets.
-  2. The simulators are its own. Tasks on which the scripted expert isn't shown to score alike are refused.
+  1. EnvPool can't be told a goal: an env draws every episode's afresh, from the task's whole range
+     and not from its list of 50. So it is for training alone, and has neither `--goals fixed` nor
+     ML sets.
+  2. The simulators are its own. Tasks on which the scripted expert isn't shown to score alike are
+     refused.
   3. The state of an episode can't be saved.
 """
 
@@ -19,7 +21,8 @@ from rl.envs.pool import EnvPool
 from rl.envs.spec import EnvSpec
 from rl.envs.vector import Step
 
-# Tasks that don't agree in benchmarks/results/metaworld_envpool.csv: their expert's return in the package and here.
+# Tasks that don't agree in benchmarks/results/metaworld_envpool.csv: their expert's return in the
+# package and here.
 REFUSED = {
     "box-close-v3": (2908, 2788),
     "button-press-topdown-wall-v3": (2110, 1),
@@ -40,9 +43,11 @@ REFUSED = {
 
 
 class MetaWorldPool:
-    """`num_envs` envs of each task of `spec`, side by side, with as much of Vector's interface as training needs.
+    """`num_envs` envs of each task of `spec`, side by side, with as much of Vector's interface as
+    training needs.
 
-    Whether a task is as the package has it is `refuse`'s to say. All episodes end together, after `max_ep_len` steps.
+    Whether a task is as the package has it is `refuse`'s to say. All episodes end together, after
+    `max_ep_len` steps.
 
     Raises:
       UserError: EnvPool is missing, or doesn't have a task.
@@ -54,10 +59,13 @@ class MetaWorldPool:
         self.spec, self.num_envs, self.max_ep_len = spec, num_envs * len(spec.tasks), max_ep_len
         threads = min(num_envs, max(1, (os.cpu_count() or 1) // len(spec.tasks)))  # of each EnvPool
         options = {"num_threads": threads, "partially_observable": False}
-        self.pools = [EnvPool(pool_id(task), num_envs, max_ep_len, **options) for task in spec.tasks]
+        self.pools = [
+            EnvPool(pool_id(task), num_envs, max_ep_len, **options) for task in spec.tasks
+        ]
 
     def reset(self, seed: int) -> np.ndarray:
-        """Makes the envs anew; env i draws its goals from `seed + i`. Returns obs `(num_envs, obs_dim)`."""
+        """Makes the envs anew; env i draws its goals from `seed + i`. Returns obs `(num_envs,
+        obs_dim)`."""
         each = self.num_envs // len(self.pools)
         return _joined([pool.reset(seed + i * each)[0] for i, pool in enumerate(self.pools)])
 
@@ -69,7 +77,9 @@ class MetaWorldPool:
         obs2, over = _joined(obs), np.concatenate(truncated)
         success = np.concatenate([own["success"] for own in info]) > 0
         obs = self._restart() if over.any() else obs2
-        return Step(obs2, np.concatenate(rew).astype(float), np.concatenate(terminated), over, obs, success)
+        return Step(
+            obs2, np.concatenate(rew).astype(float), np.concatenate(terminated), over, obs, success
+        )
 
     def rebuild(self, seed: int) -> np.ndarray:
         """As `reset`: a state that depends on `seed` alone."""
@@ -87,9 +97,11 @@ class MetaWorldPool:
 
 
 def refuse(spec: EnvSpec, goals: str, reward: str) -> None:
-    """Raises a UserError if EnvPool doesn't have a set as the package has it; `goals` and `reward` are the flags."""
+    """Raises a UserError if EnvPool doesn't have a set as the package has it; `goals` and `reward`
+    are the flags."""
+    hidden_goals = spec.env_id.startswith("ML")
     unlike = {
-        f"{spec.env_id}, which needs goals of a list: EnvPool draws its own": spec.env_id.startswith("ML"),
+        f"{spec.env_id}, which needs goals of a list: EnvPool draws its own": hidden_goals,
         "--goals fixed: EnvPool draws its own": goals == "fixed",
         "--reward v1: EnvPool has v2 only": reward == "v1",
     }
@@ -98,10 +110,13 @@ def refuse(spec: EnvSpec, goals: str, reward: str) -> None:
             raise UserError(f"--env_backend envpool can't have {what}; sync and async can")
     refused = [task for task in spec.tasks if task in REFUSED]
     if refused:
-        returns = ", ".join(f"{REFUSED[task][1]} and {REFUSED[task][0]} on {task}" for task in refused)
+        returns = ", ".join(
+            f"{REFUSED[task][1]} and {REFUSED[task][0]} on {task}" for task in refused
+        )
         agree = ",".join(task.removesuffix("-v3") for task in spec.tasks if task not in REFUSED)
         raise UserError(
-            f"EnvPool and the package aren't shown to agree: the scripted expert's return is {returns}; "
+            "EnvPool and the package aren't shown to agree: the scripted expert's return is "
+            f"{returns}; "
             f"--env_backend async has all{', envpool MT:' * bool(agree)}{agree}"
         )
 

@@ -14,12 +14,17 @@ CLIP = 10.0
 class Config:
     """Normalisation flags."""
 
-    obs_norm: bool = flag(False, "give networks observations minus their running mean, over their running std")
-    rew_norm: bool = flag(False, "learn from rewards over the running std of the discounted return, per task")
+    obs_norm: bool = flag(
+        False, "give networks observations minus their running mean, over their running std"
+    )
+    rew_norm: bool = flag(
+        False, "learn from rewards over the running std of the discounted return, per task"
+    )
 
 
 class Moments:
-    """Running mean and variance over all samples so far, float64. Chan et al., 1979: parallel variance."""
+    """Running mean and variance over all samples so far, float64. Chan et al., 1979: parallel
+    variance."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.mean, self.var, self.count = np.zeros(shape), np.ones(shape), 1e-4
@@ -32,7 +37,9 @@ class Moments:
         """Adds `count` samples of these moments, a number for all or one for each."""
         total, delta = self.count + count, mean - self.mean
         self.mean = self.mean + delta * count / total
-        self.var = (self.var * self.count + var * count + delta**2 * self.count * count / total) / total
+        self.var = (
+            self.var * self.count + var * count + delta**2 * self.count * count / total
+        ) / total
         self.count = total
 
     def pool(self, other: "Moments") -> None:
@@ -59,19 +66,23 @@ class Normaliser:
     """What networks see of observations and rewards; the identity unless the flags say so.
 
     Args:
-      spec: an EnvSpec. num_envs: in training. gamma: discount of the return whose std scales rewards.
+      spec: an EnvSpec. num_envs: in training. gamma: discount of the return whose std scales
+        rewards.
     """
 
-    def __init__(self, spec: Any, config: Config = Config(), num_envs: int = 1, gamma: float = 0.99) -> None:
+    def __init__(
+        self, spec: Any, config: Config = Config(), num_envs: int = 1, gamma: float = 0.99
+    ) -> None:
         self.config, self.batch_dims, self.gamma = config, spec.batch_dims, gamma
         self.seen, self.earned = Moments((spec.obs_dim,)), Moments(spec.batch_dims)
         self.ret = np.zeros(num_envs)
 
     def observe(self, obs: np.ndarray, rew: Any = None, end: Any = False, task: Any = None) -> None:
-        """Counts in what a step of every env brought: obs `(num_envs, obs_dim)`, rew and end `(num_envs,)`.
+        """Counts in what a step of every env brought: obs `(num_envs, obs_dim)`, rew and end
+        `(num_envs,)`.
 
-        Without `rew` the observations are the first of new episodes. `task` `(num_envs,)` has the envs' tasks;
-        without it the envs of a task are side by side.
+        Without `rew` the observations are the first of new episodes. `task` `(num_envs,)` has the
+        envs' tasks; without it the envs of a task are side by side.
         """
         if self.config.obs_norm:
             self.seen.update(obs)
@@ -108,7 +119,9 @@ class Normaliser:
         self.ret = state["ret"]
 
 
-def _moments_of(values: np.ndarray, task: np.ndarray, num_tasks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _moments_of(
+    values: np.ndarray, task: np.ndarray, num_tasks: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, variance and number of each task's values, `(num_tasks,)`; 0 where it has none."""
     sums = lambda weights=None: np.bincount(task, weights, num_tasks)
     count = sums()

@@ -1,7 +1,8 @@
 """Point masses in the plane: several tasks, some at odds with others, at next to no cost.
 
-A test bed for what tasks do to each other in one network. Every task sees the same observations; what
-they disagree on is where to go. NumPy arrays hold all envs, so a step of one costs as much as of fifty.
+A test bed for what tasks do to each other in one network. Every task sees the same observations;
+what they disagree on is where to go. NumPy arrays hold all envs, so a step of one costs as much as
+of fifty.
 """
 
 from typing import Any, Optional
@@ -23,7 +24,9 @@ LAYOUTS: dict[str, dict[str, float]] = {
     "PointMass-Opposed2": {"there": 0.0, "back": 180.0},
     "PointMass-ML4": GROUPS,
 }
-TESTS = {"PointMass-ML4": {"between-east": 10.0, "between-west": 190.0}}  # of split "test", where they differ
+TESTS = {
+    "PointMass-ML4": {"between-east": 10.0, "between-west": 190.0}
+}  # of split "test", where they differ
 # id -> what multiplies each task's rewards, 1 where there is none
 SCALES = {"PointMass-Uneven4": (30.0, 30.0, 1.0, 1.0)}
 
@@ -46,14 +49,15 @@ def tasks_of(env_id: str, split: str) -> dict[str, float]:
 
 
 class PointMass:
-    """`num_envs` envs of every task of a layout, with VectorEnv's interface; envs of a task are side by side.
+    """`num_envs` envs of every task of a layout, with VectorEnv's interface; envs of a task are
+    side by side.
 
-    With `visit` other than "all", an order of Visits, `num_envs` envs in all, which go from task to task. With `split`
-    "test" the tasks are those that a layout holds out, if it does.
+    With `visit` other than "all", an order of Visits, `num_envs` envs in all, which go from task to
+    task. With `split` "test" the tasks are those that a layout holds out, if it does.
 
-    A step moves the point by SPEED times the action, inside [-1, 1]^2. The reward is minus the distance
-    to the target, times the task's of SCALES; success is a distance under NEAR. An episode ends by truncation
-    after `max_ep_len` steps.
+    A step moves the point by SPEED times the action, inside [-1, 1]^2. The reward is minus the
+    distance to the target, times the task's of SCALES; success is a distance under NEAR. An episode
+    ends by truncation after `max_ep_len` steps.
 
     Observation: point, marker `(4,)`. Action: `(2,)` in [-1, 1].
     """
@@ -63,13 +67,20 @@ class PointMass:
     task: Optional[np.ndarray] = None
 
     def __init__(
-        self, env_id: str, num_envs: int = 1, max_ep_len: int = 0, visit: str = "all", split: str = "train"
+        self,
+        env_id: str,
+        num_envs: int = 1,
+        max_ep_len: int = 0,
+        visit: str = "all",
+        split: str = "train",
     ) -> None:
         tasks, bounds = tasks_of(env_id, split), np.ones(2, np.float32)
         self.spec = EnvSpec(env_id, 4, 2, (2,), -bounds, bounds, tasks=tuple(tasks))
         self.num_envs, self.max_ep_len = num_envs * len(tasks), max_ep_len or HORIZON
         angle = np.repeat(np.deg2rad(list(tasks.values())), num_envs)
-        self.turn = np.stack([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]).transpose(2, 0, 1)
+        self.turn = np.stack(
+            [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        ).transpose(2, 0, 1)
         self.scale = np.repeat(SCALES.get(env_id, np.ones(len(tasks))), num_envs)
         if visit != "all":
             self.visits = Visits(visit, len(tasks), num_envs)
@@ -86,7 +97,11 @@ class PointMass:
         self._go(*((self.seed, self.number + 1) if seed is None else (seed, 0)))
         drawn = np.stack([rng.uniform(-1, 1, 4) for rng in self.rngs])
         self.point, self.steps = 0.5 * drawn[:, :2], 0
-        self.marker = 0.8 * drawn[:, 2:] / np.maximum(1e-9, np.linalg.norm(drawn[:, 2:], axis=1, keepdims=True))
+        self.marker = (
+            0.8
+            * drawn[:, 2:]
+            / np.maximum(1e-9, np.linalg.norm(drawn[:, 2:], axis=1, keepdims=True))
+        )
         return self._obs()
 
     def _go(self, seed: int, number: int) -> None:
@@ -104,7 +119,9 @@ class PointMass:
         distance = np.linalg.norm(self.point - target, axis=1)
         obs2, rew, over = self._obs(), -self.scale * distance, self.steps == self.max_ep_len
         none, task = np.zeros(self.num_envs, bool), self.task
-        return Step(obs2, rew, none, none | over, self.reset() if over else obs2, distance < NEAR, task)
+        return Step(
+            obs2, rew, none, none | over, self.reset() if over else obs2, distance < NEAR, task
+        )
 
     def _obs(self) -> np.ndarray:
         return np.concatenate([self.point, self.marker], axis=1).astype(np.float32)
@@ -113,7 +130,13 @@ class PointMass:
         """All that later steps depend on."""
         rngs = [rng.bit_generator.state for rng in self.rngs]
         visit = {"seed": self.seed, "number": self.number}
-        return {"point": self.point, "marker": self.marker, "steps": self.steps, "rngs": rngs, **visit}
+        return {
+            "point": self.point,
+            "marker": self.marker,
+            "steps": self.steps,
+            "rngs": rngs,
+            **visit,
+        }
 
     def load_state(self, state: dict[str, Any], obs: np.ndarray) -> None:
         """Goes back to `state`, in which the envs show `obs`."""
@@ -131,7 +154,10 @@ class PointMass:
     def render(self) -> np.ndarray:
         """A picture of env 0, `(96, 96, 3)` uint8: the target green, the point red."""
         picture = np.full((96, 96, 3), 255, np.uint8)
-        for place, colour in ((self.turn[0] @ self.marker[0], (0, 160, 0)), (self.point[0], (200, 0, 0))):
+        for place, colour in (
+            (self.turn[0] @ self.marker[0], (0, 160, 0)),
+            (self.point[0], (200, 0, 0)),
+        ):
             column, row = np.round((place * (1, -1) + 1) * 44).astype(int) + 2
             picture[row : row + 5, column : column + 5] = colour
         return picture

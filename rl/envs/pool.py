@@ -1,6 +1,8 @@
-"""EnvPool's envs, which step in C++ threads, behind the part of Gymnasium's vector interface that we use.
+"""EnvPool's envs, which step in C++ threads, behind the part of Gymnasium's vector interface that
+we use.
 
-https://github.com/sail-sg/envpool; install it with the extra `fast`. Only the ids it has, in their own
+https://github.com/sail-sg/envpool; install it with the extra `fast`. Only the ids it has, in their
+own
 dynamics: near Gymnasium's, not bit for bit. The state of an episode can't be saved.
 """
 
@@ -12,7 +14,8 @@ from rl.config import UserError
 
 
 class EnvPool:
-    """`num_envs` copies of env `name` with time limit `max_ep_len`; they reset in the step that ends an episode.
+    """`num_envs` copies of env `name` with time limit `max_ep_len`; they reset in the step that
+    ends an episode.
 
     `own` are further options of `envpool.make`.
 
@@ -24,7 +27,9 @@ class EnvPool:
         try:
             import envpool  # pylint: disable=import-outside-toplevel
         except ImportError as error:
-            raise UserError(f'--env_backend envpool needs EnvPool: pip install "envpool>=1.2" ({error})') from None
+            raise UserError(
+                f'--env_backend envpool needs EnvPool: pip install "envpool>=1.2" ({error})'
+            ) from None
         if name not in envpool.list_all_envs():
             raise UserError(f"EnvPool has no env {name}; --env_backend async has")
         options = {"num_envs": num_envs, "max_episode_steps": max_ep_len, **own}
@@ -38,7 +43,8 @@ class EnvPool:
         return self.env.reset()
 
     def step(self, act: np.ndarray) -> tuple[Any, ...]:
-        """Steps every env with `act` `(num_envs, *act_shape)`; as SAME_STEP, with `final_obs` in info."""
+        """Steps every env with `act` `(num_envs, *act_shape)`; as SAME_STEP, with `final_obs` in
+        info."""
         obs, rew, terminated, truncated, _ = self.env.step(act.astype(self.env.action_space.dtype))
         end = np.flatnonzero(terminated | truncated)
         if not end.size:

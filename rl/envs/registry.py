@@ -36,5 +36,7 @@ def resolve(env_id: str) -> str:
     if version is None and (newest := find_highest_version(namespace, short)) is not None:
         name = f"{name}-v{newest}"
     if name not in gym.registry:
-        raise UserError(f"unknown env {env_id!r}; the closest known are {closest(name, gym.registry)}")
+        raise UserError(
+            f"unknown env {env_id!r}; the closest known are {closest(name, gym.registry)}"
+        )
     return module + colon + name

@@ -13,7 +13,8 @@ import numpy as np
 
 
 class Replayable(gym.Wrapper):
-    """Records the current episode so that it can be rebuilt. `index` is the env's place in a vector."""
+    """Records the current episode so that it can be rebuilt. `index` is the env's place in a
+    vector."""
 
     def __init__(self, env: gym.Env, index: int = 0) -> None:
         super().__init__(env)
@@ -37,9 +38,12 @@ class Replayable(gym.Wrapper):
         return self.env.step(action)
 
     def episode_state(self) -> dict[str, Any]:
-        """How the episode began (a seed or a generator state, options) and its actions, `(steps, ...)`."""
+        """How the episode began (a seed or a generator state, options) and its actions, `(steps,
+        ...)`."""
         shape = (0, *self.action_space.shape) if self.action_space.shape else (0,)
-        actions = np.stack(self._actions) if self._actions else np.zeros(shape, self.action_space.dtype)
+        actions = (
+            np.stack(self._actions) if self._actions else np.zeros(shape, self.action_space.dtype)
+        )
         return {**self._start, "actions": actions}
 
     def replay_episode(self, states: list[dict[str, Any]]) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""One task of Meta-World as an env that draws its goal at reset, from a list, with its own generator."""
+"""One task of Meta-World as an env that draws its goal at reset, from a list, with its own
+generator."""
 
 # pylint: disable=no-member  # of compiled modules
 
@@ -15,7 +16,8 @@ from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
 
 class SawyerTask(SawyerXYZEnv):
-    """To be mixed into a task's own class, see `make_task`. Rewards and observations are the package's, bit for bit.
+    """To be mixed into a task's own class, see `make_task`. Rewards and observations are the
+    package's, bit for bit.
 
     Args:
       goals: as `goal_lists` has them, `(count, dim)`.
@@ -34,9 +36,11 @@ class SawyerTask(SawyerXYZEnv):
         """Starts an episode with goal `options["goal"]` of the list, or one drawn uniformly."""
         if seed is not None:
             self.np_random, _ = gym.utils.seeding.np_random(seed)
-        self._last_rand_vec = self.goals[options["goal"] if options else self.np_random.integers(len(self.goals))]
-        # The package resets a model twice. The first time matters: the second settles with bodies where it put
-        # them. That the first settles, too, doesn't.
+        self._last_rand_vec = self.goals[
+            options["goal"] if options else self.np_random.integers(len(self.goals))
+        ]
+        # The package resets a model twice. The first time matters: the second settles with bodies
+        # where it put them. That the first settles, too, doesn't.
         self.curr_path_length, self._settles = 0, False
         self.reset_model()
         self._settles = True
@@ -49,7 +53,8 @@ class SawyerTask(SawyerXYZEnv):
             super().do_simulation(ctrl, n_frames)
 
     def touching_object(self, object_geom_id: int) -> bool:
-        """Whether both pads press on the geom. The package walks the contacts in Python: half of a push's step."""
+        """Whether both pads press on the geom. The package walks the contacts in Python: half of a
+        push's step."""
         contact, force = self.data.contact, self.data.efc_force
         at_object = (contact.geom == object_geom_id).any(1)
         pads = [self.data.geom(name).id for name in ("leftpad_geom", "rightpad_geom")]
@@ -57,13 +62,17 @@ class SawyerTask(SawyerXYZEnv):
         return all(force[contact.efc_address[touch]].sum() > 0 for touch in touches)
 
     def _get_curr_obs_combined_no_goal(self) -> np.ndarray:
-        """Hand, how far the gripper is open, objects; the package splits and stacks its way there."""
+        """Hand, how far the gripper is open, objects; the package splits and stacks its way
+        there."""
         obs, body = np.zeros(4 + self._obs_obj_max_len), self.data.body
         obs[:3] = body("hand").xpos
         obs[3] = min(np.linalg.norm(body("rightclaw").xpos - body("leftclaw").xpos) / 0.1, 1.0)
         pos, quat = self._get_pos_objects(), self._get_quat_objects()
         for i in range(len(pos) // 3):
-            obs[4 + 7 * i : 7 + 7 * i], obs[7 + 7 * i : 11 + 7 * i] = pos[3 * i : 3 * i + 3], quat[4 * i : 4 * i + 4]
+            obs[4 + 7 * i : 7 + 7 * i], obs[7 + 7 * i : 11 + 7 * i] = (
+                pos[3 * i : 3 * i + 3],
+                quat[4 * i : 4 * i + 4],
+            )
         return obs
 
     def render(self) -> Any:
@@ -73,13 +82,16 @@ class SawyerTask(SawyerXYZEnv):
     def _initialize_simulation(self) -> Any:
         model = copy.copy(_compiled(self.fullpath))
         size = model.vis.global_
-        size.offwidth, size.offheight = max(size.offwidth, self.width), max(size.offheight, self.height)
+        size.offwidth, size.offheight = max(size.offwidth, self.width), max(
+            size.offheight, self.height
+        )
         return model, mujoco.MjData(model)
 
 
 @functools.lru_cache(maxsize=1)
 def _compiled(path: str) -> Any:
-    """The model of an XML file. Envs of a task are made one after another, so the last one is enough."""
+    """The model of an XML file. Envs of a task are made one after another, so the last one is
+    enough."""
     return mujoco.MjModel.from_xml_path(path)
 
 

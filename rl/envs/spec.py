@@ -17,7 +17,8 @@ class EnvSpec:
       obs_dim, act_dim: sizes of a flat observation and a flat action.
       act_shape: shape of the env's own action.
       act_low, act_high: float32 `(act_dim,)` bounds of an action, finite.
-      num_actions: None, or the number of choices; an action is then a whole number in the bounds, as float32 `(1,)`.
+      num_actions: None, or the number of choices; an action is then a whole number in the bounds,
+        as float32 `(1,)`.
       tasks: names of the tasks; none for a single task, whose batches have no task axis.
       reward_threshold: the return at which Gymnasium calls the env solved, or None.
     """
@@ -67,16 +68,23 @@ def spec_of(env_id: str, env: gym.Env) -> EnvSpec:
     if not isinstance(obs_space, gym.spaces.Box):
         raise UserError(f"{env_id}: observation space {obs_space} is not supported, only Box is")
     if not isinstance(act_space, (gym.spaces.Box, gym.spaces.Discrete)):
-        raise UserError(f"{env_id}: action space {act_space} is not supported, only Box and Discrete are")
+        raise UserError(
+            f"{env_id}: action space {act_space} is not supported, only Box and Discrete are"
+        )
     if isinstance(act_space, gym.spaces.Discrete):
         low = np.array([act_space.start], np.float32)
         actions = {"act_low": low, "act_high": low + np.float32(act_space.n - 1)}
         actions |= {"act_shape": (), "num_actions": int(act_space.n)}
     elif act_space.is_bounded():
-        actions = {key: getattr(act_space, key[4:]).astype(np.float32).reshape(-1) for key in ("act_low", "act_high")}
+        actions = {
+            key: getattr(act_space, key[4:]).astype(np.float32).reshape(-1)
+            for key in ("act_low", "act_high")
+        }
         actions |= {"act_shape": act_space.shape}
     else:
-        raise UserError(f"{env_id}: action space {act_space} is unbounded; actions need finite bounds")
+        raise UserError(
+            f"{env_id}: action space {act_space} is unbounded; actions need finite bounds"
+        )
     return EnvSpec(
         env_id=env_id,
         obs_dim=int(np.prod(obs_space.shape)),

@@ -1,6 +1,7 @@
 """Envs stepped one after another in this process.
 
-Gymnasium's SyncVectorEnv does the same, and gathers spaces and infos on the way: 5 us of a HalfCheetah step's 37.
+Gymnasium's SyncVectorEnv does the same, and gathers spaces and infos on the way: 5 us of a
+HalfCheetah step's 37.
 """
 
 from typing import Any, Optional, Sequence
@@ -25,7 +26,9 @@ class SyncEnvs:
 
         Envs whose own info has `success` show it in info as bool `(num_envs,)`.
         """
-        obs, rew, terminated, truncated, infos = map(list, zip(*(env.step(a) for env, a in zip(self.envs, act))))
+        obs, rew, terminated, truncated, infos = map(
+            list, zip(*(env.step(a) for env, a in zip(self.envs, act)))
+        )
         final = list(obs)
         for i, env in enumerate(self.envs):
             if terminated[i] or truncated[i]:

@@ -1,7 +1,7 @@
 """Ids of Meta-World's task sets: the package's own, one task, and any tasks.
 
-MT sets are tested on the goals they train on. `MT:a,b` and `ML:a,b` are sets of one's own; the latter is tested,
-as ML1 is, on other goals of the same tasks.
+MT sets are tested on the goals they train on. `MT:a,b` and `ML:a,b` are sets of one's own; the
+latter is tested, as ML1 is, on other goals of the same tasks.
 """
 
 import re
@@ -12,7 +12,10 @@ from rl.config import UserError, closest
 
 TASKS = tuple(env_dict.ALL_V3_ENVIRONMENTS)
 # id -> split -> tasks
-SETS = {name: dict.fromkeys(("train", "test"), getattr(env_dict, f"{name}_V3")) for name in ("MT10", "MT25", "MT50")}
+SETS = {
+    name: dict.fromkeys(("train", "test"), getattr(env_dict, f"{name}_V3"))
+    for name in ("MT10", "MT25", "MT50")
+}
 SETS |= {name: getattr(env_dict, f"{name}_V3") for name in ("ML10", "ML25", "ML45")}
 
 
@@ -37,7 +40,9 @@ def resolve(env_id: str) -> str:
     tasks = [name if name in TASKS else f"{name}-v3" for name in names.split(",")]
     for name, task in zip(names.split(","), tasks):
         if task not in TASKS:
-            raise UserError(f"unknown task {name!r} in {env_id}; the closest known are {closest(task, TASKS)}")
+            raise UserError(
+                f"unknown task {name!r} in {env_id}; the closest known are {closest(task, TASKS)}"
+            )
         if tasks.count(task) > 1:
             raise UserError(f"{env_id} has task {name} twice")
     return kind + ",".join(tasks)
@@ -45,4 +50,6 @@ def resolve(env_id: str) -> str:
 
 def tasks_of(env_id: str, split: str) -> tuple[str, ...]:
     """Names of the tasks of a full id in split "train" or "test"."""
-    return tuple(SETS[env_id][split] if env_id in SETS else re.sub("^M[TL](1-|:)", "", env_id).split(","))
+    return tuple(
+        SETS[env_id][split] if env_id in SETS else re.sub("^M[TL](1-|:)", "", env_id).split(",")
+    )

@@ -17,11 +17,14 @@ class Tour:
 
     Args:
       index: place in a vector. visits: says which task is next.
-      make: picklable function from the number of a simulator, `task * num_envs + index`, to a Replayable.
+      make: picklable function from the number of a simulator, `task * num_envs + index`, to a
+        Replayable.
       save_memory: keep no simulator but the one in use.
     """
 
-    def __init__(self, index: int, visits: Visits, make: Callable[[int], Any], save_memory: bool) -> None:
+    def __init__(
+        self, index: int, visits: Visits, make: Callable[[int], Any], save_memory: bool
+    ) -> None:
         self.index, self.visits, self.make, self.save_memory = index, visits, make, save_memory
         self.seed, self.number = 0, 0
         self.envs: dict[int, Any] = {}
@@ -34,7 +37,9 @@ class Tour:
         """Goes to the next task, or with `seed` starts the tour over."""
         self.seed, self.number = (self.seed, self.number + 1) if seed is None else (seed, 0)
         self._enter()
-        return self.env.reset(seed=int(np.random.SeedSequence([self.seed, self.number]).generate_state(1)[0]))
+        return self.env.reset(
+            seed=int(np.random.SeedSequence([self.seed, self.number]).generate_state(1)[0])
+        )
 
     def _enter(self) -> None:
         place = self.task() * self.visits.num_envs + self.index
@@ -91,7 +96,8 @@ class Tours(Vector):
         super().__init__(spec, tour, num_envs, *rest)
 
     def reset(self, seed: Optional[int] = None) -> np.ndarray:
-        """Starts an episode in every env; with a seed all tours start over. Returns obs `(num_envs, obs_dim)`."""
+        """Starts an episode in every env; with a seed all tours start over. Returns obs `(num_envs,
+        obs_dim)`."""
         obs = super().reset(seed)
         self._look()
         return obs

@@ -1,4 +1,5 @@
-"""One interface to many envs: flat float32 observations, final observations, state that can be saved."""
+"""One interface to many envs: flat float32 observations, final observations, state that can be
+saved."""
 
 import functools
 from typing import Any, Callable, NamedTuple, Optional
@@ -19,7 +20,8 @@ class Step(NamedTuple):
 
     obs2 is the observation the step led to, even where the episode ended. obs is the one to act on
     next: the reset observation where it ended, obs2 elsewhere. A step that both terminates and
-    truncates counts as terminated. success, where an env defines it, tells whether its goal is met now.
+    truncates counts as terminated. success, where an env defines it, tells whether its goal is met
+    now.
     """
 
     obs2: np.ndarray
@@ -65,7 +67,8 @@ class Vector:
         return SyncEnvs([make() for make in makers])
 
     def reset(self, seed: Optional[int] = None) -> np.ndarray:
-        """Starts an episode in every env; env i is seeded with `seed + i`. Returns obs `(num_envs, obs_dim)`."""
+        """Starts an episode in every env; env i is seeded with `seed + i`. Returns obs `(num_envs,
+        obs_dim)`."""
         return self._flat(self.env.reset(seed=seed)[0])
 
     def step(self, act: np.ndarray) -> Step:
@@ -99,7 +102,8 @@ class Vector:
             )
 
     def rebuild(self, seed: int) -> np.ndarray:
-        """Closes the envs, makes them anew and resets them: a state that depends on `seed` alone."""
+        """Closes the envs, makes them anew and resets them: a state that depends on `seed`
+        alone."""
         self.env.close()
         self.env = self._build()
         return self.reset(seed)
@@ -123,7 +127,8 @@ class VectorEnv(Vector):
       env_id: full id of a registered env.
       backend: "sync"; "async", in `num_workers` processes, 0: one per env; "envpool", in EnvPool's
         threads: their state can't be saved, so `keeps_state` is False.
-      render_mode: as in `gymnasium.make`. max_ep_len: in steps; 0: the env's own, or 1000 where it has none.
+      render_mode: as in `gymnasium.make`. max_ep_len: in steps; 0: the env's own, or 1000 where it
+        has none.
     """
 
     def __init__(
@@ -135,8 +140,11 @@ class VectorEnv(Vector):
         max_ep_len: int = 0,
         num_workers: int = 0,
     ) -> None:
-        make = functools.partial(make_one, env_id=env_id, render_mode=render_mode, max_ep_len=max_ep_len)
-        # One env here first: a bad id, space or extra is one clear line instead of a worker's traceback.
+        make = functools.partial(
+            make_one, env_id=env_id, render_mode=render_mode, max_ep_len=max_ep_len
+        )
+        # One env here first: a bad id, space or extra is one clear line instead of a worker's
+        # traceback.
         probe = make(0)
         self.keeps_state = backend != "envpool"
         fps, limit = probe.metadata.get("render_fps", 30), probe.spec.max_episode_steps

@@ -9,11 +9,12 @@ ORDERS = ("all", "cycle", "random", "shuffle")
 
 @dataclasses.dataclass(frozen=True)
 class Visits:
-    """The tasks of `num_envs` envs that go from task to task: a function of seed, env and episode, without state.
+    """The tasks of `num_envs` envs that go from task to task: a function of seed, env and episode,
+    without state.
 
-    "cycle" takes the tasks in turn, "shuffle" each once in an order that is drawn anew for every round, "random"
-    any at any time. In the first two the envs are spread evenly over a round: while they keep pace, no task has had
-    more than one visit more than another, in all envs together.
+    "cycle" takes the tasks in turn, "shuffle" each once in an order that is drawn anew for every
+    round, "random" any at any time. In the first two the envs are spread evenly over a round: while
+    they keep pace, no task has had more than one visit more than another, in all envs together.
 
     Args:
       order: one of ORDERS but "all", which needs no visits. num_tasks, num_envs: how many.
@@ -30,4 +31,8 @@ class Visits:
         place = (number + env * self.num_tasks // self.num_envs) % self.num_tasks
         if self.order == "cycle":
             return place
-        return int(np.random.default_rng([seed, number // self.num_tasks]).permutation(self.num_tasks)[place])
+        return int(
+            np.random.default_rng([seed, number // self.num_tasks]).permutation(self.num_tasks)[
+                place
+            ]
+        )

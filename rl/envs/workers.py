@@ -1,8 +1,8 @@
 """Envs in worker processes, each of which steps a share of them.
 
-A step is one message to each worker and one back; observations, rewards and flags pass through shared
-memory. Workers come from a fork server that never imports TensorFlow: a fork of a process with its
-threads can deadlock.
+A step is one message to each worker and one back; observations, rewards and flags pass through
+shared memory. Workers come from a fork server that never imports TensorFlow: a fork of a process
+with its threads can deadlock.
 """
 
 import contextlib
@@ -19,7 +19,8 @@ from rl.envs.sync import SyncEnvs
 
 
 class Workers:
-    """SyncEnvs' interface to envs elsewhere; observations come flat and float32, `(num_envs, obs_dim)`.
+    """SyncEnvs' interface to envs elsewhere; observations come flat and float32, `(num_envs,
+    obs_dim)`.
 
     Args:
       makers: picklable functions that make the envs; those of a worker are side by side.
@@ -27,11 +28,13 @@ class Workers:
       obs_dim: size of a flat observation.
 
     Raises:
-      UserError: an env raised it. RuntimeError: another exception in a worker, with its traceback, or a
-        worker's death. Either ends the workers.
+      UserError: an env raised it. RuntimeError: another exception in a worker, with its traceback,
+        or a worker's death. Either ends the workers.
     """
 
-    def __init__(self, makers: Sequence[Callable[[], gym.Env]], num_workers: int, obs_dim: int) -> None:
+    def __init__(
+        self, makers: Sequence[Callable[[], gym.Env]], num_workers: int, obs_dim: int
+    ) -> None:
         context: Any = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["rl.envs"])
         memory = context.RawArray("b", _row(obs_dim).itemsize * len(makers))
@@ -49,11 +52,15 @@ class Workers:
 
     def reset(self, seed: Optional[int] = None) -> tuple[np.ndarray, dict[str, Any]]:
         """Starts an episode in every env; env i is seeded with `seed + i`."""
-        self._ask("reset_rows", [(None if seed is None else seed + int(share[0]),) for share in self.shares])
+        self._ask(
+            "reset_rows",
+            [(None if seed is None else seed + int(share[0]),) for share in self.shares],
+        )
         return self.rows["obs"].copy(), {}
 
     def step(self, act: np.ndarray) -> tuple[Any, ...]:
-        """Steps every env; info as SyncEnvs has it, but for `final_obs`, which only ended episodes write."""
+        """Steps every env; info as SyncEnvs has it, but for `final_obs`, which only ended episodes
+        write."""
         self._ask("step_rows", [(act[share[0] : share[-1] + 1],) for share in self.shares])
         rows = self.rows.copy()
         info = {"final_obs": rows["final_obs"]}
@@ -63,7 +70,11 @@ class Workers:
 
     def call(self, name: str, *args: Any) -> list[Any]:
         """What method `name` of each env returns."""
-        return [value for answer in self._ask("call", [(name, *args)] * len(self.pipes)) for value in answer]
+        return [
+            value
+            for answer in self._ask("call", [(name, *args)] * len(self.pipes))
+            for value in answer
+        ]
 
     def render(self) -> list[Any]:
         """A picture of each env."""
@@ -95,7 +106,10 @@ class Workers:
 def _row(obs_dim: int) -> np.dtype:
     """What a step of one env brings. `success` is -1 where the env doesn't tell."""
     obs, flags = (np.float32, (obs_dim,)), [(name, bool) for name in ("terminated", "truncated")]
-    return np.dtype([("rew", float), ("obs", *obs), ("final_obs", *obs), *flags, ("success", np.int8)], align=True)
+    return np.dtype(
+        [("rew", float), ("obs", *obs), ("final_obs", *obs), *flags, ("success", np.int8)],
+        align=True,
+    )
 
 
 def _answer(pipe: Any, process: Any) -> Any:
@@ -106,7 +120,9 @@ def _answer(pipe: Any, process: Any) -> Any:
         return RuntimeError(f"a worker process of the envs died, exit code {process.exitcode}")
 
 
-def _serve(pipe: Any, memory: Any, obs_dim: int, first: int, makers: Sequence[Callable[[], gym.Env]]) -> None:
+def _serve(
+    pipe: Any, memory: Any, obs_dim: int, first: int, makers: Sequence[Callable[[], gym.Env]]
+) -> None:
     """A worker's life: it ends when the main process closes the pipe, or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     share = _Share(np.frombuffer(memory, _row(obs_dim))[first : first + len(makers)])

@@ -15,11 +15,16 @@ from rl.training.policy import policy
 def networks(algo: Any) -> list[Any]:
     """What other tasks take over: torsos, those of target networks too, and the temperature.
 
-    A log std starts anew: what is left of it at the end of training explores too little to learn by.
+    A log std starts anew: what is left of it at the end of training explores too little to learn
+      by.
     """
     nets = [getattr(algo, name) for name in algo.saved]
-    torsos = [torso for net in nets for group in getattr(net, "groups", {}).values() for torso in group]
-    return [net for net in torsos + nets if isinstance(net, (Splitting, MetaSplitting, Temperature))]
+    torsos = [
+        torso for net in nets for group in getattr(net, "groups", {}).values() for torso in group
+    ]
+    return [
+        net for net in torsos + nets if isinstance(net, (Splitting, MetaSplitting, Temperature))
+    ]
 
 
 def most_copies(algo: Any) -> int:
@@ -29,7 +34,8 @@ def most_copies(algo: Any) -> int:
 
 
 def adopt(algo: Any, trained: Any) -> None:
-    """Gives `algo`, for other tasks, what `trained` has learned: copies of layers, means over its tasks of the rest."""
+    """Gives `algo`, for other tasks, what `trained` has learned: copies of layers, means over its
+    tasks of the rest."""
     for own, learned in zip(networks(algo), networks(trained), strict=True):
         own.adopt(learned)
     for name in algo.saved:  # frozen targets would lag behind for good
@@ -42,9 +48,11 @@ def adopt(algo: Any, trained: Any) -> None:
 
 
 def follow_best(algo: Any, trained: Any, env: Any, session: Any) -> dict[str, str]:
-    """Gives each task of `algo` the weights of the task of `trained` whose policy earns most in it; which that is.
+    """Gives each task of `algo` the weights of the task of `trained` whose policy earns most in it;
+    which that is.
 
-    Every one of them plays an episode in each env of `env`, from the same states. `session` is the run's.
+    Every one of them plays an episode in each env of `env`, from the same states. `session` is the
+    run's.
     """
     tasks, names, returns = env.spec.tasks, trained.spec.tasks, []
     act, each = policy(algo, env.spec, session.normaliser), env.num_envs // len(tasks)
@@ -57,7 +65,8 @@ def follow_best(algo: Any, trained: Any, env: Any, session: Any) -> dict[str, st
 
 
 def follow(algo: Any, trained: Any, tasks: Sequence[int]) -> None:
-    """Gives each task of `algo` the weights that make it the task of `trained` numbered in `tasks`."""
+    """Gives each task of `algo` the weights that make it the task of `trained` numbered in
+    `tasks`."""
     for own, learned in zip(networks(algo), networks(trained), strict=True):
         if isinstance(own, MetaSplitting):
             own.follow(learned, tasks)

@@ -26,13 +26,17 @@ class Config:
 
     algo: str = flag("ddpg", "algorithm", choices=tuple(ALGOS))
     env: str = flag("HalfCheetah", "env id; without a version, the newest")
-    seed: int = flag(0, "seed of every random number; several make one run each", low=0, short="-s", several=True)
+    seed: int = flag(
+        0, "seed of every random number; several make one run each", low=0, short="-s", several=True
+    )
     exp_name: str = flag("", "name of the experiment's folder in data_dir; empty: <algo>_<env>")
     data_dir: str = flag("data", "folder of all experiments")
     overwrite: bool = flag(False, "replace an existing run")
     tensorboard: bool = flag(True, "write TensorBoard event files")
     check_inputs: bool = flag(False, "check shapes, finiteness and tasks inside updates; slower")
-    device: str = flag("auto", "where updates run; auto: on a GPU if there is one", choices=("auto", "cpu", "gpu"))
+    device: str = flag(
+        "auto", "where updates run; auto: on a GPU if there is one", choices=("auto", "cpu", "gpu")
+    )
 
 
 def sections(algo: str) -> dict[str, Any]:
@@ -40,23 +44,39 @@ def sections(algo: str) -> dict[str, Any]:
     if algo not in ALGOS:
         raise UserError(f"unknown algo {algo!r}; the closest known are {closest(algo, ALGOS)}")
     algorithm = ALGOS[algo]
-    parts = {"run": Config, "training": training.Config, "collection and updates": LOOPS[algorithm.loop].flags}
-    parts |= {"normalisation": normaliser.Config, "network": rl.networks.Config, "optimiser": optimizers.Config}
-    parts |= {"gradients of several tasks": gradients.Config, "splitting networks": splitting.Config}
+    parts = {
+        "run": Config,
+        "training": training.Config,
+        "collection and updates": LOOPS[algorithm.loop].flags,
+    }
+    parts |= {
+        "normalisation": normaliser.Config,
+        "network": rl.networks.Config,
+        "optimiser": optimizers.Config,
+    }
+    parts |= {
+        "gradients of several tasks": gradients.Config,
+        "splitting networks": splitting.Config,
+    }
     parts |= {"environment": envs.metaworld.Config}
     parts |= {"learning-rate schedule": schedule.Config, algo: algorithm.flags}
     return {title: override(part, algorithm.defaults) for title, part in parts.items()}
 
 
-def parse(argv: Sequence[str], defaults: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
-    """The values of all flags, given or not; `seed` is a list. `--algo` decides which flags there are.
+def parse(
+    argv: Sequence[str], defaults: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The values of all flags, given or not; `seed` is a list. `--algo` decides which flags there
+    are.
 
     `defaults` go before the flags' own.
     """
     first = Parser(add_help=False)
     first.add_argument("--algo", default="ddpg")
     algo = first.parse_known_args(argv)[0].algo
-    parser = Parser(prog="main.py", description=f"Train {algo}. Other commands: plot, eval, resume, meta-test.")
+    parser = Parser(
+        prog="main.py", description=f"Train {algo}. Other commands: plot, eval, resume, meta-test."
+    )
     for title, part in sections(algo).items():
         add_flags(parser, part, title)
     parser.set_defaults(**defaults)
@@ -79,7 +99,10 @@ def use_device(name: str) -> None:
     """
     gpus = tf.config.list_physical_devices("GPU")
     if name == "gpu" and not gpus:
-        raise UserError("--device gpu: TensorFlow sees no GPU here; is the driver there, and tensorflow[and-cuda]?")
+        raise UserError(
+            "--device gpu: TensorFlow sees no GPU here; is the driver there, and "
+            "tensorflow[and-cuda]?"
+        )
     if name == "cpu":
         tf.config.set_visible_devices([], "GPU")
         return
@@ -88,7 +111,8 @@ def use_device(name: str) -> None:
 
 
 def env_options(values: dict[str, Any]) -> dict[str, Any]:
-    """What `envs.make` is told beside id, number and backend; Meta-World's goal lists are of the run's seed."""
+    """What `envs.make` is told beside id, number and backend; Meta-World's goal lists are of the
+    run's seed."""
     own = dataclasses.asdict(build(envs.metaworld.Config, values))
     return {name: values[name] for name in ("max_ep_len", "seed")} | own
 
@@ -104,9 +128,16 @@ def make_loop(values: dict[str, Any], directory: Path) -> Any:
     own |= {"visit": frame.visit, "save_memory": frame.save_memory}
     env = envs.make(values["env"], frame.num_envs, **own, **options)
     if frame.steps_per_epoch % env.num_envs:
-        nearest, tasks = -(-frame.steps_per_epoch // env.num_envs) * env.num_envs, env.spec.num_tasks
+        nearest, tasks = (
+            -(-frame.steps_per_epoch // env.num_envs) * env.num_envs,
+            env.spec.num_tasks,
+        )
         times = tasks and env.task is None
-        each = f"tasks times --num_envs ({tasks} * {frame.num_envs})" if times else f"--num_envs ({frame.num_envs})"
+        each = (
+            f"tasks times --num_envs ({tasks} * {frame.num_envs})"
+            if times
+            else f"--num_envs ({frame.num_envs})"
+        )
         raise UserError(f"--steps_per_epoch must be a multiple of {each}, such as {nearest}")
     if not env.keeps_state:
         frame = dataclasses.replace(frame, reset_at_checkpoint=True)
@@ -114,7 +145,9 @@ def make_loop(values: dict[str, Any], directory: Path) -> Any:
     test_env = envs.make(values["env"], tests, **options) if tests else None
     algo = make_algo(values, env.spec)
     board = Board(directory) if values["tensorboard"] else None
-    norm = normaliser.Normaliser(env.spec, build(normaliser.Config, values), env.num_envs, algo.config.gamma)
+    norm = normaliser.Normaliser(
+        env.spec, build(normaliser.Config, values), env.num_envs, algo.config.gamma
+    )
     rates = schedule.Schedule(build(schedule.Config, values))
     session = training.Session(directory, algo, test_env, frame, values["seed"], norm, rates, board)
     loop = LOOPS[algo.loop]
@@ -128,13 +161,16 @@ def make_algo(values: dict[str, Any], spec: Any) -> Any:
     if spec.num_actions and not algorithm.discrete:
         known = ", ".join(name for name, other in ALGOS.items() if other.discrete)
         raise UserError(
-            f"{spec.env_id}: {values['algo']} needs continuous actions; {known} can choose among discrete ones"
+            f"{spec.env_id}: {values['algo']} needs continuous actions; {known} can choose among "
+            "discrete ones"
         )
     network, balancing = build(rl.networks.Config, values), build(gradients.Config, values)
     make_torso = rl.networks.torso_maker(network, spec.num_tasks)
     splits = build(splitting.Config, values) if network.network in rl.networks.SPLITTING else None
     if splits and not (network.split_map or network.split_weights) and values["batch_size"] % 2:
-        raise UserError("--batch_size must be even for networks that split: halves of a batch are told apart")
+        raise UserError(
+            "--batch_size must be even for networks that split: halves of a batch are told apart"
+        )
     config = build(optimizers.Config, values)
     make_opt = optimizer_maker(config, balancing, spec.num_tasks, splits, network.split_map)
     algo = algorithm(spec, make_torso, make_opt, build(algorithm.flags, values))

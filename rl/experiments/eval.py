@@ -23,16 +23,34 @@ from rl.training.policy import policy
 
 def main(argv: Sequence[str]) -> int:
     """The command `main.py eval DIR ...`; prints one JSON object."""
-    parser = Parser(prog="main.py eval", description="Test the policy of a run, film it, export it.")
+    parser = Parser(
+        prog="main.py eval", description="Test the policy of a run, film it, export it."
+    )
     parser.add_argument("directory", type=Path, help="of the run")
-    parser.add_argument("--episodes", type=int, default=10, help="how many, of each task, at least 1 (default: 10)")
-    parser.add_argument("--checkpoint", default="last", help="last, best, or an env step (default: last)")
-    parser.add_argument("--split", choices=("train", "test"), help="of ML's goals (default: that of training)")
-    parser.add_argument("--noise", action="store_true", help="act with exploration noise, as in training")
-    parser.add_argument("--seed", "-s", type=int, default=0, help="of the episodes and the noise (default: 0)")
-    parser.add_argument("--video", type=Path, metavar="DIR", help="film an episode into this folder")
-    parser.add_argument("--format", choices=("mp4", "gif"), default="mp4", help="of the video (default: mp4)")
-    parser.add_argument("--export", type=Path, metavar="DIR", help="write the policy there as a SavedModel")
+    parser.add_argument(
+        "--episodes", type=int, default=10, help="how many, of each task, at least 1 (default: 10)"
+    )
+    parser.add_argument(
+        "--checkpoint", default="last", help="last, best, or an env step (default: last)"
+    )
+    parser.add_argument(
+        "--split", choices=("train", "test"), help="of ML's goals (default: that of training)"
+    )
+    parser.add_argument(
+        "--noise", action="store_true", help="act with exploration noise, as in training"
+    )
+    parser.add_argument(
+        "--seed", "-s", type=int, default=0, help="of the episodes and the noise (default: 0)"
+    )
+    parser.add_argument(
+        "--video", type=Path, metavar="DIR", help="film an episode into this folder"
+    )
+    parser.add_argument(
+        "--format", choices=("mp4", "gif"), default="mp4", help="of the video (default: mp4)"
+    )
+    parser.add_argument(
+        "--export", type=Path, metavar="DIR", help="write the policy there as a SavedModel"
+    )
     args = parser.parse(argv)
     if args.episodes < 1:
         raise UserError(f"--episodes must be at least 1, got {args.episodes}")
@@ -44,7 +62,9 @@ def main(argv: Sequence[str]) -> int:
     env = make_env(values["env"], args.episodes, options)
     use_device("cpu")
     algo, normaliser, step = load_policy(args.directory, args.checkpoint, env.spec, values)
-    acting = lambda: policy(algo, env.spec, normaliser, np.random.default_rng(args.seed) if args.noise else None)
+    acting = lambda: policy(
+        algo, env.spec, normaliser, np.random.default_rng(args.seed) if args.noise else None
+    )
     played = evaluate(acting(), env, args.episodes, args.seed)
     print(json.dumps({"env": values["env"], "step": step, **summary(played, env.spec)}, indent=2))
     if args.export:
@@ -58,11 +78,18 @@ def main(argv: Sequence[str]) -> int:
 
 
 def check_split(env_id: str, split: str, trained: str) -> None:
-    """Raises a UserError if an env has no other split than `trained`, or if other tasks are in it."""
+    """Raises a UserError if an env has no other split than `trained`, or if other tasks are in
+    it."""
     if envs.tasks_of(env_id, split) != envs.tasks_of(env_id, trained):
-        raise UserError(f"--split {split}: the networks have no part for the {split} tasks of {env_id}; see meta-test")
+        raise UserError(
+            f"--split {split}: the networks have no part for the {split} tasks of {env_id}; see "
+            "meta-test"
+        )
     if not env_id.startswith("ML"):
-        raise UserError(f"--split {split}: only ML sets have other goals to test on, and the run's env is {env_id}")
+        raise UserError(
+            f"--split {split}: only ML sets have other goals to test on, and the run's env is "
+            f"{env_id}"
+        )
 
 
 def make_env(env_id: str, episodes: int, options: dict[str, Any]) -> Any:
@@ -74,11 +101,16 @@ def make_env(env_id: str, episodes: int, options: dict[str, Any]) -> Any:
     return envs.make(env_id, min(episodes, 10), **options)
 
 
-def load_policy(directory: Path, which: str, spec: Any, values: dict[str, Any]) -> tuple[Any, Any, int]:
-    """The algorithm and the normaliser of a run at a checkpoint ("last", "best" or a step), and that step."""
+def load_policy(
+    directory: Path, which: str, spec: Any, values: dict[str, Any]
+) -> tuple[Any, Any, int]:
+    """The algorithm and the normaliser of a run at a checkpoint ("last", "best" or a step), and
+    that step."""
     checkpoints = Checkpoints(directory)
     steps, best = checkpoints.steps(), checkpoints.directory / "best.npz"
-    known = ({"best": best} if best.exists() else {}) | {str(step): checkpoints.path(step) for step in steps}
+    known = ({"best": best} if best.exists() else {}) | {
+        str(step): checkpoints.path(step) for step in steps
+    }
     algo, normaliser = make_algo(values, spec), Normaliser(spec, build(NormaliserConfig, values))
     names = [str(step) for step in reversed(steps)] if which == "last" else [which]
     for path in [known[name] for name in names if name in known]:
@@ -90,26 +122,40 @@ def load_policy(directory: Path, which: str, spec: Any, values: dict[str, Any]) 
             continue
         algo.refresh()
         return algo, normaliser, state["loop"]["step"]
-    raise UserError(f"{directory} has no sound checkpoint {which!r}; it has: {', '.join(known) or 'none'}")
+    raise UserError(
+        f"{directory} has no sound checkpoint {which!r}; it has: {', '.join(known) or 'none'}"
+    )
 
 
-def film(act: Callable[..., np.ndarray], env_id: str, path: Path, seed: int, options: dict[str, Any]) -> None:
-    """One episode as an MP4 or GIF, drawn without a screen. Raises a UserError if there is nothing to draw with."""
+def film(
+    act: Callable[..., np.ndarray], env_id: str, path: Path, seed: int, options: dict[str, Any]
+) -> None:
+    """One episode as an MP4 or GIF, drawn without a screen. Raises a UserError if there is nothing
+    to draw with."""
     if not os.environ.get("DISPLAY"):
         os.environ.setdefault("MUJOCO_GL", "egl")
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     try:
         frames, fps = _frames(act, env_id, seed, options)
     except Exception as error:  # every renderer has errors of its own
-        raise UserError(f"cannot draw {env_id} without a screen ({error}); MuJoCo needs EGL or OSMesa") from None
+        raise UserError(
+            f"cannot draw {env_id} without a screen ({error}); MuJoCo needs EGL or OSMesa"
+        ) from None
     path.parent.mkdir(parents=True, exist_ok=True)
-    speed = {"fps": fps, "macro_block_size": 2} if path.suffix == ".mp4" else {"duration": 1000 / fps, "loop": 0}
+    speed = (
+        {"fps": fps, "macro_block_size": 2}
+        if path.suffix == ".mp4"
+        else {"duration": 1000 / fps, "loop": 0}
+    )
     imageio.imwrite(path, frames, **speed)
 
 
-def _frames(act: Callable[..., np.ndarray], env_id: str, seed: int, options: dict[str, Any]) -> tuple[np.ndarray, int]:
+def _frames(
+    act: Callable[..., np.ndarray], env_id: str, seed: int, options: dict[str, Any]
+) -> tuple[np.ndarray, int]:
     """The pictures of an episode `(frames, height, width, 3)`, and how many make a second."""
-    # In a worker, without TensorFlow: its LLVM and that of Mesa's software renderer crash in one process.
+    # In a worker, without TensorFlow: its LLVM and that of Mesa's software renderer crash in one
+    # process.
     env = envs.make(env_id, render_mode="rgb_array", backend="async", **options)
     obs, start, frames = env.reset(seed), np.ones(1, bool), [env.render()]
     while True:
@@ -122,7 +168,8 @@ def _frames(act: Callable[..., np.ndarray], env_id: str, seed: int, options: dic
 
 
 class Policy(tf.Module):
-    """What `--export` saves: `act(obs)`, raw observations float32 `(batch, obs_dim)` to `(batch, *act_shape)`.
+    """What `--export` saves: `act(obs)`, raw observations float32 `(batch, obs_dim)` to `(batch,
+    *act_shape)`.
 
     For several tasks both have the axis `num_tasks` in front.
     """
@@ -143,6 +190,7 @@ class Policy(tf.Module):
 
 
 def export(algo: Any, normaliser: Any, spec: Any, directory: Path) -> None:
-    """Writes the deterministic policy as a SavedModel that TensorFlow loads without this package."""
+    """Writes the deterministic policy as a SavedModel that TensorFlow loads without this
+    package."""
     module = Policy(algo.actor, normaliser, spec)
     tf.saved_model.save(module, str(directory), signatures={"serving_default": module.act})

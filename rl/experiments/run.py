@@ -47,8 +47,11 @@ def _run_apart(argv: Sequence[str], seed: int) -> int:
                 continue  # the run got the Ctrl-C too, and is saving
 
 
-def start(values: dict[str, Any], prepare: Callable[[Any], dict[str, Any]] = lambda loop: {}) -> int:
-    """Trains with these values of all flags; first `prepare` may change the loop. It returns notes for `config.json`.
+def start(
+    values: dict[str, Any], prepare: Callable[[Any], dict[str, Any]] = lambda loop: {}
+) -> int:
+    """Trains with these values of all flags; first `prepare` may change the loop. It returns notes
+    for `config.json`.
 
     That is written when the loop is ready: until then there is nothing that could be resumed.
     """
@@ -56,10 +59,14 @@ def start(values: dict[str, Any], prepare: Callable[[Any], dict[str, Any]] = lam
     run = configs[0]
     name = run.exp_name or re.sub(r"[^\w.-]+", "_", f"{run.algo}_{run.env}")
     if not re.fullmatch(r"[\w.-]+", name) or name in (".", ".."):
-        raise UserError(f"--exp_name must be a plain folder name inside data_dir, got {run.exp_name!r}")
+        raise UserError(
+            f"--exp_name must be a plain folder name inside data_dir, got {run.exp_name!r}"
+        )
     directory = Path(run.data_dir) / name / f"{name}_s{run.seed}"
     if directory.exists() and not run.overwrite:
-        raise UserError(f"{directory} exists; add --overwrite to replace it, or: main.py resume {directory}")
+        raise UserError(
+            f"{directory} exists; add --overwrite to replace it, or: main.py resume {directory}"
+        )
     values = {k: v for config in configs for k, v in dataclasses.asdict(config).items()}
     values |= {"env": envs.resolve(run.env), "exp_name": name}
     loop = make_loop(values, directory)
@@ -75,7 +82,9 @@ def start(values: dict[str, Any], prepare: Callable[[Any], dict[str, Any]] = lam
 
 def resume(argv: Sequence[str]) -> int:
     """The command `main.py resume DIR [--epochs N]`."""
-    parser = Parser(prog="main.py resume", description="Go on with a run as if it had never stopped.")
+    parser = Parser(
+        prog="main.py resume", description="Go on with a run as if it had never stopped."
+    )
     parser.add_argument("directory", type=Path, help="of the run")
     parser.add_argument("--epochs", type=int, help="new length of the run, in epochs")
     args = parser.parse(argv)
@@ -86,7 +95,9 @@ def resume(argv: Sequence[str]) -> int:
     steps = values["epochs"] * values["steps_per_epoch"]
     done = max(loop.session.checkpoints.steps(), default=0)
     if done >= steps:
-        raise UserError(f"{args.directory} already has {done} of {steps} steps; extend it with --epochs N")
+        raise UserError(
+            f"{args.directory} already has {done} of {steps} steps; extend it with --epochs N"
+        )
     write_json(args.directory / "config.json", values)
     return _go(loop, args.directory)
 
@@ -105,7 +116,15 @@ def _go(loop: Any, directory: Path) -> int:
 def provenance() -> dict[str, Any]:
     """Package versions and the git commit of this code, where it has one."""
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    command = [
+        "git",
+        "-C",
+        str(Path(__file__).parent),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+    ]
     try:
         commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

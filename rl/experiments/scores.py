@@ -11,7 +11,8 @@ Z = 1.959964  # of a two-sided 95% interval
 def wilson(successes: int, episodes: int) -> tuple[float, float]:
     """95% interval of a success rate. Wilson, 1927: https://doi.org/10.1080/01621459.1927.10502953.
 
-    For the episodes of one policy; those of several seeds are not independent and must not be pooled.
+    For the episodes of one policy; those of several seeds are not independent and must not be
+    pooled.
     """
     rate, spread = successes / episodes, Z**2 / episodes
     centre = (rate + spread / 2) / (1 + spread)
@@ -20,17 +21,21 @@ def wilson(successes: int, episodes: int) -> tuple[float, float]:
 
 
 def iqm(values: np.ndarray) -> float:
-    """Interquartile mean: of what is left without the lowest and the highest quarter of values `(n,)`."""
+    """Interquartile mean: of what is left without the lowest and the highest quarter of values
+    `(n,)`."""
     ordered, cut = np.sort(values), len(values) // 4
     return float(ordered[cut : len(ordered) - cut].mean())
 
 
 def summary(played: dict[str, np.ndarray], spec: Any) -> dict[str, Any]:
-    """Statistics of what `evaluate` played; `solved` is None where the env has no reward threshold."""
+    """Statistics of what `evaluate` played; `solved` is None where the env has no reward
+    threshold."""
     returns, threshold = played["EpRet"], spec.reward_threshold
     stats: dict[str, Any] = {"episodes": returns.size}
     for name, values in {"return": returns, "length": played["EpLen"]}.items():
-        stats |= {f"{name}_{f.__name__}": float(f(values)) for f in (np.mean, np.std, np.min, np.max)}
+        stats |= {
+            f"{name}_{f.__name__}": float(f(values)) for f in (np.mean, np.std, np.min, np.max)
+        }
     solved = None if threshold is None else bool(returns.mean() >= threshold)
     stats |= {"reward_threshold": threshold, "solved": solved}
     if "Success" in played and spec.tasks:
@@ -38,5 +43,9 @@ def summary(played: dict[str, np.ndarray], spec: Any) -> dict[str, Any]:
         stats |= {"success_mean": float(rates.mean()), "success_iqm": iqm(rates), "tasks": {}}
         for task, won, ret in zip(spec.tasks, played["Success"], returns):
             interval = wilson(int(won.sum()), len(won))
-            stats["tasks"][task] = {"success": float(won.mean()), "interval": interval, "return": float(ret.mean())}
+            stats["tasks"][task] = {
+                "success": float(won.mean()),
+                "interval": interval,
+                "return": float(ret.mean()),
+            }
     return stats

@@ -1,4 +1,5 @@
-"""How a run's networks split: who shares each layer over training, and how far tasks' gradients agree there."""
+"""How a run's networks split: who shares each layer over training, and how far tasks' gradients
+agree there."""
 
 import json
 from typing import Any, Iterator, Mapping, Sequence
@@ -13,22 +14,34 @@ from rl.experiments.curves import Run
 
 
 def load(run: Run) -> dict[str, Any]:
-    """What `splits.json` of a run holds. Raises a UserError if there is none or it can't be read."""
+    """What `splits.json` of a run holds. Raises a UserError if there is none or it can't be
+    read."""
     try:
         return json.loads((run.directory / SPLITS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{run.directory} has no {SPLITS}, which networks that split write ({error})") from None
+        raise UserError(
+            f"{run.directory} has no {SPLITS}, which networks that split write ({error})"
+        ) from None
 
 
 def history(network: Mapping[str, Any]) -> tuple[list[int], np.ndarray]:
-    """Updates at which something split, from 0, and the maps from there on: `(splits + 1, regions, num_tasks)`.
+    """Updates at which something split, from 0, and the maps from there on: `(splits + 1, regions,
+    num_tasks)`.
 
-    Where single weights split, a region is a layer, and has fractions: of its weights those that are a task's own.
+    Where single weights split, a region is a layer, and has fractions: of its weights those that
+      are a task's own.
     """
     if "maps" not in network:
-        sizes, shape = np.array([[layer["size"]] for layer in network["layers"]]), np.shape(network["cosines"])[:2]
-        counts = np.array([np.zeros(shape, int), *(event["private"] for event in network["events"])])
-        return [0, *(event["updates"] for event in network["events"])], counts.cumsum(axis=0) / sizes
+        sizes, shape = (
+            np.array([[layer["size"]] for layer in network["layers"]]),
+            np.shape(network["cosines"])[:2],
+        )
+        counts = np.array(
+            [np.zeros(shape, int), *(event["private"] for event in network["events"])]
+        )
+        return [0, *(event["updates"] for event in network["events"])], counts.cumsum(
+            axis=0
+        ) / sizes
     updates, maps = [0], [np.zeros_like(network["maps"])]
     for event in network["events"]:
         if event["copy"] is not None:
@@ -49,9 +62,10 @@ def layers(network: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], slice]]
 def draw_splits(groups: Mapping[str, Sequence[Run]]) -> Figure:
     """Of the one run in `groups`: a row of two panels per layer of each network.
 
-    Left, a colour for each copy (or, where units split, for the share of units whose copy isn't the first; where
-    weights do, for the share of them that are a task's own, up to the most it may have), by task and update, with the
-    score of each split. Right, the cosines between the tasks' mean gradients.
+    Left, a colour for each copy (or, where units split, for the share of units whose copy isn't the
+    first; where weights do, for the share of them that are a task's own, up to the most it may
+    have), by task and update, with the score of each split. Right, the cosines between the tasks'
+    mean gradients.
 
     Raises:
       UserError: there are several runs, or it has no splits.
@@ -60,14 +74,18 @@ def draw_splits(groups: Mapping[str, Sequence[Run]]) -> Figure:
     if len(runs) != 1:
         raise UserError(f"--splits draws one run, and {len(runs)} match")
     report = load(runs[0])
-    rows = [(name, own, *layer) for name, own in report["networks"].items() for layer in layers(own)]
+    rows = [
+        (name, own, *layer) for name, own in report["networks"].items() for layer in layers(own)
+    ]
     height = 1.0 + 0.22 * len(report["tasks"])
     with matplotlib.rc_context({"font.size": 8}):
         figure = Figure(figsize=(9.6, height * len(rows)), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(3, 1))
         for pair, (name, network, layer, place) in zip(axes, rows):
-            pair[0].set_title(f"{name.removeprefix('Loss')} {layer['name']}, sharing {network['sharing']:.2f}")
+            pair[0].set_title(
+                f"{name.removeprefix('Loss')} {layer['name']}, sharing {network['sharing']:.2f}"
+            )
             _draw_copies(pair[0], network, place, report["tasks"])
             number = network["layers"].index(layer)
             image = pair[1].imshow(network["cosines"][number], vmin=-1, vmax=1, cmap="RdBu")
@@ -81,11 +99,22 @@ def _draw_copies(axis: Any, network: Mapping[str, Any], place: slice, tasks: Seq
     edges = np.array([*updates, max(network["updates"], updates[-1] + 1)], float)
     whole, single = "maps" in network and place.stop - place.start == 1, maps[:, place.start]
     shown = (maps[:, place] > 0).mean(axis=1) if place.stop - place.start > 1 else single
-    look = {"cmap": "tab20", "vmin": 0, "vmax": 19} if whole else {"vmin": 0, "vmax": network.get("most", 1)}
+    look = (
+        {"cmap": "tab20", "vmin": 0, "vmax": 19}
+        if whole
+        else {"vmin": 0, "vmax": network.get("most", 1)}
+    )
     axis.pcolormesh(edges, np.arange(len(tasks) + 1) - 0.5, shown.T, **look)
     axis.set(yticks=np.arange(len(tasks)), yticklabels=tasks, xlabel="updates")
     axis.invert_yaxis()
     for event in network["events"] if whole else ():
         if event["region"] == place.start and event["copy"] is not None:
             axis.axvline(event["updates"], color="black", linewidth=0.8)
-            axis.text(event["updates"], -0.6, f"{event['score']:.1f}", ha="center", va="bottom", fontsize=7)
+            axis.text(
+                event["updates"],
+                -0.6,
+                f"{event['score']:.1f}",
+                ha="center",
+                va="bottom",
+                fontsize=7,
+            )

@@ -1,4 +1,5 @@
-"""Adam for a few numbers that a method learns: Kingma and Ba, 2015, https://arxiv.org/abs/1412.6980."""
+"""Adam for a few numbers that a method learns: Kingma and Ba, 2015,
+https://arxiv.org/abs/1412.6980."""
 
 from typing import Any
 
@@ -21,5 +22,7 @@ class Adam:
         """One step down `gradient` (T,)."""
         steps = self.steps.assign_add(1.0)
         mean = self.mean.assign(BETA1 * self.mean + (1 - BETA1) * gradient) / (1 - BETA1**steps)
-        square = self.square.assign(BETA2 * self.square + (1 - BETA2) * gradient**2) / (1 - BETA2**steps)
+        square = self.square.assign(BETA2 * self.square + (1 - BETA2) * gradient**2) / (
+            1 - BETA2**steps
+        )
         self.value.assign_sub(self.lr * mean / (tf.sqrt(square) + EPSILON))

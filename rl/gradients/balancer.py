@@ -1,11 +1,14 @@
-"""What a gradient-balancing method is: task losses and Gram matrices in, weights of the task gradients out.
+"""What a gradient-balancing method is: task losses and Gram matrices in, weights of the task
+gradients out.
 
-The gradient g_t of task t's loss is cut into R regions, the layers. Gram matrices (R, T, T) hold <g_s, g_t> of each
-region, and `share` (R, T, T) how far s and t have that region's parameters in common: 1 for the same copy, 0 for
-copies of their own, A A^T for copies mixed by A (T, copies). What is applied to a region is sum_t weights_t g_t.
+The gradient g_t of task t's loss is cut into R regions, the layers. Gram matrices (R, T, T) hold
+<g_s, g_t> of each region, and `share` (R, T, T) how far s and t have that region's parameters in
+common: 1 for the same copy, 0 for copies of their own, A A^T for copies mixed by A (T, copies).
+What is applied to a region is sum_t weights_t g_t.
 
-A method that works on gradients sees those of shared parameters only. A region that a task shares with nobody keeps
-weight 1, and the Gram matrix of the whole network is the sum over regions of share * gram without it.
+A method that works on gradients sees those of shared parameters only. A region that a task shares
+with nobody keeps weight 1, and the Gram matrix of the whole network is the sum over regions of
+share * gram without it.
 """
 
 from typing import Any
@@ -16,13 +19,15 @@ TINY = 1e-12  # a squared norm below this fraction of the largest is none
 
 
 class Balancer:
-    """Base of all methods. `weights`, and `after` where there is one, run inside XLA-compiled functions.
+    """Base of all methods. `weights`, and `after` where there is one, run inside XLA-compiled
+    functions.
 
     Attributes:
-      needs_gram: whether `weights` reads `gram` and `share`, and returns (R, T); otherwise they may be None and it
-        returns (T,).
+      needs_gram: whether `weights` reads `gram` and `share`, and returns (R, T); otherwise they may
+        be None and it returns (T,).
       critic_only: sound only for losses that are never negative.
-      needs_losses_after: `after(losses, new_losses)` wants the same batch's losses after the parameters' step.
+      needs_losses_after: `after(losses, new_losses)` wants the same batch's losses after the
+        parameters' step.
       variables: all state, as non-trainable variables.
     """
 
@@ -40,7 +45,8 @@ class Balancer:
         return self.variables[-1]
 
     def weights(self, losses: Any, gram: Any, share: Any, seed: Any) -> tf.Tensor:
-        """Weights for losses (T,), gram and share (R, T, T), and two int32 that seed random draws."""
+        """Weights for losses (T,), gram and share (R, T, T), and two int32 that seed random
+        draws."""
         raise NotImplementedError
 
 
@@ -54,9 +60,11 @@ class Sum(Balancer):
 
 
 class GramBalancer(Balancer):
-    """A method that is a function of the whole network's Gram matrix. Tasks without a gradient take no part.
+    """A method that is a function of the whole network's Gram matrix. Tasks without a gradient take
+    no part.
 
-    Weights are scaled to a mean of 1 (in size, where some are negative), so that a step is as long as the sum's.
+    Weights are scaled to a mean of 1 (in size, where some are negative), so that a step is as long
+    as the sum's.
     """
 
     def weights(self, losses: Any, gram: Any, share: Any, seed: Any) -> tf.Tensor:
@@ -74,7 +82,8 @@ class GramBalancer(Balancer):
     def solve(self, kernel: tf.Tensor, mask: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
         """Finite numbers (T,) in proportion to the weights of the tasks that have `mask` 1.
 
-        `kernel` (T, T) has a mean diagonal of 1 over those tasks and is 0 for others; all may be absent.
+        `kernel` (T, T) has a mean diagonal of 1 over those tasks and is 0 for others; all may be
+        absent.
         """
         raise NotImplementedError
 

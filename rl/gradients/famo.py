@@ -19,7 +19,8 @@ SMALL = 1e-8
 
 
 class FAMO(Balancer):
-    """Descends sum_t z_t log L_t for z = softmax(logits), which move to the tasks whose log-loss fell least."""
+    """Descends sum_t z_t log L_t for z = softmax(logits), which move to the tasks whose log-loss
+    fell least."""
 
     needs_gram = False
     critic_only = True

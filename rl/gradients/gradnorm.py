@@ -3,8 +3,10 @@
 Chen et al., 2018: https://arxiv.org/abs/1711.02257
 Reference implementation: https://github.com/median-research-group/LibMTL (by others)
 Differs from the paper:
-1. norms are of the gradients of all shared parameters, which the Gram matrix has anyway, not of the last shared layer;
-2. a loss is compared with its slow average, not with its first value, since losses of a moving target may grow;
+1. norms are of the gradients of all shared parameters, which the Gram matrix has anyway, not of the
+   last shared layer;
+2. a loss is compared with its slow average, not with its first value, since losses of a moving
+   target may grow;
 3. weights stay above 0.01, and parameters of one task only keep weight 1;
 4. tasks without a gradient are left out.
 """
@@ -22,7 +24,8 @@ SMALL = 1e-8
 
 
 class GradNorm(GramBalancer):
-    """Learns weights w that bring w_t |g_t| to (their mean) * (relative loss of t) ** gradnorm_alpha."""
+    """Learns weights w that bring w_t |g_t| to (their mean) * (relative loss of t) **
+    gradnorm_alpha."""
 
     critic_only = True
 
@@ -36,7 +39,9 @@ class GradNorm(GramBalancer):
         """The weights so far; the next ones are learned."""
         weights, count = tf.identity(self.learned), tf.maximum(tf.reduce_sum(mask), 1.0)
         self.updates.assign_add(1.0)
-        usual = self.usual.assign(self.usual + tf.maximum(1 - SLOW, 1 / self.updates) * (losses - self.usual))
+        usual = self.usual.assign(
+            self.usual + tf.maximum(1 - SLOW, 1 / self.updates) * (losses - self.usual)
+        )
         progress = (tf.nn.relu(losses) + SMALL) / (tf.nn.relu(usual) + SMALL)
         relative = progress * count / tf.reduce_sum(mask * progress)
         norm = tf.sqrt(tf.linalg.diag_part(kernel))

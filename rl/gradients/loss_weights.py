@@ -1,4 +1,5 @@
-"""Weights from losses alone: uncertainty, DWA, SLAW. Each paper's differences are numbered in its class.
+"""Weights from losses alone: uncertainty, DWA, SLAW. Each paper's differences are numbered in its
+class.
 
 All are scaled to sum to the number of tasks, so that equal losses give the plain sum.
 """
@@ -41,7 +42,8 @@ class Uncertainty(Balancer):
 
 
 class DWA(Balancer):
-    """Dynamic weight average: softmax of how much of its loss each task kept from one window to the next.
+    """Dynamic weight average: softmax of how much of its loss each task kept from one window to the
+    next.
 
     Liu et al., 2019: https://arxiv.org/abs/1803.10704
     Reference implementation: https://github.com/lorenmt/mtan
@@ -54,7 +56,9 @@ class DWA(Balancer):
 
     def __init__(self, num_tasks: int, config: Any) -> None:
         super().__init__(num_tasks, config)
-        self.sums = self.variable(tf.zeros((3, num_tasks)))  # of losses in this window, the last, the one before
+        self.sums = self.variable(
+            tf.zeros((3, num_tasks))
+        )  # of losses in this window, the last, the one before
         self.updates = self.variable(0.0)  # in this window
         self.windows = self.variable(0.0)  # that are full
 
@@ -62,19 +66,25 @@ class DWA(Balancer):
         full = self.updates >= self.config.dwa_window
         self.windows.assign(tf.where(full, tf.minimum(self.windows + 1, 2.0), self.windows))
         self.updates.assign(tf.where(full, 1.0, self.updates + 1))
-        sums = tf.where(full, tf.concat([tf.zeros_like(self.sums[:1]), self.sums[:2]], axis=0), self.sums)
-        sums = self.sums.assign(sums + tf.stack([tf.nn.relu(losses), tf.zeros_like(losses), tf.zeros_like(losses)]))
+        sums = tf.where(
+            full, tf.concat([tf.zeros_like(self.sums[:1]), self.sums[:2]], axis=0), self.sums
+        )
+        sums = self.sums.assign(
+            sums + tf.stack([tf.nn.relu(losses), tf.zeros_like(losses), tf.zeros_like(losses)])
+        )
         kept = (sums[1] + SMALL) / (sums[2] + SMALL)
         return tf.where(self.windows < 2, 1.0, self.num_tasks * tf.nn.softmax(kept / TEMPERATURE))
 
 
 class SLAW(Balancer):
-    """Scaled loss approximate weighting: one over the standard deviation of each loss, which stands for its gradient.
+    """Scaled loss approximate weighting: one over the standard deviation of each loss, which stands
+    for its gradient.
 
     Crawshaw and Košecká, 2021: https://arxiv.org/abs/2109.08218
     Reference implementation: https://github.com/mtcrawshaw/meta (branch SLAW)
     Differs from it:
-    1. the variance is averaged around the mean of its time: E[L^2] - E[L]^2 without the cancellation.
+    1. the variance is averaged around the mean of its time: E[L^2] - E[L]^2 without the
+       cancellation.
     """
 
     needs_gram = False

@@ -14,17 +14,19 @@ from rl.gradients.halves import Halves, samples
 
 Info = dict[str, tf.Tensor]
 LossFn = Callable[[Any], tuple[tf.Tensor, Info]]
-# Inner products are taken of so many numbers at once: those of 50 tasks' layers take four times as long in one piece,
-# which doesn't fit the processor's cache.
+# Inner products are taken of so many numbers at once: those of 50 tasks' layers take four times as
+# long in one piece, which doesn't fit the processor's cache.
 PIECE = 2**18
 
 
 class Products(NamedTuple):
-    """What is known of the tasks' gradients in each region. What nobody uses isn't computed in compiled functions.
+    """What is known of the tasks' gradients in each region. What nobody uses isn't computed in
+    compiled functions.
 
-    gram: `(regions, num_tasks, num_tasks)`, their inner products. sums: `(regions, num_tasks)`, their components added
-    up. cross: as gram, of one half's gradient and the other's, the mean of both orders; None where halves aren't told
-    apart. norms: `(regions, num_tasks)`, the diagonal of cross, for less than all of it costs.
+    gram: `(regions, num_tasks, num_tasks)`, their inner products. sums: `(regions, num_tasks)`,
+    their components added up. cross: as gram, of one half's gradient and the other's, the mean of
+    both orders; None where halves aren't told apart. norms: `(regions, num_tasks)`, the diagonal of
+    cross, for less than all of it costs.
     """
 
     gram: tf.Tensor
@@ -39,7 +41,8 @@ class TaskGradients:
     Args:
       net: has `groups`: name -> list of TaskNets.
       loss_fn: function of `batch` to losses `(num_tasks,)` and info.
-      halves: also tell the halves of the batch apart, whose size is even; the whole's gradient is the mean of theirs.
+      halves: also tell the halves of the batch apart, whose size is even; the whole's gradient is
+        the mean of theirs.
 
     Attributes:
       losses, info: what `loss_fn` returned.
@@ -50,7 +53,9 @@ class TaskGradients:
     def __init__(self, net: Any, loss_fn: LossFn, batch: Any, halves: bool = False) -> None:
         torsos = [torso for group in net.groups.values() for torso in group]
         self.variables, self.halves = net.trainable_variables, halves
-        self.regions: dict[str, list[Any]] = {}  # group -> for each region its banks with their gradients
+        self.regions: dict[str, list[Any]] = (
+            {}
+        )  # group -> for each region its banks with their gradients
         self.parts: dict[str, list[Any]] = {}  # the same with Halves
         with tf.GradientTape() as self.tape:
             params = [torso.expand() for torso in torsos]
@@ -68,19 +73,25 @@ class TaskGradients:
         through = iter(samples(self.params, passes, grads[len(self.params) :]))
         rest = iter(grads)
         for name, group in net.groups.items():
-            regions = self.regions[name] = [[(b, next(rest)) for b in own] for torso in group for own in torso.regions]
+            regions = self.regions[name] = [
+                [(b, next(rest)) for b in own] for torso in group for own in torso.regions
+            ]
             if halves:
-                self.parts[name] = [[(bank, Halves.of(g, next(through))) for bank, g in own] for own in regions]
+                self.parts[name] = [
+                    [(bank, Halves.of(g, next(through))) for bank, g in own] for own in regions
+                ]
             self.grams[name] = over(self.regions[name], inner)
-            self.shares[name] = tf.concat([region[0][0].share() for region in self.regions[name]], axis=0)
+            self.shares[name] = tf.concat(
+                [region[0][0].share() for region in self.regions[name]], axis=0
+            )
 
     def products(self, name: str) -> Products:
         """What is known of a group's gradients."""
         sums = over(self.regions[name], total)
         if not self.halves:
             return Products(self.grams[name], sums)
-        # Each half's gradient is twice its part. With a and b of the halves, g = (a + b) / 2 of the whole and
-        # d = (a - b) / 2, <a_i, b_j> + <b_i, a_j> = 2 <g_i, g_j> - 2 <d_i, d_j>.
+        # Each half's gradient is twice its part. With a and b of the halves, g = (a + b) / 2 of the
+        # whole and d = (a - b) / 2, <a_i, b_j> + <b_i, a_j> = 2 <g_i, g_j> - 2 <d_i, d_j>.
         gaps = over(self._of_halves(name, Halves.difference), inner)
         norms = 4 * over(self._of_halves(name, Halves.products), total)
         return Products(self.grams[name], sums, self.grams[name] - gaps, norms)
@@ -89,7 +100,8 @@ class TaskGradients:
         return [[(bank, value(halves)) for bank, halves in region] for region in self.parts[name]]
 
     def weighted(self, weights: dict[str, tf.Tensor]) -> list[tf.Tensor]:
-        """For each variable the sum of the task gradients with weights `(regions, num_tasks)` of each group."""
+        """For each variable the sum of the task gradients with weights `(regions, num_tasks)` of
+        each group."""
         scaled = []
         for name, group in self.regions.items():
             counts = [region[0][0].count for region in group]
@@ -102,7 +114,9 @@ def inner(rows: tf.Tensor) -> tf.Tensor:
     """`(regions, num_tasks, num_tasks)`: inner products of `Bank.rows`, of all members together."""
     width = max(1, PIECE // rows.shape[-2])
     pieces = [rows[..., first : first + width] for first in range(0, rows.shape[-1], width)]
-    return tf.add_n([tf.reduce_sum(tf.matmul(piece, piece, transpose_b=True), axis=1) for piece in pieces])
+    return tf.add_n(
+        [tf.reduce_sum(tf.matmul(piece, piece, transpose_b=True), axis=1) for piece in pieces]
+    )
 
 
 def total(rows: tf.Tensor) -> tf.Tensor:
@@ -112,4 +126,6 @@ def total(rows: tf.Tensor) -> tf.Tensor:
 
 def over(regions: list[Any], product: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """`product` of the rows of each region's banks, added up; regions one after another."""
-    return tf.concat([tf.add_n([product(b.rows(g)) for b, g in region]) for region in regions], axis=0)
+    return tf.concat(
+        [tf.add_n([product(b.rows(g)) for b, g in region]) for region in regions], axis=0
+    )

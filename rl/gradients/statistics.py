@@ -11,7 +11,8 @@ def cosines(gram: tf.Tensor) -> tf.Tensor:
 
 
 def conflict(gram: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Of the pairs of tasks in gram (T, T): the fraction with a negative inner product, and the smallest cosine.
+    """Of the pairs of tasks in gram (T, T): the fraction with a negative inner product, and the
+    smallest cosine.
 
     A gradient of 0 has cosine 0 with every other. One task has no conflict and cosine 1.
     """

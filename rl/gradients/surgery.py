@@ -5,12 +5,14 @@ Reference implementation: https://github.com/tianheyu927/PCGrad
 GradVac. Wang et al., 2021: https://arxiv.org/abs/2010.05874
 Reference implementation: https://github.com/median-research-group/LibMTL (by others)
 Differs from them:
-1. all tasks at once, on coefficients of the original gradients: task i's is sum_k coef[i, k] g_k, and every inner
-   product follows from Gram matrices;
+1. all tasks at once, on coefficients of the original gradients: task i's is sum_k coef[i, k] g_k,
+   and every inner product follows from Gram matrices;
 2. a pair's inner product, norms and change are those of the regions that the two share;
-3. each task visits the others, not itself, in a fresh random order (PCGrad's reference shuffles without effect);
-4. GradVac's target cosine moves at every visit, as in the paper (LibMTL: only when it was missed), and stays within
-   0.99 where it is used; cosines are of the whole shared network, not of each layer.
+3. each task visits the others, not itself, in a fresh random order (PCGrad's reference shuffles
+   without effect);
+4. GradVac's target cosine moves at every visit, as in the paper (LibMTL: only when it was missed),
+   and stays within 0.99 where it is used; cosines are of the whole shared network, not of each
+   layer.
 """
 
 from typing import Any, Callable
@@ -28,11 +30,15 @@ def random_orders(seed: tf.Tensor, num_tasks: int) -> tf.Tensor:
     return tf.argsort(tf.linalg.set_diag(draw, tf.fill((num_tasks,), 2.0)))
 
 
-def operate(gram: tf.Tensor, share: tf.Tensor, orders: tf.Tensor, multiple: Callable[..., tf.Tensor]) -> Any:
-    """Adds to each task's gradient multiples of the others', one after the other in the order of `orders` (T, T).
+def operate(
+    gram: tf.Tensor, share: tf.Tensor, orders: tf.Tensor, multiple: Callable[..., tf.Tensor]
+) -> Any:
+    """Adds to each task's gradient multiples of the others', one after the other in the order of
+    `orders` (T, T).
 
-    `multiple(cosine, target_of, ratio)` is how many g_j are added to g_i', for (T,) cosines between them and ratios
-    |g_i'| / |g_j|; `target_of` picks entry (i, j) of a matrix. Returns weights (R, T) and cosines (T, T) as met.
+    `multiple(cosine, target_of, ratio)` is how many g_j are added to g_i', for (T,) cosines between
+    them and ratios |g_i'| / |g_j|; `target_of` picks entry (i, j) of a matrix. Returns weights (R,
+    T) and cosines (T, T) as met.
     """
     tasks = gram.shape[-1]
     common = tf.cast(share != 0, gram.dtype)
@@ -45,7 +51,9 @@ def operate(gram: tf.Tensor, share: tf.Tensor, orders: tf.Tensor, multiple: Call
         pick = tf.one_hot(other, tasks)
         both = tf.reduce_sum(common * pick, axis=-1)
         dot = tf.reduce_sum(both * tf.reduce_sum(dots * pick, axis=-1), axis=0)
-        mine = tf.sqrt(tf.reduce_sum(both * tf.nn.relu(tf.reduce_sum(coef * dots, axis=-1)), axis=0))
+        mine = tf.sqrt(
+            tf.reduce_sum(both * tf.nn.relu(tf.reduce_sum(coef * dots, axis=-1)), axis=0)
+        )
         theirs = tf.sqrt(tf.reduce_sum(both * tf.reduce_sum(squares * pick, axis=-1), axis=0))
         cosine = tf.clip_by_value(tf.math.divide_no_nan(dot, mine * theirs), -1.0, 1.0)
         ratio = tf.math.divide_no_nan(mine, theirs)
@@ -65,7 +73,9 @@ class PCGrad(Balancer):
 
     def weights(self, losses: Any, gram: Any, share: Any, seed: Any) -> tf.Tensor:
         orders = random_orders(seed, self.num_tasks)
-        return operate(gram, share, orders, lambda cosine, _, ratio: -tf.minimum(cosine, 0.0) * ratio)[0]
+        return operate(
+            gram, share, orders, lambda cosine, _, ratio: -tf.minimum(cosine, 0.0) * ratio
+        )[0]
 
 
 class GradVac(Balancer):

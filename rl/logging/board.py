@@ -15,7 +15,8 @@ class Board:
         self._writer: Optional[SummaryWriter] = None
 
     def write(self, step: int, row: dict[str, float]) -> None:
-        """One point per finite value, at x = `step`; what an earlier part of the run wrote from there on is void."""
+        """One point per finite value, at x = `step`; what an earlier part of the run wrote from
+        there on is void."""
         if self._writer is None:
             self._writer = SummaryWriter(str(self.directory), purge_step=step)
         for name, value in row.items():

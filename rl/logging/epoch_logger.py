@@ -1,4 +1,5 @@
-"""The epoch logger: values in, one row of statistics per epoch out, as Spinning Up's `progress.txt`."""
+"""The epoch logger: values in, one row of statistics per epoch out, as Spinning Up's
+`progress.txt`."""
 
 import collections
 import os
@@ -41,15 +42,17 @@ class Values:
 class EpochLogger:
     """Stores values during an epoch and writes their statistics at its end.
 
-    Columns may be stored any number of times an epoch, as numbers or arrays; statistics are over all
-    elements, and nan where nothing was stored. `Moving<name>` is the mean over all values of the
+    Columns may be stored any number of times an epoch, as numbers or arrays; statistics are over
+    all elements, and nan where nothing was stored. `Moving<name>` is the mean over all values of
+    the
     last `window` epochs: the same stretch of training for every column, however often it is stored.
 
     Args:
       directory: gets `progress.txt`: tab-separated, one row per epoch.
-      columns: name -> kind in KINDS; the order is the header's. "value" columns are given to `dump`. "task"
-        ones are means, of all values and in `<name>/<task>` of each task's.
-      window: epochs in a moving average. capacity: values a column has room for before it first grows.
+      columns: name -> kind in KINDS; the order is the header's. "value" columns are given to
+        `dump`. "task" ones are means, of all values and in `<name>/<task>` of each task's.
+      window: epochs in a moving average. capacity: values a column has room for before it first
+        grows.
       tasks: their names; the last axis of what "task" columns are given.
     """
 
@@ -61,15 +64,21 @@ class EpochLogger:
         capacity: int = 1024,
         tasks: tuple[str, ...] = (),
     ) -> None:
-        self.path, self.tasks = Path(directory) / "progress.txt", {n: tasks for n, k in columns.items() if k == "task"}
+        self.path, self.tasks = Path(directory) / "progress.txt", {
+            n: tasks for n, k in columns.items() if k == "task"
+        }
         self.columns: dict[str, str] = {}
         for name, kind in columns.items():
-            self.columns |= {name: kind} | {f"{name}/{task}": "mean" for task in self.tasks.get(name, ())}
+            self.columns |= {name: kind} | {
+                f"{name}/{task}": "mean" for task in self.tasks.get(name, ())
+            }
         columns = self.columns
         self.header = [prefix + name for name, kind in columns.items() for prefix in KINDS[kind]]
         self.values = {name: Values(capacity) for name, kind in columns.items() if kind != "value"}
         self.past: dict[str, Any] = {  # (sum, count) of each of the last `window` epochs
-            name: collections.deque(maxlen=window) for name, kind in columns.items() if kind == "episode"
+            name: collections.deque(maxlen=window)
+            for name, kind in columns.items()
+            if kind == "episode"
         }
         self.epoch, self.end = 0, 0  # complete rows, and the byte at which the last one ends
 
@@ -87,10 +96,15 @@ class EpochLogger:
             filled = np.array([values[name]]) if kind == "value" else self.values[name].filled()
             for prefix in KINDS[kind]:
                 if prefix == "Moving":
-                    sums, counts = np.sum([*self.past[name], (filled.sum(), len(filled))][-self.past[name].maxlen :], 0)
+                    sums, counts = np.sum(
+                        [*self.past[name], (filled.sum(), len(filled))][-self.past[name].maxlen :],
+                        0,
+                    )
                     row[prefix + name] = float(sums / counts) if counts else float("nan")
                 else:
-                    row[prefix + name] = float(STATISTICS[prefix](filled)) if len(filled) else float("nan")
+                    row[prefix + name] = (
+                        float(STATISTICS[prefix](filled)) if len(filled) else float("nan")
+                    )
         return row
 
     def dump(self, complete: bool = True, **values: float) -> dict[str, float]:
@@ -116,7 +130,9 @@ class EpochLogger:
     def state(self) -> dict[str, Any]:
         """All that the next rows depend on."""
         filled = {name: values.filled().copy() for name, values in self.values.items()}
-        past = {name: [list(map(float, pair)) for pair in pairs] for name, pairs in self.past.items()}
+        past = {
+            name: [list(map(float, pair)) for pair in pairs] for name, pairs in self.past.items()
+        }
         return {"epoch": self.epoch, "end": self.end, "values": filled, "past": past}
 
     def load_state(self, state: dict[str, Any]) -> None:

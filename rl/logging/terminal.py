@@ -17,15 +17,28 @@ class Terminal:
       shown: the columns of a plain line.
     """
 
-    def __init__(self, name: str, total: int, done: int, shown: tuple[str, ...], file: Optional[TextIO] = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        total: int,
+        done: int,
+        shown: tuple[str, ...],
+        file: Optional[TextIO] = None,
+    ) -> None:
         self.console = Console(file=file or sys.stdout)
         self.name, self.total, self.shown = name, total, shown
         self._steps, self._when = done, time.perf_counter()
         self._bar: Any = None
         if self.console.is_terminal:
-            parts = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+            parts = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f}%"),
+            )
             speed = TextColumn("{task.fields[speed]:.0f} steps/s")
-            self._bar = Progress(*parts, TimeElapsedColumn(), TimeRemainingColumn(), speed, console=self.console)
+            self._bar = Progress(
+                *parts, TimeElapsedColumn(), TimeRemainingColumn(), speed, console=self.console
+            )
             self._task = self._bar.add_task(name, total=total, completed=done, speed=0.0)
             self._bar.start()
 

@@ -19,7 +19,15 @@ from rl.networks.splitting import Splitting, WeightSplitting
 from rl.networks.squashed import SquashedGaussianActor, Temperature
 from rl.networks.trunks import Trunk
 
-__all__ = ["ACTIVATIONS", "Config", "Critic", "DeterministicActor", "INITIALIZERS", "MLP", "NETWORKS"]
+__all__ = [
+    "ACTIVATIONS",
+    "Config",
+    "Critic",
+    "DeterministicActor",
+    "INITIALIZERS",
+    "MLP",
+    "NETWORKS",
+]
 __all__ += ["PolicyValue", "SPLITTING", "SquashedGaussianActor", "Temperature", "torso_maker"]
 
 # name -> the torso's class for several tasks, as a function of the flags; a single task has MLP
@@ -44,9 +52,14 @@ NETWORKS: dict[str, Callable[["Config"], Any]] = {
         else functools.partial(Splitting, by_unit=True, **splitting_options(config))
     ),
     "meta_splitting": lambda config: functools.partial(
-        MetaSplitting, copies=config.split_capacity or 2, mix=config.meta_mix, softmax=config.meta_softmax
+        MetaSplitting,
+        copies=config.split_capacity or 2,
+        mix=config.meta_mix,
+        softmax=config.meta_softmax,
     ),
-    "care": lambda config: functools.partial(CARE, experts=config.experts or 6, embedding=config.task_embedding),
+    "care": lambda config: functools.partial(
+        CARE, experts=config.experts or 6, embedding=config.task_embedding
+    ),
 }
 
 
@@ -63,19 +76,37 @@ class Config:
         "of the inputs of matrix products in updates; all else stays float32",
         choices=("float32", "bfloat16"),
     )
-    task_onehot: bool = flag(True, "give networks of several tasks the task's one-hot code beside the observation")
-    task_layers: int = flag(2, "last layers, the output included, that each task has a copy of (trunk)", low=1)
-    task_embedding: int = flag(50, "size of the task's learned embedding (film, care); units of care's encoders", low=1)
-    experts: int = flag(0, "parameter sets (paco), experts (moore), encoders (care); 0: 5, 4 and 6, for MT10", low=0)
+    task_onehot: bool = flag(
+        True, "give networks of several tasks the task's one-hot code beside the observation"
+    )
+    task_layers: int = flag(
+        2, "last layers, the output included, that each task has a copy of (trunk)", low=1
+    )
+    task_embedding: int = flag(
+        50, "size of the task's learned embedding (film, care); units of care's encoders", low=1
+    )
+    experts: int = flag(
+        0, "parameter sets (paco), experts (moore), encoders (care); 0: 5, 4 and 6, for MT10", low=0
+    )
     modules: int = flag(2, "modules of each layer (soft_modules)", low=1)
     module_layers: int = flag(2, "layers of modules (soft_modules)", low=1)
-    module_units: int = flag(256, "units of each module and of the routing network's layers (soft_modules)", low=1)
-    split_capacity: int = flag(0, "copies of a region there is room for (splitting); 0: tasks, 16 at most", low=0)
+    module_units: int = flag(
+        256, "units of each module and of the routing network's layers (soft_modules)", low=1
+    )
+    split_capacity: int = flag(
+        0, "copies of a region there is room for (splitting); 0: tasks, 16 at most", low=0
+    )
     split_biases: bool = flag(False, "split kernels and biases independently (splitting)")
     split_weights: bool = flag(False, "split single weights, not units (sparse_splitting)")
-    split_map: str = flag("", "train the copies of this splits.json, or run directory, from scratch; no splits")
-    meta_mix: str = flag("outputs", "meta-test: what tasks mix of a layer's copies", choices=("outputs", "weights"))
-    meta_softmax: bool = flag(False, "meta-test: shares of 1 that copies have, in place of any numbers")
+    split_map: str = flag(
+        "", "train the copies of this splits.json, or run directory, from scratch; no splits"
+    )
+    meta_mix: str = flag(
+        "outputs", "meta-test: what tasks mix of a layer's copies", choices=("outputs", "weights")
+    )
+    meta_softmax: bool = flag(
+        False, "meta-test: shares of 1 that copies have, in place of any numbers"
+    )
 
 
 SPLITTING = ("splitting", "sparse_splitting")  # those that split while they train
@@ -83,21 +114,29 @@ SPLITTING = ("splitting", "sparse_splitting")  # those that split while they tra
 
 def splitting_options(config: Config) -> dict[str, Any]:
     """Splitting's arguments."""
-    return {"capacity": config.split_capacity, "apart": config.split_biases, "alike": not config.split_map}
+    return {
+        "capacity": config.split_capacity,
+        "apart": config.split_biases,
+        "alike": not config.split_map,
+    }
 
 
 def torso_maker(config: Config, num_tasks: Optional[int] = None) -> Callable[..., Any]:
     """A function `make_torso(out_dim, members=None, out_gain=1.0)` for the algorithm's constructor.
 
     Raises:
-      UserError: the network is for several tasks, and `num_tasks` is None; `split_weights` without its network or
-        with a map.
+      UserError: the network is for several tasks, and `num_tasks` is None; `split_weights` without
+        its network or with a map.
     """
     if config.split_weights and config.network != "sparse_splitting":
         raise UserError(f"--split_weights is for --network sparse_splitting, not {config.network}")
     if config.split_weights and config.split_map:
-        raise UserError("--split_map: maps are of regions, and with --split_weights single weights split")
-    options: dict[str, Any] = {name: getattr(config, name) for name in ("activation", "initializer", "precision")}
+        raise UserError(
+            "--split_map: maps are of regions, and with --split_weights single weights split"
+        )
+    options: dict[str, Any] = {
+        name: getattr(config, name) for name in ("activation", "initializer", "precision")
+    }
     if num_tasks is None and config.network != "mlp":
         raise UserError(f"--network {config.network} is for several tasks, and this env has one")
     make: Any = MLP if num_tasks is None else NETWORKS[config.network](config)

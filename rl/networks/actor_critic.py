@@ -37,8 +37,13 @@ class DeterministicActor(tf.keras.Model):
         return self.center + self.limit * tf.tanh(self.torso(obs))
 
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-        """The policy with the weights `get_weights()` gave, as a function of arrays that later updates don't change."""
-        torso, center, limit = numpy_forward(self.torso, self.compiled, weights), self.center, self.limit
+        """The policy with the weights `get_weights()` gave, as a function of arrays that later
+        updates don't change."""
+        torso, center, limit = (
+            numpy_forward(self.torso, self.compiled, weights),
+            self.center,
+            self.limit,
+        )
         return lambda obs: center + limit * np.tanh(torso(obs))
 
 
@@ -48,7 +53,8 @@ class Critic(tf.keras.Model):
     Args:
       torso: a network with one output and, for an ensemble, `members`.
 
-    Input shape: obs `(..., obs_dim)` and act `(..., act_dim)`. Output shape: `(...)` or `(members, ...)`.
+    Input shape: obs `(..., obs_dim)` and act `(..., act_dim)`. Output shape: `(...)` or `(members,
+      ...)`.
     """
 
     def __init__(self, torso: tf.keras.Model) -> None:

@@ -10,19 +10,31 @@ from rl.networks.task_net import TaskNet
 
 
 class Constants(TaskNet):
-    """`units` numbers, from `start`: one copy of them for all tasks, one for each, or copies that tasks choose.
+    """`units` numbers, from `start`: one copy of them for all tasks, one for each, or copies that
+    tasks choose.
 
     Args:
       copies: 1 or `num_tasks`. split: all tasks start with the first copy, see `splitting`.
 
-    Input shape: `(num_tasks, batch, units)`, of which only the shape counts. Output shape: the same.
+    Input shape: `(num_tasks, batch, units)`, of which only the shape counts. Output shape: the
+      same.
     """
 
-    def __init__(self, units: int, start: float, copies: int, num_tasks: int, split: bool = False) -> None:
+    def __init__(
+        self, units: int, start: float, copies: int, num_tasks: int, split: bool = False
+    ) -> None:
         super().__init__((units,), onehot=False)
         initializer = tf.keras.initializers.Constant(start)
-        self.variable = self.add_weight(shape=(copies, units), initializer=initializer, name="constants")
-        chosen = {"shape": (num_tasks,), "dtype": "int32", "initializer": "zeros", "trainable": False, "name": "copy"}
+        self.variable = self.add_weight(
+            shape=(copies, units), initializer=initializer, name="constants"
+        )
+        chosen = {
+            "shape": (num_tasks,),
+            "dtype": "int32",
+            "initializer": "zeros",
+            "trainable": False,
+            "name": "copy",
+        }
         self.copy: Any = self.add_weight(**chosen) if split else None
         self.num_tasks, self.built = num_tasks, True
         self.regions = [[Bank(self.variable, 0, num_tasks, copy=self.copy)]]

@@ -27,7 +27,8 @@ def gaussian_entropy(log_std: tf.Tensor) -> tf.Tensor:
 
 
 def tanh_log_det(u: tf.Tensor) -> tf.Tensor:
-    """log |d tanh(u) / du|. In this form exact for any u: log(1 - tanh(u)^2) is -inf from |u| = 9 in float32."""
+    """log |d tanh(u) / du|. In this form exact for any u: log(1 - tanh(u)^2) is -inf from |u| = 9
+    in float32."""
     return tf.reduce_sum(2 * (math.log(2) - u - tf.nn.softplus(-2 * u)), axis=-1)
 
 

@@ -1,12 +1,14 @@
 """FiLM: layers that all tasks share, each feature scaled and shifted by the task.
 
 Perez et al., 2018: https://arxiv.org/abs/1709.07871
-Reference implementation: https://github.com/rainx0r/metaworld-algorithms (as a torso for several tasks)
+Reference implementation: https://github.com/rainx0r/metaworld-algorithms (as a torso for several
+  tasks)
 Differs from it:
 1. the hidden layers of the network itself are modulated, not those of an encoder before it;
-2. a scale and a shift for each feature, before the activation, as in the paper; there one number of each for a layer,
-   after it;
-3. they are linear in the task's embedding, not a perceptron of it, and 1 + scale starts at 1: all tasks begin alike;
+2. a scale and a shift for each feature, before the activation, as in the paper; there one number of
+   each for a layer, after it;
+3. they are linear in the task's embedding, not a perceptron of it, and 1 + scale starts at 1: all
+   tasks begin alike;
 4. the input ends with the task's one-hot code, unless `--task_onehot false`.
 """
 
@@ -32,7 +34,9 @@ class FiLM(StackNet):
     def make(self, fan_in: int) -> None:
         self.layer_regions = self.make_stack(fan_in, self.sizes, self.out_gain)
         self.task = self.code(self.embedding, 1 / math.sqrt(self.embedding))
-        self.modulators = [self.layer(self.embedding, 2 * units, gain=0.0) for units in self.sizes[:-1]]
+        self.modulators = [
+            self.layer(self.embedding, 2 * units, gain=0.0) for units in self.sizes[:-1]
+        ]
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         *hidden, last = params[self.layer_regions]

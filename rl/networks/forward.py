@@ -1,4 +1,5 @@
-"""A torso as a function of given weights and arrays, for acting while updates change the variables."""
+"""A torso as a function of given weights and arrays, for acting while updates change the
+variables."""
 
 from typing import Any, Callable, Sequence
 
@@ -19,7 +20,8 @@ def compile_call(torso: tf.keras.Model) -> Any:
 def numpy_forward(
     torso: tf.keras.Model, compiled: Any, weights: Sequence[np.ndarray]
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """`torso` with `weights`: NumPy where it has a mirror, one call of `compiled` where it has none."""
+    """`torso` with `weights`: NumPy where it has a mirror, one call of `compiled` where it has
+    none."""
     if hasattr(torso, "to_numpy"):
         return torso.to_numpy(weights)
     return lambda x: compiled(weights, x).numpy()

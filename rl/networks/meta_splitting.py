@@ -1,11 +1,14 @@
-"""Meta-splitting networks: what a splitting network has learned, frozen, and mixed anew for other tasks.
+"""Meta-splitting networks: what a splitting network has learned, frozen, and mixed anew for other
+tasks.
 
-Crawshaw's method. Reference implementation: https://github.com/mtcrawshaw/meta (meta/networks/splitting/meta.py)
+Crawshaw's method. Reference implementation: https://github.com/mtcrawshaw/meta
+(meta/networks/splitting/meta.py)
 Of each layer a task learns how much of every copy it uses, and nothing else: a handful of numbers.
 Differs from it:
-1. by `--meta_softmax` the weights of a layer's copies are shares of 1, by `--meta_mix weights` parameters are mixed,
-   not outputs;
-2. where kernels and biases split apart a copy of a layer is a pair of them that some training task used;
+1. by `--meta_softmax` the weights of a layer's copies are shares of 1, by `--meta_mix weights`
+   parameters are mixed, not outputs;
+2. where kernels and biases split apart a copy of a layer is a pair of them that some training task
+   used;
 3. critics are mixed too, for any algorithm; there PPO's;
 4. by `--start best` a task starts from the copies that one training task used, not from all alike.
 """
@@ -19,7 +22,8 @@ from rl.networks.banks import Bank
 from rl.networks.splitting import Splitting
 from rl.networks.stacks import StackNet, mixed
 
-FIRST = 0.9  # by softmax, the first share of the copies that a task starts from: at 1 nothing could move
+# By softmax, the first share of the copies that a task starts from: at 1 nothing could move.
+FIRST = 0.9
 
 
 class MetaSplitting(StackNet):
@@ -27,19 +31,27 @@ class MetaSplitting(StackNet):
 
     Args:
       copies: most copies of a layer. mix: "outputs", those after the activation, or "weights".
-      softmax: whether the copies' weights are shares of 1; else they are any numbers. Both start equal.
+      softmax: whether the copies' weights are shares of 1; else they are any numbers. Both start
+        equal.
     """
 
     trained = False
 
     def __init__(
-        self, *args: Any, copies: int = 2, mix: str = "outputs", softmax: bool = False, **options: Any
+        self,
+        *args: Any,
+        copies: int = 2,
+        mix: str = "outputs",
+        softmax: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__(*args, **options)
         self.copies, self.mix, self.softmax = copies, mix, softmax
 
     def make(self, fan_in: int) -> None:
-        self.frozen: list[list[Any]] = []  # of each layer: kernel, bias, and 1 for every copy, 0 for mere room
+        self.frozen: list[list[Any]] = (
+            []
+        )  # of each layer: kernel, bias, and 1 for every copy, 0 for mere room
         start = tf.keras.initializers.Constant(0.0 if self.softmax else 1 / self.copies)
         for k, units in enumerate(self.sizes):
             shape = (*self.lead, self.num_tasks, self.copies)
@@ -66,13 +78,17 @@ class MetaSplitting(StackNet):
                 own = tf.einsum("...tc,...cio->...tio", weights, kernel), tf.matmul(weights, bias)
                 x = activation(self.dense(x, own))
             else:
-                each = self.dense(tf.expand_dims(x, -4), (kernel[..., None, :, :], bias[..., None, :]))
+                each = self.dense(
+                    tf.expand_dims(x, -4), (kernel[..., None, :, :], bias[..., None, :])
+                )
                 x = mixed(weights[..., None, :], activation(each))
         return x
 
     def adopt(self, trained: Splitting) -> None:
         """Takes the copies of `trained` that some task of its uses, with equal weights."""
-        for (kernel, bias, used), region, banks in zip(self.frozen, self.regions, trained.layers_of_banks()):
+        for (kernel, bias, used), region, banks in zip(
+            self.frozen, self.regions, trained.layers_of_banks()
+        ):
             rows, _ = copies_used(banks)
             room = np.pad(rows, ((0, self.copies - len(rows)), (0, 0)), mode="edge")
             for variable, bank, own in zip((kernel, bias), banks, room.T):
@@ -93,7 +109,8 @@ class MetaSplitting(StackNet):
 
 
 def copies_used(banks: Iterable[Bank]) -> tuple[np.ndarray, np.ndarray]:
-    """`(copies, banks)`: which rows of a layer's banks some task uses together, each once; `(num_tasks,)`: whose."""
+    """`(copies, banks)`: which rows of a layer's banks some task uses together, each once;
+    `(num_tasks,)`: whose."""
     rows = np.stack([np.array(bank.copy) for bank in banks], axis=-1)
     copies, used = np.unique(rows, axis=0, return_inverse=True)
     return copies, used.reshape(-1)

@@ -14,7 +14,12 @@ ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
     "silu": (tf.nn.silu, lambda x: x / (1 + np.exp(-x))),
 }
 # name -> the gain of all layers but the last
-INITIALIZERS = {"glorot_uniform": 1.0, "he_uniform": 1.0, "lecun_uniform": 1.0, "orthogonal": math.sqrt(2)}
+INITIALIZERS = {
+    "glorot_uniform": 1.0,
+    "he_uniform": 1.0,
+    "lecun_uniform": 1.0,
+    "orthogonal": math.sqrt(2),
+}
 
 
 def matmul(x: tf.Tensor, kernel: tf.Tensor, precision: str) -> tf.Tensor:
@@ -33,7 +38,8 @@ class Torso(tf.keras.Model):
       initializer: of the kernels, a name in INITIALIZERS; biases start at zero.
       members: None, or the size of an ensemble of independent networks on a new leading axis.
       out_gain: factor on the initial kernel of the last layer: a number, or `(sizes[-1],)`.
-      precision: "float32", or "bfloat16" for matrix products whose inputs are rounded to it; all else is float32.
+      precision: "float32", or "bfloat16" for matrix products whose inputs are rounded to it; all
+        else is float32.
     """
 
     def __init__(
@@ -46,7 +52,12 @@ class Torso(tf.keras.Model):
         precision: str = "float32",
     ) -> None:
         super().__init__()
-        self.sizes, self.members, self.initializer, self.precision = tuple(sizes), members, initializer, precision
+        self.sizes, self.members, self.initializer, self.precision = (
+            tuple(sizes),
+            members,
+            initializer,
+            precision,
+        )
         self.hidden_gain, self.out_gain = INITIALIZERS[initializer], np.array(out_gain, np.float32)
         self.activation, self.numpy_activation = ACTIVATIONS[activation]
 
@@ -64,19 +75,25 @@ class MLP(Torso):
         gains = [*[self.hidden_gain] * len(self.sizes[:-1]), self.out_gain]
         lead, thin = ((), ()) if self.members is None else ((self.members,), (self.members, 1))
         self.kernels = [
-            self.add_weight(shape=(*lead, i, o), initializer=self._init(gains[k]), name=f"kernel_{k}")
+            self.add_weight(
+                shape=(*lead, i, o), initializer=self._init(gains[k]), name=f"kernel_{k}"
+            )
             for k, (i, o) in enumerate(zip(fan_ins, self.sizes))
         ]
         self.biases = [
-            self.add_weight(shape=(*thin, o), initializer="zeros", name=f"bias_{k}") for k, o in enumerate(self.sizes)
+            self.add_weight(shape=(*thin, o), initializer="zeros", name=f"bias_{k}")
+            for k, o in enumerate(self.sizes)
         ]
         self.built = True
 
     def _init(self, gain: Any) -> Callable[..., tf.Tensor]:
         def init(shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
-            # A fresh initializer for each member: Keras' repeat their values, and would read the axis as a fan.
+            # A fresh initializer for each member: Keras' repeat their values, and would read the
+            # axis as a fan.
             draw = lambda: gain * tf.keras.initializers.get(self.initializer)(shape[-2:], dtype)
-            return draw() if self.members is None else tf.stack([draw() for _ in range(self.members)])
+            return (
+                draw() if self.members is None else tf.stack([draw() for _ in range(self.members)])
+            )
 
         return init
 
@@ -93,7 +110,8 @@ class MLP(Torso):
         return tf.reshape(x, tf.concat([x.shape[:-2], batch, x.shape[-1:]], axis=0))
 
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-        """The function of `get_weights()` in NumPy, float32: a small batch takes microseconds, not a graph call."""
+        """The function of `get_weights()` in NumPy, float32: a small batch takes microseconds, not
+        a graph call."""
         layers = list(zip(weights[: len(self.sizes)], weights[len(self.sizes) :]))
 
         def forward(x: np.ndarray) -> np.ndarray:

@@ -1,11 +1,15 @@
-"""MOORE, mixture of orthogonal experts: each task weighs features that are orthonormal for every sample.
+"""MOORE, mixture of orthogonal experts: each task weighs features that are orthonormal for every
+sample.
 
 Hendawy et al., 2024: https://arxiv.org/abs/2311.11385
 Reference implementation: https://github.com/AhmedMagdyHendawy/MOORE
 Differs from it:
-1. each expert is taken from those before it one at a time (modified Gram-Schmidt), which rounds less;
-2. squared lengths have 1e-8 added, so that experts that are zero or dependent have finite gradients;
-3. a task's weights start normal with standard deviation 1 / sqrt(experts), so that the mix has length about 1;
+1. each expert is taken from those before it one at a time (modified Gram-Schmidt), which rounds
+   less;
+2. squared lengths have 1e-8 added, so that experts that are zero or dependent have finite
+   gradients;
+3. a task's weights start normal with standard deviation 1 / sqrt(experts), so that the mix has
+   length about 1;
 4. the input ends with the task's one-hot code, unless `--task_onehot false`.
 """
 
@@ -18,7 +22,8 @@ from rl.networks.stacks import StackNet, mixed
 
 
 class MOORE(StackNet):
-    """Experts of all hidden layers, the last without an activation; their mix; a head for each task; see TaskNet.
+    """Experts of all hidden layers, the last without an activation; their mix; a head for each
+    task; see TaskNet.
 
     Args:
       experts: how many there are, at most the units of the last hidden layer.
@@ -31,7 +36,9 @@ class MOORE(StackNet):
     def make(self, fan_in: int) -> None:
         self.expert_layers = self.make_stack(fan_in, self.sizes[:-1], lead=(self.experts,))
         self.task = self.code(self.experts, 1 / math.sqrt(self.experts))
-        self.head = self.layer(self.sizes[-2], self.sizes[-1], copies=self.num_tasks, gain=self.out_gain)
+        self.head = self.layer(
+            self.sizes[-2], self.sizes[-1], copies=self.num_tasks, gain=self.out_gain
+        )
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         features = orthonormal(self.stack(params[self.expert_layers], tf.expand_dims(x, -4)))
@@ -45,5 +52,7 @@ def orthonormal(x: tf.Tensor) -> tf.Tensor:
     for vector in tf.unstack(x, axis=-4):
         for unit in basis:
             vector -= tf.reduce_sum(vector * unit, axis=-1, keepdims=True) * unit
-        basis.append(vector * tf.math.rsqrt(tf.reduce_sum(vector**2, axis=-1, keepdims=True) + 1e-8))
+        basis.append(
+            vector * tf.math.rsqrt(tf.reduce_sum(vector**2, axis=-1, keepdims=True) + 1e-8)
+        )
     return tf.stack(basis, axis=-4)

@@ -2,11 +2,13 @@
 
 Sun et al., 2022: https://arxiv.org/abs/2210.11653
 Reference implementation: https://github.com/TToTMooN/paco-mtrl
-Mixing parameters equals mixing the sets' outputs before the activation, and costs one matrix product, not one per set.
+Mixing parameters equals mixing the sets' outputs before the activation, and costs one matrix
+product, not one per set.
 Differs from it:
-1. the sets start different, and a task's weights normal with standard deviation 1 / sqrt(sets), so that the mix has the
-   scale of one set; there the sets start equal;
-2. actor and critics have weights of their own, trained with the sets; there all share them, with their own optimiser;
+1. the sets start different, and a task's weights normal with standard deviation 1 / sqrt(sets), so
+   that the mix has the scale of one set; there the sets start equal;
+2. actor and critics have weights of their own, trained with the sets; there all share them, with
+   their own optimiser;
 3. no task's loss is masked and no task's weights are set anew when its loss is extreme;
 4. the input ends with the task's one-hot code, unless `--task_onehot false`.
 """
@@ -34,8 +36,14 @@ class PaCo(StackNet):
         self.experts = experts
 
     def make(self, fan_in: int) -> None:
-        shape, normal = (*self.lead, self.num_tasks, self.experts), tf.keras.initializers.RandomNormal
-        self.mix = self.add_weight(shape=shape, initializer=normal(stddev=1 / math.sqrt(self.experts)), name="mix")
+        shape, normal = (
+            *self.lead,
+            self.num_tasks,
+            self.experts,
+        ), tf.keras.initializers.RandomNormal
+        self.mix = self.add_weight(
+            shape=shape, initializer=normal(stddev=1 / math.sqrt(self.experts)), name="mix"
+        )
         self.make_stack(fan_in, self.sizes, self.out_gain, copies=self.experts, mix=self.mix)
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:

@@ -14,27 +14,36 @@ from rl.networks.squashed import LOG_STD
 class PolicyValue(tf.keras.Model):
     """A policy and a value, by two torsos or by two heads on a shared one.
 
-    For a Box, u is Gaussian and the env gets center + limit * clip(u, -1, 1); the density is that of u.
-    For a choice among some, u is the number of the choice, from 0, and the env gets u + act_low.
+    For a Box, u is Gaussian and the env gets center + limit * clip(u, -1, 1); the density is that
+    of u. For a choice among some, u is the number of the choice, from 0, and the env gets u +
+    act_low.
 
     Args:
       make_torso: function of the output size, see `torso_maker`. spec: an EnvSpec.
-      shared: one torso for both. std: "free" has a log std per task and action that starts at `log_std`,
-        "shared" one per action, "split" one per action until tasks' gradients split it; "state" makes it an
-        output, to which `log_std` is added.
+      shared: one torso for both. std: "free" has a log std per task and action that starts at
+        `log_std`, "shared" one per action, "split" one per action until tasks' gradients split it;
+        "state" makes it an output, to which `log_std` is added.
 
-    Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`, the env's action at the mean or mode.
+    Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`, the env's action at the mean or
+      mode.
     """
 
     def __init__(
-        self, make_torso: Callable[..., Any], spec: Any, shared: bool = False, std: str = "free", log_std: float = 0.0
+        self,
+        make_torso: Callable[..., Any],
+        spec: Any,
+        shared: bool = False,
+        std: str = "free",
+        log_std: float = 0.0,
     ) -> None:
         super().__init__()
         self.spec, self.shared, self.per_state, self.initial = spec, shared, std == "state", log_std
         self.log_std: Any = None
         if not spec.num_actions and not self.per_state:
             tasks = spec.num_tasks or 1
-            self.log_std = Constants(spec.act_dim, log_std, 1 if std == "shared" else tasks, tasks, std == "split")
+            self.log_std = Constants(
+                spec.act_dim, log_std, 1 if std == "shared" else tasks, tasks, std == "split"
+            )
         self.width = spec.num_actions or spec.act_dim * (2 if self.per_state else 1)
         gains = [0.01] * self.width + [1.0]  # policies start near uniform, values do not
         self.torso = make_torso(self.width + shared, out_gain=gains[: self.width + shared])
@@ -65,7 +74,8 @@ class PolicyValue(tf.keras.Model):
         return self.torso(obs)[..., -1] if self.shared else self.value_torso(obs)[..., 0]
 
     def log_prob(self, obs: tf.Tensor, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Log density of u `(..., act_dim)` at obs, and the policy's entropy there: `(...)` each."""
+        """Log density of u `(..., act_dim)` at obs, and the policy's entropy there: `(...)`
+        each."""
         params = self.torso(obs)[..., : self.width]
         if self.spec.num_actions:
             return distributions.categorical_log_prob(
@@ -73,7 +83,9 @@ class PolicyValue(tf.keras.Model):
             ), distributions.categorical_entropy(params)
         free = self._free(params[..., : self.spec.act_dim]) if self.log_std else None
         mu, log_std = self._gaussian(params, free, tf.clip_by_value)
-        return distributions.gaussian_log_prob(u, mu, log_std), distributions.gaussian_entropy(log_std)
+        return distributions.gaussian_log_prob(u, mu, log_std), distributions.gaussian_entropy(
+            log_std
+        )
 
     def _free(self, mu: tf.Tensor) -> tf.Tensor:
         """The log std of a batch whose means are `mu`, where it depends on the task at most."""
@@ -86,12 +98,17 @@ class PolicyValue(tf.keras.Model):
         return params[..., :half], clip(self.initial + params[..., half:], *LOG_STD)
 
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
-        """u by the weights `get_weights()` gave, as a function of obs and a generator, None for the mode."""
+        """u by the weights `get_weights()` gave, as a function of obs and a generator, None for the
+        mode."""
         values = {id(variable): value for variable, value in zip(self.weights, weights)}
-        heads = numpy_forward(self.torso, self.compiled, [values[id(variable)] for variable in self.torso.weights])
+        heads = numpy_forward(
+            self.torso, self.compiled, [values[id(variable)] for variable in self.torso.weights]
+        )
         log_std: Any = None
         if self.log_std:
-            log_std = self.log_std.to_numpy([values[id(variable)] for variable in self.log_std.weights])
+            log_std = self.log_std.to_numpy(
+                [values[id(variable)] for variable in self.log_std.weights]
+            )
             log_std = log_std[:, None] if self.spec.num_tasks else log_std
 
         def sample(obs: np.ndarray, rng: Optional[np.random.Generator] = None) -> np.ndarray:
@@ -100,6 +117,10 @@ class PolicyValue(tf.keras.Model):
                 noise = 0 if rng is None else rng.gumbel(size=params.shape)
                 return np.argmax(params + noise, axis=-1).astype(np.float32)[..., None]
             mu, spread = self._gaussian(params, log_std, np.clip)
-            return mu if rng is None else mu + np.exp(spread) * rng.standard_normal(mu.shape, np.float32)
+            return (
+                mu
+                if rng is None
+                else mu + np.exp(spread) * rng.standard_normal(mu.shape, np.float32)
+            )
 
         return sample

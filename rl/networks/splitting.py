@@ -1,8 +1,10 @@
-"""Splitting networks: perceptrons that start fully shared and split, region by region, where tasks are at odds.
+"""Splitting networks: perceptrons that start fully shared and split, region by region, where tasks
+are at odds.
 
-Crawshaw's method. Reference implementation: https://github.com/mtcrawshaw/meta (meta/networks/splitting)
-Which regions split, and when, is rl.splitting's to say. Here is what a split changes: the copy of each region that a
-task uses. All copies are there from the start, so that a split adds no variable and no trace.
+Crawshaw's method. Reference implementation: https://github.com/mtcrawshaw/meta
+(meta/networks/splitting) Which regions split, and when, is rl.splitting's to say. Here is what a
+split changes: the copy of each region that a task uses. All copies are there from the start, so
+that a split adds no variable and no trace.
 Differs from it:
 1. every copy is trained; there the optimiser never learned of copies that a split made;
 2. a network has room for `--split_capacity` copies of a region, and refuses a split beyond;
@@ -45,7 +47,9 @@ class Splitting(StackNet):
         for k, units in enumerate(self.sizes):
             gain = self.out_gain if k == len(self.sizes) - 1 else self.hidden_gain
             copy = self._map(units)
-            self.layer(fan_in, units, copies=copies, gain=gain, alike=self.alike, copy=copy, kind=kind)
+            self.layer(
+                fan_in, units, copies=copies, gain=gain, alike=self.alike, copy=copy, kind=kind
+            )
             fan_in = units
         if self.apart:
             self.regions = [[bank] for region in self.regions for bank in region]
@@ -54,7 +58,9 @@ class Splitting(StackNet):
 
     def _map(self, units: int) -> Any:
         shape = (units, self.num_tasks) if self.by_unit else (self.num_tasks,)
-        return self.add_weight(shape=shape, dtype="int32", initializer="zeros", trainable=False, name="copy")
+        return self.add_weight(
+            shape=shape, dtype="int32", initializer="zeros", trainable=False, name="copy"
+        )
 
     def layers_of_banks(self) -> list[tuple[Bank, Bank]]:
         """Kernel and bias of each layer."""
@@ -67,16 +73,21 @@ class Splitting(StackNet):
 
 
 class WeightSplitting(Splitting):
-    """The same layers for all tasks, but for single weights and biases of which a task has its own value.
+    """The same layers for all tasks, but for single weights and biases of which a task has its own
+    value.
 
     There is room for a value of every weight for every task.
     """
 
     def make(self, fan_in: int) -> None:
         rows = 1 + self.num_tasks
-        self.make_stack(fan_in, self.sizes, gain=self.out_gain, copies=rows, alike=True, kind=self._bank)
+        self.make_stack(
+            fan_in, self.sizes, gain=self.out_gain, copies=rows, alike=True, kind=self._bank
+        )
 
     def _bank(self, variable: Any, axis: int, num_tasks: int) -> WeightBank:
         shape = (num_tasks, *variable.shape[axis + 1 :])
-        own = self.add_weight(shape=shape, dtype="bool", initializer="zeros", trainable=False, name="own")
+        own = self.add_weight(
+            shape=shape, dtype="bool", initializer="zeros", trainable=False, name="own"
+        )
         return WeightBank(variable, axis, num_tasks, copy=own)

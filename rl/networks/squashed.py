@@ -13,7 +13,8 @@ LOG_STD = (-20.0, 2.0)  # bounds of the log std, Haarnoja et al.'s
 
 
 class SquashedGaussianActor(tf.keras.Model):
-    """Action = center + limit * tanh(u), u Gaussian with a mean and a std that depend on the observation.
+    """Action = center + limit * tanh(u), u Gaussian with a mean and a std that depend on the
+    observation.
 
     Args:
       torso: a network with `2 * act_dim` outputs.
@@ -41,15 +42,21 @@ class SquashedGaussianActor(tf.keras.Model):
         return self.center + self.limit * tf.tanh(tf.split(self.torso(obs), 2, axis=-1)[0])
 
     def sample(self, obs: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Actions for standard normal noise `(..., act_dim)`, and log densities `(...)` of the tanh(u) in them."""
+        """Actions for standard normal noise `(..., act_dim)`, and log densities `(...)` of the
+        tanh(u) in them."""
         mu, log_std = tf.split(self.torso(obs), 2, axis=-1)
         log_std = tf.clip_by_value(log_std, *LOG_STD)
         u = mu + tf.exp(log_std) * noise
         return self.center + self.limit * tf.tanh(u), squashed_log_prob(u, noise, log_std)
 
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
-        """The policy with the weights `get_weights()` gave, as a function of obs and noise, None for the mean."""
-        heads, center, limit = numpy_forward(self.torso, self.compiled, weights), self.center, self.limit
+        """The policy with the weights `get_weights()` gave, as a function of obs and noise, None
+        for the mean."""
+        heads, center, limit = (
+            numpy_forward(self.torso, self.compiled, weights),
+            self.center,
+            self.limit,
+        )
 
         def act(obs: np.ndarray, noise: Optional[np.ndarray] = None) -> np.ndarray:
             out = heads(obs)

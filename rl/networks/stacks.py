@@ -37,27 +37,36 @@ class StackNet(TaskNet):
         number, axis = len(self.regions), len(lead)
 
         def init(shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
-            # A fresh initializer for each matrix: Keras' repeat their values, and would read leading axes as a fan.
+            # A fresh initializer for each matrix: Keras' repeat their values, and would read
+            # leading axes as a fan.
             draw = lambda: gain * tf.keras.initializers.get(self.initializer)(shape[-2:], dtype)
             drawn = (*shape[:-3], 1 if alike else copies, *shape[-2:])
             drawn = tf.reshape(tf.stack([draw() for _ in range(int(np.prod(drawn[:-2])))]), drawn)
             return tf.broadcast_to(drawn, shape)
 
-        kernel = {"shape": (*lead, copies, fan_in, units), "initializer": init, "name": f"kernel_{number}"}
+        kernel = {
+            "shape": (*lead, copies, fan_in, units),
+            "initializer": init,
+            "name": f"kernel_{number}",
+        }
         bias = {"shape": (*lead, copies, units), "initializer": "zeros", "name": f"bias_{number}"}
         made = [self.add_weight(**each, trainable=self.trained) for each in (kernel, bias)]
         self.regions.append([kind(variable, axis, self.num_tasks, **maps) for variable in made])
         return number
 
-    def make_stack(self, fan_in: int, sizes: Sequence[int], gain: Any = None, **options: Any) -> slice:
-        """Adds dense layers, the last with `gain`; `options` are layer's. Returns the place of their regions."""
+    def make_stack(
+        self, fan_in: int, sizes: Sequence[int], gain: Any = None, **options: Any
+    ) -> slice:
+        """Adds dense layers, the last with `gain`; `options` are layer's. Returns the place of
+        their regions."""
         start, fan_ins = len(self.regions), (fan_in, *sizes[:-1])
         for k, (width, units) in enumerate(zip(fan_ins, sizes), start=1):
             self.layer(width, units, gain=gain if k == len(sizes) else None, **options)
         return slice(start, len(self.regions))
 
     def code(self, units: int, std: float) -> int:
-        """Adds a region, a normal vector for each task `([members,] num_tasks, units)`. Returns its number."""
+        """Adds a region, a normal vector for each task `([members,] num_tasks, units)`. Returns its
+        number."""
         number, normal = len(self.regions), tf.keras.initializers.RandomNormal(stddev=std)
         shape = (*self.lead, self.num_tasks, units)
         variable = self.add_weight(shape=shape, initializer=normal, name=f"code_{number}")

@@ -1,8 +1,8 @@
 """Networks as functions of each task's own parameters.
 
-A forward pass takes every task's parameters, `(*lead, num_tasks, ...)`, which `expand` makes from the variables. Row t
-of them touches the loss of task t alone, so the gradient of the summed losses is every task's at once; see
-rl.gradients.per_task.
+A forward pass takes every task's parameters, `(*lead, num_tasks, ...)`, which `expand` makes from
+the variables. Row t of them touches the loss of task t alone, so the gradient of the summed losses
+is every task's at once; see rl.gradients.per_task.
 """
 
 import contextlib
@@ -15,7 +15,8 @@ from rl.networks.mlp import Torso, matmul
 
 
 class Pass(NamedTuple):
-    """What went through a layer: y = x kernel + bias, `(..., num_tasks, batch, dim)`; or y = bias, without a kernel."""
+    """What went through a layer: y = x kernel + bias, `(..., num_tasks, batch, dim)`; or y = bias,
+    without a kernel."""
 
     kernel: Optional[tf.Tensor]
     bias: tf.Tensor
@@ -44,7 +45,9 @@ class TaskNet(Torso):
         self.regions: list[list[Bank]] = []
         self.make(input_shape[-1] + (self.num_tasks if self.onehot else 0))
         banks = [bank for region in self.regions for bank in region]
-        self.parameters = [v for bank in banks for v in (bank.variable, bank.copy) if v is not None]  # for SavedModel
+        self.parameters = [
+            v for bank in banks for v in (bank.variable, bank.copy) if v is not None
+        ]  # for SavedModel
         self.built = True
 
     def make(self, fan_in: int) -> None:
@@ -60,8 +63,11 @@ class TaskNet(Torso):
         return [[bank.expand(full) for bank in region] for region in self.regions]
 
     @contextlib.contextmanager
-    def using(self, params: list[list[tf.Tensor]], record: Optional[Callable[[Pass], None]] = None) -> Iterator[None]:
-        """Within it `call` takes `params` for what `expand` makes, and tells `record` of what goes through layers."""
+    def using(
+        self, params: list[list[tf.Tensor]], record: Optional[Callable[[Pass], None]] = None
+    ) -> Iterator[None]:
+        """Within it `call` takes `params` for what `expand` makes, and tells `record` of what goes
+        through layers."""
         self.given, self.record = params, record
         yield
         self.given, self.record = None, None
@@ -72,15 +78,20 @@ class TaskNet(Torso):
         if member is not None:
             params = [[param[member] for param in region] for region in params]
         if self.onehot:
-            code = tf.broadcast_to(tf.eye(self.num_tasks)[:, None], (*tf.unstack(tf.shape(x)[:2]), self.num_tasks))
+            code = tf.broadcast_to(
+                tf.eye(self.num_tasks)[:, None], (*tf.unstack(tf.shape(x)[:2]), self.num_tasks)
+            )
             x = tf.concat([x, code], axis=-1)
         return self.forward(params, x)
 
     def dense(self, x: tf.Tensor, params: Sequence[tf.Tensor]) -> tf.Tensor:
-        """`(..., tasks, batch, in)` by a kernel and a bias `(..., tasks or 1, ...)`: `(..., tasks, batch, out)`."""
+        """`(..., tasks, batch, in)` by a kernel and a bias `(..., tasks or 1, ...)`: `(..., tasks,
+        batch, out)`."""
         kernel, bias = params
         if kernel.shape[-3] > 1 or x.shape[-3] == 1:
-            return self.passed(kernel, bias, x, matmul(x, kernel, self.precision) + bias[..., None, :])
+            return self.passed(
+                kernel, bias, x, matmul(x, kernel, self.precision) + bias[..., None, :]
+            )
         batch = tf.shape(x)[-2]  # shared: the samples of all tasks in one product
         flat = tf.reshape(x, (*x.shape[:-3], -1, x.shape[-1]))
         flat = matmul(flat, kernel[..., 0, :, :], self.precision) + bias

@@ -12,7 +12,8 @@ class Block:
     """Regions that are stored together: a layer's kernel and bias, or all its units.
 
     Args:
-      banks: of the network. twins: those of its target network, or none. slots: the optimiser's, for each bank.
+      banks: of the network. twins: those of its target network, or none. slots: the optimiser's,
+        for each bank.
     """
 
     def __init__(self, banks: list[Any], twins: list[Any], slots: list[list[Any]]) -> None:
@@ -20,7 +21,9 @@ class Block:
         self.stored = [(bank.axis, bank.variable) for bank in [*banks, *twins]]
         self.stored += [(bank.axis, slot) for bank, own in zip(banks, slots) for slot in own]
         self.maps = list({id(bank.copy): bank.copy for bank in [*banks, *twins]}.values())
-        self.size = sum(int(np.prod(bank.variable.shape)) for bank in banks) // (self.bank.copies * self.count)
+        self.size = sum(int(np.prod(bank.variable.shape)) for bank in banks) // (
+            self.bank.copies * self.count
+        )
 
     @property
     def map(self) -> np.ndarray:
@@ -36,7 +39,8 @@ class Block:
             variable.assign(maps.reshape(variable.shape))
 
     def split(self, number: int, leaves: np.ndarray, src: int, dst: int) -> None:
-        """Tasks that `leaves` `(num_tasks,)` go on with copy `dst` of region `number`, now equal to `src`."""
+        """Tasks that `leaves` `(num_tasks,)` go on with copy `dst` of region `number`, now equal to
+        `src`."""
         unit = number if self.count > 1 else None
         for axis, variable in self.stored:
             copy_rows([variable], axis, src, dst, unit)
@@ -47,15 +51,20 @@ class Block:
         return {"name": self.bank.variable.name, "regions": self.count, "size": self.size}
 
 
-def blocks_of(group: Sequence[Any], twins: Sequence[Any] = (), slots: Any = lambda variable: []) -> list[Block]:
+def blocks_of(
+    group: Sequence[Any], twins: Sequence[Any] = (), slots: Any = lambda variable: []
+) -> list[Block]:
     """The blocks of a group of torsos; arguments as Splitter's."""
-    own, other = ([banks for torso in torsos for banks in torso.regions] for torsos in (group, twins))
+    own, other = (
+        [banks for torso in torsos for banks in torso.regions] for torsos in (group, twins)
+    )
     pairs = zip(own, other or [[]] * len(own), strict=True)
     return [Block(banks, twin, [slots(bank.variable) for bank in banks]) for banks, twin in pairs]
 
 
 def use_maps(blocks: Sequence[Block], maps: Any, name: str) -> None:
-    """Lets tasks use the copies of maps `(regions, num_tasks)`. Raises a UserError where `name`'s don't fit."""
+    """Lets tasks use the copies of maps `(regions, num_tasks)`. Raises a UserError where `name`'s
+    don't fit."""
     counts, capacity = [block.count for block in blocks], max(block.bank.copies for block in blocks)
     maps = checked(maps, (sum(counts), blocks[0].bank.num_tasks), capacity, name)
     for block, own in zip(blocks, np.split(maps, np.cumsum(counts)[:-1])):

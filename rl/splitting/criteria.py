@@ -1,9 +1,11 @@
 """When two tasks should stop sharing a region: pure functions from statistics of their gradients.
 
-v1, v2: https://github.com/mtcrawshaw/meta (meta/networks/splitting, meta/utils/estimate.py). The others are ours.
-Notation: g_i is task i's gradient of a region, of d parameters; K_ij = <g_i, g_j>; a_i and b_i are the gradients of the
-two halves of a batch, each twice its part of g_i, so that g_i is their mean; X_ij = <a_i, b_j>. Over the noise of
-batches E K_ij = <m_i, m_j> for i != j, but E K_ii = |m_i|^2 + noise; E X_ij = <m_i, m_j> for all i, j.
+v1, v2: https://github.com/mtcrawshaw/meta (meta/networks/splitting, meta/utils/estimate.py). The
+  others are ours.
+Notation: g_i is task i's gradient of a region, of d parameters; K_ij = <g_i, g_j>; a_i and b_i are
+the gradients of the two halves of a batch, each twice its part of g_i, so that g_i is their mean;
+X_ij = <a_i, b_j>. Over the noise of batches E K_ij = <m_i, m_j> for i != j, but E K_ii = |m_i|^2 +
+noise; E X_ij = <m_i, m_j> for all i, j.
 Differs from the reference:
 1. with cosines bystanders join the group they are more alike to; there the less alike one;
 2. task losses are means over a batch, there sums;
@@ -23,9 +25,11 @@ from rl.splitting.moments import Stat
 
 
 class V1(Criterion):
-    """A z-test of |g_i - g_j|^2 against gradients from one normal distribution with one variance for all regions.
+    """A z-test of |g_i - g_j|^2 against gradients from one normal distribution with one variance
+    for all regions.
 
-    Its known failure: regions whose gradients have other scales than the pooled one always, or never, split.
+    Its known failure: regions whose gradients have other scales than the pooled one always, or
+      never, split.
     """
 
     several = True
@@ -39,10 +43,14 @@ class V1(Criterion):
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
         config, distance, square = self.config, stats["distance"], stats["squares"]
         size = sizes[:, None, None]
-        count = distance.over(config.split_decay, capped=True) if config.split_cap else distance.count
+        count = (
+            distance.over(config.split_decay, capped=True) if config.split_cap else distance.count
+        )
         variance = square.mean - stats["component"].mean ** 2
         pooled = config.split_variance or ratio((variance * square.count).sum(), square.count.sum())
-        score = np.sqrt(count) * ratio(distance.mean - 2 * size * pooled, 2 * np.sqrt(2 * size) * pooled)
+        score = np.sqrt(count) * ratio(
+            distance.mean - 2 * size * pooled, 2 * np.sqrt(2 * size) * pooled
+        )
         return Verdict(score, distance.mean)
 
     def threshold(self) -> float:
@@ -67,7 +75,8 @@ class V2(Criterion):
 class V1Region(Criterion):
     """v1's test with the noise of each task in each region, from the halves of batches.
 
-    Components of a gradient still count as independent and alike, which they aren't: it, too, splits identical tasks.
+    Components of a gradient still count as independent and alike, which they aren't: it, too,
+    splits identical tasks.
     """
 
     halves = True
@@ -79,14 +88,18 @@ class V1Region(Criterion):
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
         distance, noise = stats["distance"], np.maximum(stats["noise"].mean, 0)
         one, other = noise[:, :, None], noise[:, None]
-        # The noise comes from the same batches, so what is tested is X_ii + X_jj - 2 K_ij, whose variance this is.
+        # The noise comes from the same batches, so what is tested is X_ii + X_jj - 2 K_ij, whose
+        # variance this is.
         std = 2 * np.sqrt((one**2 + other**2 + one * other) / sizes[:, None, None])
-        score = np.sqrt(distance.over(self.config.split_decay)) * ratio(distance.mean - one - other, std)
+        score = np.sqrt(distance.over(self.config.split_decay)) * ratio(
+            distance.mean - one - other, std
+        )
         return Verdict(score, distance.mean)
 
 
 class HalfBatch(Criterion):
-    """A t-test of U_ij = <a_i - a_j, b_i - b_j>, whose expectation is |m_i - m_j|^2 whatever the noise."""
+    """A t-test of U_ij = <a_i - a_j, b_i - b_j>, whose expectation is |m_i - m_j|^2 whatever the
+    noise."""
 
     halves = True
 
@@ -99,9 +112,11 @@ class HalfBatch(Criterion):
 
 
 class Conflict(Criterion):
-    """Gradients that point apart: K_ij is negative for sure, and the cosine without noise is under -`split_cosine`.
+    """Gradients that point apart: K_ij is negative for sure, and the cosine without noise is under
+    -`split_cosine`.
 
-    Tasks of which one learns and the other has learned differ, but are not at odds; these stay together.
+    Tasks of which one learns and the other has learned differ, but are not at odds; these stay
+    together.
     """
 
     halves = True

@@ -1,4 +1,5 @@
-"""What a criterion is: measurements of an update's gradients in, a verdict on their averages out."""
+"""What a criterion is: measurements of an update's gradients in, a verdict on their averages
+out."""
 
 import math
 from typing import Any, NamedTuple
@@ -13,7 +14,8 @@ from rl.splitting.moments import Stat
 class Verdict(NamedTuple):
     """Of each region and pair of tasks, `(regions, num_tasks, num_tasks)`.
 
-    score: how much it calls for a split; -inf: not at all. distance: less is nearer, when the others choose sides.
+    score: how much it calls for a split; -inf: not at all. distance: less is nearer, when the
+      others choose sides.
     """
 
     score: np.ndarray
@@ -25,7 +27,8 @@ class Criterion:
 
     Attributes:
       halves: whether `measure` needs the halves of a batch.
-      several: whether a check may split more than `splits_per_check` regions: all pairs over the threshold.
+      several: whether a check may split more than `splits_per_check` regions: all pairs over the
+        threshold.
     """
 
     halves, several = False, False
@@ -34,7 +37,8 @@ class Criterion:
         self.config = config
 
     def measure(self, products: Products, sizes: np.ndarray) -> dict[str, tf.Tensor]:
-        """What is averaged over updates, by name: `(regions, num_tasks, num_tasks)`, `(regions, num_tasks)` or less.
+        """What is averaged over updates, by name: `(regions, num_tasks, num_tasks)`, `(regions,
+        num_tasks)` or less.
 
         Args:
           products: has K, as `gram`, and where `halves` X, as `cross`. sizes: `(regions,)`, d.
@@ -48,7 +52,9 @@ class Criterion:
     def z_of_mean(self, stat: Stat) -> np.ndarray:
         """A mean over its standard error."""
         count = stat.over(self.config.split_decay)
-        spread = np.sqrt(np.maximum(stat.square - stat.mean**2, 0) * count / np.maximum(count - 1, 1))
+        spread = np.sqrt(
+            np.maximum(stat.square - stat.mean**2, 0) * count / np.maximum(count - 1, 1)
+        )
         return np.sqrt(count) * ratio(stat.mean, spread)
 
     def threshold(self) -> float:

@@ -1,4 +1,5 @@
-"""Which copy of each region a task uses, as NumPy arrays: how maps are split, scored, written and read."""
+"""Which copy of each region a task uses, as NumPy arrays: how maps are split, scored, written and
+read."""
 
 import json
 from pathlib import Path
@@ -15,13 +16,15 @@ def copies_of(maps: np.ndarray) -> np.ndarray:
 
 
 def sharing_score(maps: np.ndarray, sizes: np.ndarray) -> float:
-    """1 where every region has one copy, 0 where each task has its own; `sizes` are parameters of a copy."""
+    """1 where every region has one copy, 0 where each task has its own; `sizes` are parameters of a
+    copy."""
     num_tasks = maps.shape[-1]
     return float((sizes * (num_tasks - copies_of(maps))).sum() / ((num_tasks - 1) * sizes.sum()))
 
 
 def partition(copy: np.ndarray, distance: np.ndarray, first: int, second: int) -> np.ndarray:
-    """The tasks that leave when `first` and `second` part: those of their copy that are nearer to `second`.
+    """The tasks that leave when `first` and `second` part: those of their copy that are nearer to
+    `second`.
 
     Args:
       copy: `(num_tasks,)`, what each task uses of a region; the two use the same.
@@ -45,7 +48,9 @@ def load_maps(path: str, names: Iterable[str]) -> dict[str, Any]:
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"--split_map: {file} can't be read ({error})") from None
     except KeyError as error:
-        raise UserError(f"--split_map: {file} has no {error}; it is of another algorithm or network") from None
+        raise UserError(
+            f"--split_map: {file} has no {error}; it is of another algorithm or network"
+        ) from None
 
 
 def checked(maps: Any, shape: tuple[int, ...], capacity: int, name: str) -> np.ndarray:
@@ -59,7 +64,12 @@ def checked(maps: Any, shape: tuple[int, ...], capacity: int, name: str) -> np.n
     except ValueError:
         array = np.zeros(0)
     if array.shape != shape or array.dtype.kind != "i":
-        raise UserError(f"--split_map: {name} needs whole numbers of shape {shape}, got {array.dtype} {array.shape}")
+        raise UserError(
+            f"--split_map: {name} needs whole numbers of shape {shape}, got {array.dtype} "
+            f"{array.shape}"
+        )
     if array.min() < 0 or array.max() >= capacity:
-        raise UserError(f"--split_map: {name} needs copies from 0 to {capacity - 1}; see --split_capacity")
+        raise UserError(
+            f"--split_map: {name} needs copies from 0 to {capacity - 1}; see --split_capacity"
+        )
     return array.astype(np.int32)

@@ -14,12 +14,15 @@ class Stat(NamedTuple):
     count: np.ndarray
 
     def over(self, decay: float, capped: bool = False) -> np.ndarray:
-        """How many independent samples the mean is worth: at first all, in the end (1 + decay) / (1 - decay).
+        """How many independent samples the mean is worth: at first all, in the end (1 + decay) / (1
+        - decay).
 
-        It is the variance of a sample over that of the mean. With `capped`, as the reference has it, it is all up to
-        1 / (1 - decay), which is too few.
+        It is the variance of a sample over that of the mean. With `capped`, as the reference has
+        it, it is all up to 1 / (1 - decay), which is too few.
         """
-        first = np.minimum(self.count, round(1 / max(1 - decay, 1e-9)))  # as many as have the same weight
+        first = np.minimum(
+            self.count, round(1 / max(1 - decay, 1e-9))
+        )  # as many as have the same weight
         if capped:
             return first
         left = decay ** (2 * (self.count - first))  # of the first ones' part in the variance
@@ -27,7 +30,8 @@ class Stat(NamedTuple):
 
 
 class Moments:
-    """Means of a float32 `shape`: arithmetic for the first 1 / (1 - decay) samples, exponential after it.
+    """Means of a float32 `shape`: arithmetic for the first 1 / (1 - decay) samples, exponential
+    after it.
 
     Attributes:
       variables: all state.
@@ -38,7 +42,8 @@ class Moments:
         self.decay = decay
 
     def update(self, value: tf.Tensor, flag: Any = 1.0) -> None:
-        """Counts in `value`, but for elements whose `flag`, of the same shape or one to broadcast, is 0."""
+        """Counts in `value`, but for elements whose `flag`, of the same shape or one to broadcast,
+        is 0."""
         mean, square, count = self.variables
         count.assign_add(flag + tf.zeros_like(value))
         rate = flag * tf.maximum(1 / tf.maximum(count, 1.0), 1 - self.decay)

@@ -17,8 +17,8 @@ class Splitter(Watch):
     """Watches the gradients of one group of a network's torsos, and splits their regions.
 
     Args:
-      group: torsos, see `groups`. twins: those of the target network, or none. slots: function of a variable to its
-        optimiser's slots. config: rl.splitting's.
+      group: torsos, see `groups`. twins: those of the target network, or none. slots: function of a
+        variable to its optimiser's slots. config: rl.splitting's.
 
     Attributes:
       variables: the statistics.
@@ -53,7 +53,8 @@ class Splitter(Watch):
         return sharing_score(self.maps[self.splits], self.sizes[self.splits])
 
     def observe(self, tasks: Any, name: str, present: Any = None) -> None:
-        """Counts in TaskGradients of the group `name`; `present` as Watch's. Runs inside compiled updates."""
+        """Counts in TaskGradients of the group `name`; `present` as Watch's. Runs inside compiled
+        updates."""
         present = self.present(present)
         for key, value in self._measure(tasks.products(name)).items():
             by_pair = len(value.shape) == 3
@@ -66,7 +67,9 @@ class Splitter(Watch):
 
     def check(self) -> None:
         stats = {name: moments.stat() for name, moments in self.moments.items()}
-        verdict = self.criterion.judge({k: v for k, v in stats.items() if k != "layers"}, self.sizes)
+        verdict = self.criterion.judge(
+            {k: v for k, v in stats.items() if k != "layers"}, self.sizes
+        )
         counts = next(iter(stats.values())).count  # the first is of pairs in every criterion
         done: set[int] = set()
         for region, first, second in self._candidates(verdict.score, counts):
@@ -75,13 +78,20 @@ class Splitter(Watch):
             if parted or self.sharing <= self.config.split_min_sharing:
                 continue
             score = float(verdict.score[region, first, second])
-            self.split(region, (first, second), partition(copy, verdict.distance[region], first, second), score)
+            self.split(
+                region,
+                (first, second),
+                partition(copy, verdict.distance[region], first, second),
+                score,
+            )
             done.add(region)
 
     def _candidates(self, score: np.ndarray, counts: np.ndarray) -> list[tuple[int, int, int]]:
         """Region and pair of what may split, in the order in which it does."""
         maps = self.maps
-        together = (maps[:, :, None] == maps[:, None]) & np.triu(np.ones((self.num_tasks, self.num_tasks), bool), 1)
+        together = (maps[:, :, None] == maps[:, None]) & np.triu(
+            np.ones((self.num_tasks, self.num_tasks), bool), 1
+        )
         may = together & self.splits[:, None, None] & (counts >= self.config.split_warmup)
         may &= score > self.criterion.threshold()
         full = copies_of(maps) == self.room
@@ -99,7 +109,8 @@ class Splitter(Watch):
             self.events.append({"updates": self.updates, "region": region, "copy": None})
 
     def split(self, region: int, pair: tuple[int, int], leaves: np.ndarray, score: float) -> None:
-        """The tasks that `leaves` `(num_tasks,)` go on with a new copy of a region, because of `pair`."""
+        """The tasks that `leaves` `(num_tasks,)` go on with a new copy of a region, because of
+        `pair`."""
         (block, number), copy = self.places[region], self.maps[region]
         new = int(copies_of(copy))
         if new == self.room[region]:

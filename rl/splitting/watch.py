@@ -13,7 +13,8 @@ class Watch:
     """Counts updates, and lets subclasses `check` for splits every `split_every` of them.
 
     Attributes:
-      halves: whether gradients of the halves of batches are needed. events: every split so far, as JSON values.
+      halves: whether gradients of the halves of batches are needed. events: every split so far, as
+        JSON values.
       sharing: the sharing score; kept, since every burst of updates logs it.
     """
 
@@ -25,7 +26,8 @@ class Watch:
         self.updates, self.sharing = 0, 1.0
 
     def after(self, count: int) -> None:
-        """To be told of `count` more updates. Where a check for splits is due it is made, and splits follow."""
+        """To be told of `count` more updates. Where a check for splits is due it is made, and
+        splits follow."""
         every, before = self.config.split_every, self.updates
         self.updates += count
         if self.updates // every > before // every:
@@ -40,11 +42,13 @@ class Watch:
         raise NotImplementedError
 
     def present(self, present: Any) -> tf.Tensor:
-        """A batch's field of that name `(num_tasks,)`, 1 for tasks that have samples in it; None: all have."""
+        """A batch's field of that name `(num_tasks,)`, 1 for tasks that have samples in it; None:
+        all have."""
         return tf.ones(self.num_tasks) if present is None else tf.cast(present, tf.float32)
 
     def summary(self, grams: Moments, layers: list[Any], **own: Any) -> dict[str, Any]:
-        """JSON values: what every report has, `own` of a subclass, and the cosines by layer of mean inner products."""
+        """JSON values: what every report has, `own` of a subclass, and the cosines by layer of mean
+        inner products."""
         cosine = np.round(cosines(tf.constant(grams.stat().mean)), 4).tolist()
         report = {"updates": self.updates, "sharing": self.sharing, **own}
         return report | {"events": self.events, "layers": layers, "cosines": cosine}

@@ -37,16 +37,21 @@ class Checkpoints:
         self.directory.mkdir(exist_ok=True)
         for first in range(max(self.saved, replay.total - replay.capacity), replay.total, SEGMENT):
             last = min(first + SEGMENT, replay.total)
-            save_tree(self.directory / f"replay_{first:09d}_{last:09d}.npz", replay.rows(first, last))
+            save_tree(
+                self.directory / f"replay_{first:09d}_{last:09d}.npz", replay.rows(first, last)
+            )
         self.saved = replay.total
         path = self.path(step)
         save_tree(path, {**state, "replay_total": replay.total})
         if best:
-            write_atomically(self.directory / "best.npz", lambda file: file.write(path.read_bytes()))
+            write_atomically(
+                self.directory / "best.npz", lambda file: file.write(path.read_bytes())
+            )
         self._prune(replay.capacity)
 
     def _prune(self, capacity: int) -> None:
-        """Drops old checkpoints, and segments whose every transition the oldest one left has overwritten."""
+        """Drops old checkpoints, and segments whose every transition the oldest one left has
+        overwritten."""
         paths = [self.path(step) for step in self.steps()]
         for path in paths[: -self.keep]:
             path.unlink()
@@ -62,7 +67,9 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Env steps of the checkpoints on disk, oldest first."""
-        names = (re.fullmatch(r"step_(\d+)\.npz", p.name) for p in self.directory.glob("step_*.npz"))
+        names = (
+            re.fullmatch(r"step_(\d+)\.npz", p.name) for p in self.directory.glob("step_*.npz")
+        )
         return sorted(int(m[1]) for m in names if m)
 
     def _segments(self) -> Iterator[tuple[int, int, Path]]:
@@ -72,9 +79,11 @@ class Checkpoints:
                 yield int(match[1]), int(match[2]), path
 
     def load(self, replay: Any) -> Optional[dict[str, Any]]:
-        """Fills `replay` and returns the state of the newest sound checkpoint, setting damaged ones aside.
+        """Fills `replay` and returns the state of the newest sound checkpoint, setting damaged ones
+        aside.
 
-        Returns None where there is no checkpoint. Raises a UserError where there are, but none is sound.
+        Returns None where there is no checkpoint. Raises a UserError where there are, but none is
+        sound.
         """
         damaged: list[Path] = []
         for step in reversed(self.steps()):
@@ -91,7 +100,9 @@ class Checkpoints:
             self.saved = replay.total
             return state
         if damaged:
-            raise UserError(f"no checkpoint in {self.directory} is sound; nothing there was changed")
+            raise UserError(
+                f"no checkpoint in {self.directory} is sound; nothing there was changed"
+            )
         return None
 
     def _fill(self, replay: Any, total: int) -> None:

@@ -13,24 +13,38 @@ class Episodes:
     """
 
     def __init__(self, num_envs: int, tasks: tuple[str, ...] = ()) -> None:
-        self.start, self.ret, self.length = np.ones(num_envs, bool), np.zeros(num_envs), np.zeros(num_envs, int)
+        self.start, self.ret, self.length = (
+            np.ones(num_envs, bool),
+            np.zeros(num_envs),
+            np.zeros(num_envs, int),
+        )
         self.success, self.tasks = np.zeros(num_envs, bool), tasks
 
     def step(self, step: Any, end: np.ndarray, logger: Any) -> bool:
-        """Counts in a Step of every env and logs the episodes that it ended, those of `end`. Returns whether any."""
+        """Counts in a Step of every env and logs the episodes that it ended, those of `end`.
+        Returns whether any."""
         self.ret, self.length, self.start = self.ret + step.rew, self.length + 1, end
         if step.success is not None:
             self.success = self.success | step.success
         ended = bool(end.any())
         if ended:
-            scores = {"EpRet": self.ret, "Success": self.success} if step.success is not None else {"EpRet": self.ret}
+            scores = (
+                {"EpRet": self.ret, "Success": self.success}
+                if step.success is not None
+                else {"EpRet": self.ret}
+            )
             logger.store(EpLen=self.length[end], **by_task(scores, end, self.tasks, step.task))
             self.ret[end], self.length[end], self.success[end] = 0, 0, False
         return ended
 
     def state(self) -> dict[str, Any]:
         """All there is."""
-        return {"start": self.start, "ret": self.ret, "length": self.length, "success": self.success}
+        return {
+            "start": self.start,
+            "ret": self.ret,
+            "length": self.length,
+            "success": self.success,
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
@@ -39,7 +53,10 @@ class Episodes:
 
 
 def by_task(
-    scores: dict[str, np.ndarray], kept: np.ndarray, tasks: tuple[str, ...], task_of: Optional[np.ndarray] = None
+    scores: dict[str, np.ndarray],
+    kept: np.ndarray,
+    tasks: tuple[str, ...],
+    task_of: Optional[np.ndarray] = None,
 ) -> dict[str, np.ndarray]:
     """The `kept` ones of scores `(num_envs,)`, all together and as `<name>/<task>` each task's.
 
@@ -49,5 +66,7 @@ def by_task(
         task_of = np.arange(len(kept)) // max(1, len(kept) // max(1, len(tasks)))
     columns = {name: values[kept] for name, values in scores.items()}
     for number, task in enumerate(tasks):
-        columns |= {f"{name}/{task}": values[kept & (task_of == number)] for name, values in scores.items()}
+        columns |= {
+            f"{name}/{task}": values[kept & (task_of == number)] for name, values in scores.items()
+        }
     return columns

@@ -9,11 +9,13 @@ def evaluate(act: Any, env: Any, episodes: int, seed: int) -> dict[str, np.ndarr
     """Plays `episodes` episodes of each task; success is at any step of an episode.
 
     Every env of the vector runs a share fixed in advance: taking whichever episodes end first would
-    favour short ones. `act` is a function of obs `(num_envs, obs_dim)` and start `(num_envs,)`, true
-    at first steps; `env` is a VectorEnv, reset with `seed`. Where it has goals each task's are played in turn.
+    favour short ones. `act` is a function of obs `(num_envs, obs_dim)` and start `(num_envs,)`,
+    true at first steps; `env` is a VectorEnv, reset with `seed`. Where it has goals each task's are
+    played in turn.
 
     Returns:
-      EpRet, EpLen and, where the env defines it, Success: `(episodes,)`, or `(num_tasks, episodes)`.
+      EpRet, EpLen and, where the env defines it, Success: `(episodes,)`, or `(num_tasks,
+        episodes)`.
     """
     tasks = env.spec.num_tasks or 1
     shares = np.array_split(np.arange(episodes), env.num_envs // tasks)
@@ -21,8 +23,14 @@ def evaluate(act: Any, env: Any, episodes: int, seed: int) -> dict[str, np.ndarr
     aim, number = getattr(env, "aim", lambda number: None), np.zeros(env.num_envs, int)
     aim(number)
     obs, start = env.reset(seed), np.ones(env.num_envs, bool)
-    ret, length, success = np.zeros(env.num_envs), np.zeros(env.num_envs, int), np.zeros(env.num_envs, bool)
-    ended: dict[str, list[list[Any]]] = {name: [[] for _ in range(tasks)] for name in ("EpRet", "EpLen", "Success")}
+    ret, length, success = (
+        np.zeros(env.num_envs),
+        np.zeros(env.num_envs, int),
+        np.zeros(env.num_envs, bool),
+    )
+    ended: dict[str, list[list[Any]]] = {
+        name: [[] for _ in range(tasks)] for name in ("EpRet", "EpLen", "Success")
+    }
     while left.any():
         if start.any():  # the next episodes; the goals of those under way are set
             number = number + start
@@ -39,4 +47,7 @@ def evaluate(act: Any, env: Any, episodes: int, seed: int) -> dict[str, np.ndarr
         obs = step.obs
     if step.success is None:
         del ended["Success"]
-    return {name: np.array(values).reshape(*env.spec.batch_dims, episodes) for name, values in ended.items()}
+    return {
+        name: np.array(values).reshape(*env.spec.batch_dims, episodes)
+        for name, values in ended.items()
+    }

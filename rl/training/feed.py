@@ -20,7 +20,9 @@ class Config:
     n_step: int = flag(1, "rewards in a return before it bootstraps", low=1)
     replay: str = flag("uniform", "how transitions are sampled", choices=("uniform", "prioritised"))
     per_alpha: float = flag(0.6, "prioritised: power of the TD error, 0 is uniform", low=0, high=1)
-    per_beta: float = flag(0.4, "prioritised: share of its bias corrected at first, rising to 1", low=0, high=1)
+    per_beta: float = flag(
+        0.4, "prioritised: share of its bias corrected at first, rising to 1", low=0, high=1
+    )
 
 
 class Feed:
@@ -29,7 +31,10 @@ class Feed:
     def __init__(self, env: Any, gamma: float, config: Config, session: Any) -> None:
         self.config, self.session, spec = config, session, env.spec
         shape = (spec.obs_dim, spec.act_dim, config.replay_size, spec.batch_dims)
-        options: dict[str, Any] = {"num_envs": env.num_envs // (spec.num_tasks or 1), "gamma": gamma}
+        options: dict[str, Any] = {
+            "num_envs": env.num_envs // (spec.num_tasks or 1),
+            "gamma": gamma,
+        }
         kind: Any = {"uniform": ReplayBuffer, "prioritised": PrioritisedReplay}[config.replay]
         if env.task is not None:
             kind, options["num_envs"] = VisitedReplay, env.num_envs
@@ -42,16 +47,25 @@ class Feed:
 
     def store(self, obs: np.ndarray, act: np.ndarray, step: Any, end: np.ndarray) -> None:
         """Adds the transitions from `obs` by `act` to a Step; `end` where it ended an episode."""
-        row = {"obs": obs, "act": act, "rew": step.rew, "obs2": step.obs2, "done": step.terminated, "end": end}
+        row = {
+            "obs": obs,
+            "act": act,
+            "rew": step.rew,
+            "obs2": step.obs2,
+            "done": step.terminated,
+            "end": end,
+        }
         if step.task is not None:
             row["task"] = step.task
         self.replay.store(**row)
 
     def draw(self, size: int, count: int, total: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """`size` batches, of which `count` will be used, of a run of `total` updates; and the rows of those.
+        """`size` batches, of which `count` will be used, of a run of `total` updates; and the rows
+        of those.
 
-        Beside a batch's transitions an update gets `lr`, the fraction of its learning rates, `seed`, two
-        whole numbers for its random draws, and `number`, how many updates came before it.
+        Beside a batch's transitions an update gets `lr`, the fraction of its learning rates,
+        `seed`, two whole numbers for its random draws, and `number`, how many updates came before
+        it.
         """
         self.replay.progress(min(1.0, self.updates / max(1, total)))
         batches = self.replay.sample(size, self.config.batch_size, self.rngs[0])
@@ -71,8 +85,8 @@ class Feed:
     def learn(self) -> None:
         """Tells replay what was kept.
 
-        It waits for this moment, a fixed one in the order of draws, so that a burst which ended early
-        because the run was stopped changes no batch.
+        It waits for this moment, a fixed one in the order of draws, so that a burst which ended
+        early because the run was stopped changes no batch.
         """
         for rows, error in self.kept:
             self.replay.learn(rows, error)
@@ -81,7 +95,12 @@ class Feed:
     def state(self) -> dict[str, Any]:
         """All that later batches depend on, besides the replay's rows."""
         rngs = [rng.bit_generator.state for rng in self.rngs]
-        return {"rngs": rngs, "updates": self.updates, "replay": self.replay.state(), "kept": self.kept}
+        return {
+            "rngs": rngs,
+            "updates": self.updates,
+            "replay": self.replay.state(),
+            "kept": self.kept,
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""

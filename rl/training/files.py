@@ -14,7 +14,8 @@ TORN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def write_atomically(path: Path, write: Any) -> None:
-    """Calls `write(file)` on a temporary file that then takes the place of `path`, all of it or none."""
+    """Calls `write(file)` on a temporary file that then takes the place of `path`, all of it or
+    none."""
     temporary = path.with_name(path.name + ".tmp")
     try:
         with open(temporary, "wb") as file:
@@ -37,7 +38,8 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def save_tree(path: Path, tree: dict[str, Any]) -> None:
-    """Nested dicts and lists of arrays and JSON values as one NPZ: arrays by their path, the rest as JSON."""
+    """Nested dicts and lists of arrays and JSON values as one NPZ: arrays by their path, the rest
+    as JSON."""
     arrays: dict[str, np.ndarray] = {}
     text = json.dumps(_take_arrays(tree, "", arrays))
     arrays["json"] = np.frombuffer(text.encode(), np.uint8)

@@ -1,8 +1,8 @@
 """The off-policy loop: act, store, and now and then many updates at once. It knows no algorithm.
 
-An algorithm has `act(obs)`, `explore(obs, start, rng)`, `update(batches, count) -> info`, `refresh()`.
-With `overlap` a burst runs in a thread while the envs go on; the policy that acts meanwhile is the
-one from before the burst, whatever the timing, so runs still repeat exactly.
+An algorithm has `act(obs)`, `explore(obs, start, rng)`, `update(batches, count) -> info`,
+`refresh()`. With `overlap` a burst runs in a thread while the envs go on; the policy that acts
+meanwhile is the one from before the burst, whatever the timing, so runs still repeat exactly.
 """
 
 import dataclasses
@@ -25,11 +25,17 @@ class Config(feed.Config):
     start_steps: int = flag(10_000, "env steps of uniform random actions at the start", low=0)
     update_after: int = flag(1000, "env steps before the first update", low=0)
     update_every: int = flag(50, "env steps between two bursts of updates", low=1)
-    updates_per_step: float = flag(1.0, "updates per env step after update_after, on average", low=0)
-    update_at: str = flag(
-        "steps", "burst every update_every steps, or at each episode's end", choices=("steps", "episode")
+    updates_per_step: float = flag(
+        1.0, "updates per env step after update_after, on average", low=0
     )
-    overlap: bool = flag(True, "collect while a burst runs, with the policy before it (bursts at update_every only)")
+    update_at: str = flag(
+        "steps",
+        "burst every update_every steps, or at each episode's end",
+        choices=("steps", "episode"),
+    )
+    overlap: bool = flag(
+        True, "collect while a burst runs, with the policy before it (bursts at update_every only)"
+    )
 
 
 class OffPolicy:
@@ -45,7 +51,9 @@ class OffPolicy:
         self.act_rng = np.random.default_rng(session.seed_for(3))
         self.explore = visiting(policy(algo, env.spec, session.normaliser, self.act_rng), env)
         self.worker = ThreadPoolExecutor(1)
-        self.pending: list[Any] = []  # the burst under way, if any: the env step it began at, its rows, its future
+        self.pending: list[Any] = (
+            []
+        )  # the burst under way, if any: the env step it began at, its rows, its future
         self.step, self.owed = 0, 0.0
         self.begin(env.reset(session.seed_for(0)))
 
@@ -61,14 +69,20 @@ class OffPolicy:
         while self.step < total_steps:
             ended = self.collect()
             before, every = self.step - self.env.num_envs, self.config.update_every
-            due = ended if self.config.update_at == "episode" else self.step // every > before // every
+            due = (
+                ended
+                if self.config.update_at == "episode"
+                else self.step // every > before // every
+            )
             if due and self.owed >= 1:
                 self.update()
             if self.step % self.session.config.steps_per_epoch == 0:
                 self.finish()
                 self.session.end_epoch(self)
             elif self.session.stopping:
-                self.finish(follow=False)  # as the uninterrupted run, which now acts on with the older policy
+                self.finish(
+                    follow=False
+                )  # as the uninterrupted run, which now acts on with the older policy
                 self.session.stop(self)
             if self.session.stopping:
                 return
@@ -78,7 +92,9 @@ class OffPolicy:
         timer, spec = self.session.timer, self.env.spec
         with timer("act"):
             if self.step < self.config.start_steps:
-                act = self.act_rng.uniform(spec.act_low, spec.act_high, (len(self.obs), spec.act_dim)).astype("f")
+                act = self.act_rng.uniform(
+                    spec.act_low, spec.act_high, (len(self.obs), spec.act_dim)
+                ).astype("f")
             else:
                 act = self.explore(self.obs, self.episodes.start)
             check_finite(self.step, action=act)
@@ -100,7 +116,9 @@ class OffPolicy:
             with self.session.timer("update"):
                 rows, batches = self.feed.draw(self.burst, count, self.total_updates())
             done = self.wait()
-            self.pending.append((self.step, rows, self.worker.submit(self.algo.update, batches, count)))
+            self.pending.append(
+                (self.step, rows, self.worker.submit(self.algo.update, batches, count))
+            )
             self.log(done)  # while the next burst is under way
             self.feed.learn()
             self.owed -= count
@@ -114,14 +132,20 @@ class OffPolicy:
         """Updates of the whole run, the last of which ends the schedule."""
         config, envs = self.config, self.env.num_envs
         last = -(-(self.session.total_steps // config.update_every * config.update_every) // envs)
-        return int((last - max(config.update_after, self.replay.since) // envs) * envs * config.updates_per_step)
+        return int(
+            (last - max(config.update_after, self.replay.since) // envs)
+            * envs
+            * config.updates_per_step
+        )
 
     def finish(self, follow: bool = True) -> None:
-        """Waits for the burst under way, if any, and logs it; `follow` lets the policy follow the updates."""
+        """Waits for the burst under way, if any, and logs it; `follow` lets the policy follow the
+        updates."""
         self.log(self.wait(follow))
 
     def wait(self, follow: bool = True) -> list[Any]:
-        """The burst under way, if any, once it is done: the env step it began at, its rows, its info."""
+        """The burst under way, if any, once it is done: the env step it began at, its rows, its
+        info."""
         with self.session.timer("update"):
             done = [(step, rows, burst.result()) for step, rows, burst in self.pending]
         self.pending.clear()
@@ -130,15 +154,22 @@ class OffPolicy:
         return done
 
     def log(self, done: list[Any]) -> None:
-        """Logs what `wait` returned, and keeps the TD errors until the next burst's batches are drawn."""
+        """Logs what `wait` returned, and keeps the TD errors until the next burst's batches are
+        drawn."""
         for step, rows, info in done:
             check_finite(step, **info)
             self.feed.keep(rows, info.pop("TDError"))
             self.session.logger.store(**info)
 
     def state(self) -> dict[str, Any]:
-        """All that the next steps depend on, besides the algorithm, the replay's rows and the envs."""
-        state = {"step": self.step, "owed": self.owed, "obs": self.obs, "episodes": self.episodes.state()}
+        """All that the next steps depend on, besides the algorithm, the replay's rows and the
+        envs."""
+        state = {
+            "step": self.step,
+            "owed": self.owed,
+            "obs": self.obs,
+            "episodes": self.episodes.state(),
+        }
         return state | {"rng": self.act_rng.bit_generator.state, "feed": self.feed.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:

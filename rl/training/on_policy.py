@@ -1,7 +1,8 @@
-"""The on-policy loop: a rollout, many epochs of minibatches of it, the next rollout. It knows no algorithm.
+"""The on-policy loop: a rollout, many epochs of minibatches of it, the next rollout. It knows no
+algorithm.
 
-An algorithm has `act(obs)`, `policy(obs, rng)` and `bound(u)` to act, `evaluate(obs, obs2, act)` and
-`targets(ret)` for what a rollout is worth, and `update(batches, count) -> info`.
+An algorithm has `act(obs)`, `policy(obs, rng)` and `bound(u)` to act, `evaluate(obs, obs2, act)`
+and `targets(ret)` for what a rollout is worth, and `update(batches, count) -> info`.
 """
 
 import dataclasses
@@ -32,11 +33,17 @@ class OnPolicy:
 
     def __init__(self, algo: Any, env: Any, config: Config, session: Session) -> None:
         self.algo, self.env, self.config, self.session, spec = algo, env, config, session, env.spec
-        self.replay = types.SimpleNamespace(total=0, capacity=0)  # nothing is kept from one rollout to the next
+        self.replay = types.SimpleNamespace(
+            total=0, capacity=0
+        )  # nothing is kept from one rollout to the next
         self.act_rng, self.sample_rng = (np.random.default_rng(session.seed_for(k)) for k in (3, 4))
-        self.minibatches = config.rollout_steps * env.num_envs // (spec.num_tasks or 1) // config.batch_size
+        self.minibatches = (
+            config.rollout_steps * env.num_envs // (spec.num_tasks or 1) // config.batch_size
+        )
         if not self.minibatches:
-            raise UserError(f"--batch_size {config.batch_size} is more than the steps of a task in a rollout")
+            raise UserError(
+                f"--batch_size {config.batch_size} is more than the steps of a task in a rollout"
+            )
         self.rollout = Rollout(spec, config.rollout_steps, env.num_envs)
         self.step, self.updates = 0, 0
         self.begin(env.reset(session.seed_for(0)))
@@ -74,19 +81,30 @@ class OnPolicy:
         session.normaliser.observe(step.obs, step.rew, end)
         rew = session.normaliser.rew(step.rew.reshape(*spec.batch_dims, -1)).reshape(count)
         seen2 = session.normaliser.obs(step.obs2)
-        row = {"obs": seen.reshape(count, -1), "act": act.reshape(count, -1), "obs2": seen2, "rew": rew}
+        row = {
+            "obs": seen.reshape(count, -1),
+            "act": act.reshape(count, -1),
+            "obs2": seen2,
+            "rew": rew,
+        }
         self.rollout.store(**row, done=step.terminated, end=end)
         self.obs, self.step = step.obs, self.step + count
         self.episodes.step(step, end, session.logger)
 
     def update(self) -> None:
         """All epochs and minibatches of the rollout, in one call."""
-        session, config, count = self.session, self.config, self.minibatches * self.config.update_epochs
+        session, config, count = (
+            self.session,
+            self.config,
+            self.minibatches * self.config.update_epochs,
+        )
         left = (session.total_steps - self.step) // (config.rollout_steps * self.env.num_envs)
         total = self.updates + (1 + left) * count
         with session.timer("update"):
             data, info = self.rollout.finish(self.algo)
-            batches = self.rollout.minibatches(data, config.update_epochs, config.batch_size, self.sample_rng)
+            batches = self.rollout.minibatches(
+                data, config.update_epochs, config.batch_size, self.sample_rng
+            )
             batches["lr"] = session.schedule(self.updates, count, total)
             batches["seed"] = self.sample_rng.integers(0, 2**31, (count, 2), np.int32)
             info |= self.algo.update(batches, count)

@@ -14,7 +14,8 @@ def gae(
     gamma: float,
     lam: float,
 ) -> np.ndarray:
-    """Generalised advantage estimation, eq. 16 of https://arxiv.org/abs/1506.02438 (Schulman et al., 2015).
+    """Generalised advantage estimation, eq. 16 of https://arxiv.org/abs/1506.02438 (Schulman et
+    al., 2015).
 
     Every array is `(steps, ...)`.
 
@@ -31,7 +32,8 @@ def gae(
 
 
 class Rollout:
-    """The steps since the last update, float32 `(steps, num_envs, ...)`, the envs of a task side by side."""
+    """The steps since the last update, float32 `(steps, num_envs, ...)`, the envs of a task side by
+    side."""
 
     def __init__(self, spec: Any, steps: int, num_envs: int) -> None:
         widths = {"obs": (spec.obs_dim,), "obs2": (spec.obs_dim,), "act": (spec.act_dim,)}
@@ -61,7 +63,8 @@ class Rollout:
         return np.moveaxis(split, len(self.dims), 0).reshape(self.steps, -1)
 
     def finish(self, algo: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """What minibatches are made of, fields `(*batch_dims, steps of a task, ...)`, and what to log."""
+        """What minibatches are made of, fields `(*batch_dims, steps of a task, ...)`, and what to
+        log."""
         data = {key: self.flat(self.data[key]) for key in ("obs", "obs2", "act")}
         data |= algo.evaluate(**data)
         value, value2 = (self.stacked(data.pop(key)) for key in ("value", "value2"))
@@ -77,20 +80,28 @@ class Rollout:
     def minibatches(
         self, data: dict[str, np.ndarray], epochs: int, size: int, rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """Fields `(epochs * minibatches, *batch_dims, size, ...)`: each epoch an order of its own per task.
+        """Fields `(epochs * minibatches, *batch_dims, size, ...)`: each epoch an order of its own
+        per task.
 
         What is left over by `size` is dropped.
         """
         steps = data["adv"].shape[-1]
         count = steps // size
-        order = rng.permuted(np.tile(np.arange(steps), (epochs, *self.dims, 1)), axis=-1)[..., : count * size]
-        order = np.moveaxis(order.reshape(epochs, *self.dims, count, size), -2, 1).reshape(-1, *self.dims, size)
+        order = rng.permuted(np.tile(np.arange(steps), (epochs, *self.dims, 1)), axis=-1)[
+            ..., : count * size
+        ]
+        order = np.moveaxis(order.reshape(epochs, *self.dims, count, size), -2, 1).reshape(
+            -1, *self.dims, size
+        )
         index = (np.arange(self.dims[0])[:, None], order) if self.dims else (order,)
         return {key: value[index].astype(np.float32) for key, value in data.items()}
 
     def state(self) -> dict[str, Any]:
         """All there is."""
-        return {"filled": self.filled, "data": {key: value[: self.filled] for key, value in self.data.items()}}
+        return {
+            "filled": self.filled,
+            "data": {key: value[: self.filled] for key, value in self.data.items()},
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""

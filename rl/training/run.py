@@ -10,7 +10,8 @@ from rl.logging import Terminal
 def run(loop: Any, name: str = "run") -> bool:
     """Trains to the end, from the newest checkpoint if there is one.
 
-    SIGINT and SIGTERM end it after the step in hand, with a row and a checkpoint; a second one at once.
+    SIGINT and SIGTERM end it after the step in hand, with a row and a checkpoint; a second one at
+    once.
 
     Args:
       loop: a loop with its session. name: shown on the terminal.
@@ -21,14 +22,18 @@ def run(loop: Any, name: str = "run") -> bool:
     session = loop.session
     restore(loop)
     total = session.total_steps
-    session.terminal = Terminal(name, total, loop.step, ("AverageEpRet", "AverageTestEpRet", *session.algo.columns))
+    session.terminal = Terminal(
+        name, total, loop.step, ("AverageEpRet", "AverageTestEpRet", *session.algo.columns)
+    )
 
     def on_signal(*_: Any) -> None:
         if session.stopping:
             raise KeyboardInterrupt
         session.stopping = True
 
-    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {
+        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         loop.train(total)
     finally:
@@ -41,7 +46,8 @@ def run(loop: Any, name: str = "run") -> bool:
 
 
 def restore(loop: Any) -> None:
-    """Puts `loop` and its session back to the newest sound checkpoint, or clears the log of a run that has none."""
+    """Puts `loop` and its session back to the newest sound checkpoint, or clears the log of a run
+    that has none."""
     session = loop.session
     state = session.checkpoints.load(loop.replay)
     if state is None:

@@ -17,8 +17,12 @@ class Config:
         "course of every learning rate over the run's updates",
         choices=("constant", "linear", "cosine", "exponential", "cyclic", "plateau"),
     )
-    lr_end: float = flag(0.0, "fraction of the learning rate a schedule ends at, or its lowest", low=0, high=1)
-    lr_cycles: int = flag(4, "triangles of the cyclic schedule, each from lr_end to 1 and back", low=1)
+    lr_end: float = flag(
+        0.0, "fraction of the learning rate a schedule ends at, or its lowest", low=0, high=1
+    )
+    lr_cycles: int = flag(
+        4, "triangles of the cyclic schedule, each from lr_end to 1 and back", low=1
+    )
     lr_factor: float = flag(0.5, "what plateau multiplies the rate by", above=0, high=1)
     lr_patience: int = flag(10, "epochs without a better test return before plateau does so", low=1)
 
@@ -29,11 +33,13 @@ def _cyclic(progress: np.ndarray, config: Config) -> np.ndarray:
     return config.lr_end + (1 - config.lr_end) * rise
 
 
-# name -> the fraction at a progress in [0, 1], an array. cosine: Loshchilov and Hutter, 2016: arXiv 1608.03983, eq. 5.
+# name -> the fraction at a progress in [0, 1], an array. cosine: Loshchilov and Hutter, 2016: arXiv
+# 1608.03983, eq. 5.
 SCHEDULES: dict[str, Callable[[np.ndarray, Config], np.ndarray]] = {
     "constant": lambda progress, config: np.ones_like(progress),
     "linear": lambda progress, config: 1 + (config.lr_end - 1) * progress,
-    "cosine": lambda progress, config: config.lr_end + (1 - config.lr_end) * (1 + np.cos(np.pi * progress)) / 2,
+    "cosine": lambda progress, config: config.lr_end
+    + (1 - config.lr_end) * (1 + np.cos(np.pi * progress)) / 2,
     "exponential": lambda progress, config: config.lr_end**progress,
     "cyclic": _cyclic,
     "plateau": lambda progress, config: np.ones_like(progress),
@@ -41,7 +47,8 @@ SCHEDULES: dict[str, Callable[[np.ndarray, Config], np.ndarray]] = {
 
 
 class Schedule:
-    """The schedule of one run. "plateau" is driven by `observe`, the others by the update's number alone."""
+    """The schedule of one run. "plateau" is driven by `observe`, the others by the update's number
+    alone."""
 
     def __init__(self, config: Config) -> None:
         if config.lr_schedule == "exponential" and config.lr_end == 0:
@@ -50,12 +57,16 @@ class Schedule:
         self.scale, self.best, self.bad = 1.0, -np.inf, 0
 
     def __call__(self, first: int, count: int, total: int) -> np.ndarray:
-        """Fractions for the updates numbered `first <= k < first + count` of `total`, float32 `(count,)`."""
+        """Fractions for the updates numbered `first <= k < first + count` of `total`, float32
+        `(count,)`."""
         progress = np.clip(np.arange(first, first + count) / max(1, total - 1), 0, 1)
-        return (self.scale * SCHEDULES[self.config.lr_schedule](progress, self.config)).astype(np.float32)
+        return (self.scale * SCHEDULES[self.config.lr_schedule](progress, self.config)).astype(
+            np.float32
+        )
 
     def observe(self, score: float) -> None:
-        """Told the return of an epoch; "plateau" lowers the rate after `lr_patience` epochs without a better one."""
+        """Told the return of an epoch; "plateau" lowers the rate after `lr_patience` epochs without
+        a better one."""
         if self.config.lr_schedule != "plateau":
             return
         self.bad = 0 if score > self.best else self.bad + 1

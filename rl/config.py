@@ -49,9 +49,8 @@ def flag(
         short=short,
         several=several,
     )
-    return dataclasses.field(
-        default=default, metadata=metadata
-    )  # pylint: disable=invalid-field-call
+    # pylint: disable-next=invalid-field-call
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def closest(name: str, known: Iterable[str], count: int = 3) -> str:

@@ -169,6 +169,14 @@ def test_a_flag_that_some_runs_lack_tells_them_apart(tmp_path):
     assert sizes(groups) == {"x tau=1": 2, "x": 1}
 
 
+def test_what_runs_found_tells_apart_only_those_that_looked(tmp_path):
+    for seed, start in enumerate(("push", "reach", None)):
+        config = {"meta_start": {"door": start}} if start else {}
+        make_run(tmp_path / f"x_s{seed}", [1], seed=seed, exp_name="x", config=config)
+    groups = label_runs(curves.find_runs([str(tmp_path)]), None, False)
+    assert sizes(groups) == {"x meta_start=True": 2, "x": 1}
+
+
 def test_flags_that_differ_only_between_envs_are_no_part_of_labels(tmp_path):
     for seed, (env, steps) in enumerate((("A", 1), ("A", 1), ("B", 2))):
         config = {"env": env, "max_ep_len": steps}

@@ -203,6 +203,15 @@ def test_the_table_fits_below_the_panels(tmp_path, monkeypatch, groups, flags, c
     assert ("a_rather_long_name_of_flag_8" in error) == (flags == 9)
 
 
+def test_the_table_shows_where_long_values_differ(tmp_path, monkeypatch):
+    for number, value in enumerate(("p" * 40 + "one" + "q" * 40, "p" * 40 + "two" + "q" * 40, "")):
+        make_run(tmp_path / f"{number}", [1], exp_name=f"e{number}", config={"path": value})
+    figure = drawn(monkeypatch, tmp_path, tmp_path)
+    (table,) = [table for axes in figure.get_axes() for table in axes.tables]
+    cells = [table[row, 1].get_text().get_text() for row in (1, 2, 3)]
+    assert cells == ["…pponeqq…", "…pptwoqq…", ""]
+
+
 def test_legends_cover_no_curve(tmp_path, monkeypatch):
     for number in range(12):
         name = f"experiment_with_a_name_of_its_own_{number}"

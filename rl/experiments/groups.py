@@ -19,6 +19,8 @@ IGNORED = (
     "logger_kwargs",
 )
 IGNORED_BEGINNINGS = ("git_", "commit", "resumed")
+# Found by a run, other in each seed: only whether a run has it counts.
+FOUND = ("meta_start",)
 
 
 class Group(NamedTuple):
@@ -84,7 +86,9 @@ def flag_values(run: Run) -> dict[str, str]:
     values = {}
     for name, value in run.config.items():
         first = name.split(":")[0]
-        if first not in IGNORED and not first.startswith(IGNORED_BEGINNINGS):
+        if first in FOUND:
+            values[first] = "True"
+        elif first not in IGNORED and not first.startswith(IGNORED_BEGINNINGS):
             values[name] = own_seed.sub("_s<seed>", _text(value))
     return values
 

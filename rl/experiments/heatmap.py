@@ -11,7 +11,7 @@ from rl.config import UserError
 from rl.experiments.curves import Run, read_curves, shorten
 from rl.experiments.estimates import ESTIMATORS
 from rl.experiments.groups import Group
-from rl.experiments.panels import PANEL_WIDTH, Options
+from rl.experiments.panels import PANEL_HEIGHT, PANEL_WIDTH, Options
 
 
 class Grid(NamedTuple):
@@ -60,7 +60,8 @@ def draw_tasks(groups: Sequence[Group], options: Options) -> Figure:
     for value in options.values:
         rows.append([make_grid(group.runs, value, options) for group in groups])
     most = max(len(grid.tasks) for grid in rows[0])
-    size = (PANEL_WIDTH * len(groups) + 1.2, (1.2 + 0.28 * most) * len(rows))
+    height = max(PANEL_HEIGHT, 1.2 + 0.28 * most)
+    size = (PANEL_WIDTH * len(groups) + 1.2, height * len(rows))
     several_envs = len({group.env for group in groups}) > 1
     with matplotlib.rc_context({"text.parse_math": False}):
         figure = Figure(figsize=size, layout="constrained")

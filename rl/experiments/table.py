@@ -16,7 +16,7 @@ MOST_OF_LABELS = 0.3  # of the width
 LINE = 0.16  # inches
 PADDING = 0.12  # inches, in each row and column
 MARGIN = 0.15  # inches, around the table
-WRAPPED = 14  # characters, after which the name of a flag goes on in another line
+WRAPPED = 10  # characters, after which the name of a flag goes on in another line
 RULER_DPI = 300
 TOLERANCE = 1e-9  # inches, for sums in another order
 COMMON = 2  # characters that stay of a beginning or end that all long values share
@@ -127,12 +127,16 @@ def _shorten_lines(text: str, length: int) -> str:
 
 
 def _without_common_ends(cells: Sequence[str]) -> list[str]:
-    """Cells with an ellipsis for the beginning and the end that all share."""
-    begin = max(0, len(os.path.commonprefix(cells)) - COMMON)
-    rest = [cell[begin:] for cell in cells]
-    end = max(0, len(os.path.commonprefix([cell[::-1] for cell in rest])) - COMMON)
-    middles = [cell[: len(cell) - end] for cell in rest]
-    return [("…" if begin else "") + middle + ("…" if end else "") for middle in middles]
+    """Cells with an ellipsis for the beginning and the end that all but empty ones share."""
+    values = [cell for cell in cells if cell]
+    begin = max(0, len(os.path.commonprefix(values)) - COMMON)
+    backwards = [value[begin:][::-1] for value in values]
+    end = max(0, len(os.path.commonprefix(backwards)) - COMMON)
+    shown = []
+    for cell in cells:
+        middle = cell[begin : len(cell) - end]
+        shown.append(("…" if begin else "") + middle + ("…" if end else "") if cell else "")
+    return shown
 
 
 def _limit(widths: Sequence[float], available: float) -> float:
@@ -150,7 +154,7 @@ def _limit(widths: Sequence[float], available: float) -> float:
 def _wrap(name: str) -> str:
     """A flag's name in lines, broken after colons and underscores."""
     lines = [""]
-    for part in re.findall(r"[^_:]*[_:]+|[^_:]+", shorten(name, 3 * WRAPPED)):
+    for part in re.findall(r"[^_:]*[_:]+|[^_:]+", shorten(name, MOST_CHARACTERS)):
         if lines[-1] and len(lines[-1] + part) > WRAPPED:
             lines.append("")
         lines[-1] += part

@@ -16,6 +16,7 @@ from rl.envs.normaliser import Config as NormaliserConfig
 from rl.envs.normaliser import Normaliser
 from rl.experiments.build import make_algo, use_device
 from rl.experiments.environments import env_options
+from rl.experiments.rundir import changed_flags
 from rl.experiments.scores import summary
 from rl.flags.binding import check_unchanged
 from rl.training.checkpoint import Checkpoints
@@ -97,7 +98,8 @@ def load_policy(
     for path in [known[name] for name in names if name in known]:
         try:
             state = load_tree(path)
-            check_unchanged(values, state["flags"], f"config.json of {directory}")
+            place = f"config.json of {directory}"
+            check_unchanged(values, state["flags"], changed_flags(values), place)
             algo.load_state(state["algo"])
             normaliser.load_state(state["normaliser"])
         except TORN:  # damaged, or of another version of this package

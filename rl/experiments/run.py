@@ -50,7 +50,7 @@ def _clear(directory: Path) -> None:
             path.unlink()
 
 
-def resume(directory: Path, values: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
+def resume(directory: Path, values: Mapping[str, Any], changes: dict[str, Any]) -> int:
     """Goes on with the run in `directory`. Returns the exit code.
 
     Args:
@@ -61,7 +61,7 @@ def resume(directory: Path, values: Mapping[str, Any], changes: Mapping[str, Any
     Raises:
       UserError: there is nothing to do, or nothing to go on from.
     """
-    values = dict(values) | dict(changes)
+    values = dict(values) | changes
     flags = rundir.flags_of(values)
     envs = make_envs(flags)
     loop = deferred.load("rl.experiments.build").make_loop(flags, directory, envs)
@@ -71,12 +71,12 @@ def resume(directory: Path, values: Mapping[str, Any], changes: Mapping[str, Any
         raise UserError(f"{directory} already has {done} of {steps} steps; extend it with --epochs")
     if set(changes) & set(SCHEDULE):
         values["schedule_from"] = done
+    resumes = [*values.get("resumes", []), {"step": done, "changes": changes, **provenance()}]
+    values["resumes"] = resumes
     loop.session.schedule_from = values.get("schedule_from", 0)
-    came_from = provenance()
-    resumes = list(values.get("resumes", []))
-    resumes.append({"step": done, "changes": dict(changes), **came_from})
+    loop.session.changed = rundir.changed_flags(values)
     _write_difference(directory, f"code_{len(resumes)}.diff")
-    rundir.write_config(directory, values | {"resumes": resumes})
+    rundir.write_config(directory, values)
     return _go(loop, directory)
 
 

@@ -10,8 +10,16 @@ from rl.config import UserError, build, program
 from rl.flags import sections
 from rl.training.files import write_atomically, write_json
 
-# What `config.json` has beside the values of flags.
-NOTES = ("versions", "git_commit", "code", "resumes", "schedule_from", "meta_run", "meta_start")
+# What `config.json` has beside the values of flags, and of what type.
+NOTES = {
+    "versions": dict,
+    "git_commit": str,
+    "code": str,
+    "resumes": list,
+    "schedule_from": int,
+    "meta_run": str,
+    "meta_start": dict,
+}
 LONGEST_NAME = 100
 
 
@@ -67,9 +75,30 @@ def load_config(directory: Path, trust: bool = False) -> dict[str, Any]:
     unknown = set(raw) - set(values) - set(NOTES)
     if unknown:
         raise UserError(f"{directory / 'config.json'}: unknown key {min(unknown)!r}")
+    notes = {name: raw[name] for name in NOTES if name in raw}
+    check_notes(notes, directory)
     if not trust:
         check_trusted(values, directory)
-    return values | {name: raw[name] for name in NOTES if name in raw}
+    return values | notes
+
+
+def check_notes(notes: Mapping[str, Any], directory: Path) -> None:
+    """Raises a UserError if a note of `config.json` is not of its type."""
+    wrong = [name for name, value in notes.items() if not isinstance(value, NOTES[name])]
+    if not wrong and not all(map(_is_resume, notes.get("resumes", []))):
+        wrong = ["resumes"]
+    if wrong:
+        raise UserError(f"{directory / 'config.json'}: {wrong[0]} is not as a run writes it")
+
+
+def _is_resume(note: Any) -> bool:
+    """Whether a note is one that `resume` could have written, as far as it is read."""
+    return isinstance(note, dict) and isinstance(note.get("changes"), dict)
+
+
+def changed_flags(values: Mapping[str, Any]) -> set[str]:
+    """Names of the flags that a run was given anew when it was resumed, as its notes say."""
+    return {name for resumed in values.get("resumes", []) for name in resumed["changes"]}
 
 
 def flags_of(values: Mapping[str, Any]) -> dict[str, Any]:

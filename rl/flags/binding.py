@@ -1,6 +1,6 @@
 """Which flags a checkpoint binds: its run can't go on, or be tested, with others."""
 
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from rl.config import UserError
 
@@ -12,14 +12,18 @@ CHANGEABLE = ("epochs", *RATES, *SCHEDULE)
 FREE = ("exp_name", "data_dir", "overwrite", "tensorboard", "table", "device", "keep", "save_freq")
 
 
-def check_unchanged(values: Mapping[str, Any], saved: Mapping[str, Any], place: str) -> None:
+def check_unchanged(
+    values: Mapping[str, Any], saved: Mapping[str, Any], changed: Iterable[str], place: str
+) -> None:
     """Raises a UserError naming the first flag that contradicts a checkpoint.
 
     Args:
       values: of the flags now. saved: those that the checkpoint was made with; {}: not known.
+      changed: names of the flags that `resume` was given new values of.
       place: of `values`, for the message.
     """
-    for name in sorted(set(saved) - {*CHANGEABLE, *FREE}):
+    allowed = {*FREE, *(name for name in changed if name in CHANGEABLE)}
+    for name in sorted(set(saved) - allowed):
         now, then = _plain(values.get(name)), _plain(saved[name])
         if now != then:
             raise UserError(

@@ -53,7 +53,8 @@ def restore(loop: Any) -> None:
     if state is None:
         session.logger.path.unlink(missing_ok=True)
         return
-    check_unchanged(session.flags, state["flags"], f"config.json of {session.directory}")
+    place = f"config.json of {session.directory}"
+    check_unchanged(session.flags, state["flags"], session.changed, place)
     session.algo.load_state(state["algo"])
     session.logger.load_state(state["logger"])
     session.normaliser.load_state(state["normaliser"])

@@ -51,6 +51,7 @@ class Session:
         self.terminal: Any = None  # also gets the rows, once there is one
         self.table = False  # whether the terminal shows every column
         self.flags: dict[str, Any] = {}  # the run's, which its checkpoints bind
+        self.changed: set[str] = set()  # names of those that were given anew when it was resumed
         self.schedule_from = 0  # env step at which the schedule began
         columns = {
             "Epoch": "value",

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import NamedTuple, Optional, Sequence
 
-from rl.config import UserError, closest, program
+from rl.config import LONGEST, UserError, closest, program
 
 
 class Command(NamedTuple):
@@ -94,6 +94,8 @@ def _refuse(message: str) -> int:
     """Prints one line, whatever the message holds."""
     line = " ".join(message.splitlines())
     shown = line.encode(errors="backslashreplace").decode()
+    if len(shown) > LONGEST:
+        shown = shown[:LONGEST] + "..."
     print(f"{program().split()[-1]}: error: {shown}", file=sys.stderr)
     return 2
 

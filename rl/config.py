@@ -178,7 +178,8 @@ def _parse(kind: Any) -> Any:
                 return int(number)
             return kind(text)
         except (ValueError, KeyError, OverflowError):
-            raise argparse.ArgumentTypeError(f"expected {KINDS[kind]}, got {text!r}") from None
+            message = f"expected {KINDS[kind]}, got {_short(text)}"
+            raise argparse.ArgumentTypeError(message) from None
 
     return parse
 

@@ -54,9 +54,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def make_parser() -> Parser:
     """What can be asked for. The names are Spinning Up's, where it has them."""
-    parser = Parser(
-        prog="main.py plot", description="Plot learning curves. Reads runs, never changes them."
-    )
+    parser = Parser("plot", description="Plot learning curves. Reads runs, never changes them.")
     add = parser.add_argument
     add("logdir", nargs="+", help="run or experiment folders, or the beginnings of their names")
     text = (

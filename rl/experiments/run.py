@@ -15,7 +15,15 @@ from rl.config import SPLITS, Parser, UserError, build
 from rl.experiments.build import load_config, make_loop, parse, sections
 from rl.training.files import write_json
 
-PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "metaworld", "mujoco")
+PACKAGES = (
+    "tensorflow",
+    "tensorflow-probability",
+    "keras",
+    "numpy",
+    "gymnasium",
+    "metaworld",
+    "mujoco",
+)
 STOPPED = 130  # exit code of a run ended by a signal, as in a shell
 
 

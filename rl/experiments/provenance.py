@@ -8,7 +8,15 @@ import subprocess
 from pathlib import Path
 from typing import Any, Optional
 
-PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "metaworld", "mujoco")
+PACKAGES = (
+    "tensorflow",
+    "tensorflow-probability",
+    "keras",
+    "numpy",
+    "gymnasium",
+    "metaworld",
+    "mujoco",
+)
 ROOT = Path(__file__).parents[2]
 COMMIT_VARIABLE = "RL_GIT_COMMIT"  # for images, which are built without the repository
 

@@ -4,9 +4,10 @@ from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
-from rl.networks import distributions
 from rl.networks.constants import Constants
+from rl.networks.distributions import gaussian
 from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.squashed import LOG_STD
 
@@ -78,14 +79,11 @@ class PolicyValue(tf.keras.Model):
         each."""
         params = self.torso(obs)[..., : self.width]
         if self.spec.num_actions:
-            return distributions.categorical_log_prob(
-                tf.cast(u[..., 0], tf.int32), params
-            ), distributions.categorical_entropy(params)
+            choice = tfd.Categorical(params)
+            return choice.log_prob(tf.cast(u[..., 0], tf.int32)), choice.entropy()
         free = self._free(params[..., : self.spec.act_dim]) if self.log_std else None
-        mu, log_std = self._gaussian(params, free, tf.clip_by_value)
-        return distributions.gaussian_log_prob(u, mu, log_std), distributions.gaussian_entropy(
-            log_std
-        )
+        policy = gaussian(*self._gaussian(params, free, tf.clip_by_value))
+        return policy.log_prob(u), policy.entropy()
 
     def _free(self, mu: tf.Tensor) -> tf.Tensor:
         """The log std of a batch whose means are `mu`, where it depends on the task at most."""

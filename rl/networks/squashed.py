@@ -6,7 +6,7 @@ from typing import Any, Callable, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
-from rl.networks.distributions import squashed_log_prob
+from rl.networks.distributions import squashed_sample
 from rl.networks.forward import compile_call, numpy_forward
 
 LOG_STD = (-20.0, 2.0)  # bounds of the log std, Haarnoja et al.'s
@@ -46,8 +46,8 @@ class SquashedGaussianActor(tf.keras.Model):
         tanh(u) in them."""
         mu, log_std = tf.split(self.torso(obs), 2, axis=-1)
         log_std = tf.clip_by_value(log_std, *LOG_STD)
-        u = mu + tf.exp(log_std) * noise
-        return self.center + self.limit * tf.tanh(u), squashed_log_prob(u, noise, log_std)
+        act, log_prob = squashed_sample(mu, log_std, noise)
+        return self.center + self.limit * act, log_prob
 
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
         """The policy with the weights `get_weights()` gave, as a function of obs and noise, None

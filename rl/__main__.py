@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Iterator, Optional, Sequence
 
+from rl import signals
 from rl.config import UserError
 
 # command -> module, function, whether it needs TensorFlow; imported when called, so that plot
@@ -46,8 +47,8 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Runs one command. Returns the exit code: 0, 2 for bad input or a full disk, 130 for
-    Ctrl-C."""
+    """Runs one command. Returns the exit code: 0, 2 for bad input or a full disk, 130 for a run
+    that a signal stopped."""
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"
     )  # acting is too small to share, and its spinning slows updates
@@ -75,8 +76,14 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         )
         return 2
     except KeyboardInterrupt:
-        return 130
+        return signals.STOPPED
+
+
+def process() -> int:
+    """The whole process: `main`, and an end without a traceback whenever a signal asks for it."""
+    signals.handle(signals.leave)
+    return main()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process())

@@ -2,21 +2,20 @@
 
 import dataclasses
 import importlib.metadata
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
 from rl import envs, training
 from rl.config import SPLITS, Parser, UserError, build
+from rl.experiments.apart import run_apart
 from rl.experiments.build import load_config, make_loop, parse, sections
+from rl.signals import STOPPED
 from rl.training.files import write_json
 
 PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "metaworld", "mujoco")
-STOPPED = 130  # exit code of a run ended by a signal, as in a shell
 
 
 def train(argv: Sequence[str]) -> int:
@@ -28,23 +27,12 @@ def train(argv: Sequence[str]) -> int:
     if len(seeds) == 1:
         return start(values | {"seed": seeds[0]})
     for seed in seeds:
-        code = _run_apart(argv, seed)
+        code, asked_to_stop = run_apart(argv, seed)
         if code:
             return code
+        if asked_to_stop and seed != seeds[-1]:
+            return STOPPED
     return 0
-
-
-def _run_apart(argv: Sequence[str], seed: int) -> int:
-    """The same command with one seed, in a process of its own. (The last `--seed` given counts.)"""
-    root = str(Path(__file__).parents[2])
-    paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-m", "rl", *argv, "--seed", str(seed)]
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths}) as process:
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                continue  # the run got the Ctrl-C too, and is saving
 
 
 def start(
@@ -94,7 +82,7 @@ def resume(argv: Sequence[str]) -> int:
     loop = make_loop(values, args.directory)
     steps = values["epochs"] * values["steps_per_epoch"]
     done = max(loop.session.checkpoints.steps(), default=0)
-    if done >= steps:
+    if done >= steps and training.ended(loop.session):
         raise UserError(
             f"{args.directory} already has {done} of {steps} steps; extend it with --epochs N"
         )
@@ -110,7 +98,7 @@ def _go(loop: Any, directory: Path) -> int:
         print(f"stopped at step {loop.step}; go on with: python main.py resume {directory}")
         return STOPPED
     finally:
-        loop.env.close()
+        loop.session.close(loop)
 
 
 def provenance() -> dict[str, Any]:

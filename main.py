@@ -2,7 +2,7 @@
 
 import sys
 
-from rl.__main__ import main
+from rl.__main__ import process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process())

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import NamedTuple, Optional, Sequence
 
+from rl import signals
 from rl.config import LONGEST, UserError, closest, program
 
 
@@ -43,8 +44,8 @@ DISK = (
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Runs one command. Returns the exit code: 0, 2 for bad input or a full disk, 130 for
-    Ctrl-C."""
+    """Runs one command. Returns the exit code: 0, 2 for bad input or a full disk, 130 for a run
+    that a signal stopped."""
     # Acting is too small to share, and the spinning of more threads slows updates.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     argv = list(sys.argv[1:] if argv is None else argv)
@@ -61,7 +62,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         place = error.filename or "the run's files"
         return _refuse(f"cannot write {place}: {error.strerror}; what was saved is sound")
     except KeyboardInterrupt:
-        return 130
+        return signals.STOPPED
+
+
+def process() -> int:
+    """The whole process: `main`, and an end without a traceback whenever a signal asks for it."""
+    signals.handle(signals.leave)
+    return main()
 
 
 def overview() -> str:
@@ -101,4 +108,4 @@ def _refuse(message: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process())

@@ -315,7 +315,7 @@ def test_nan_stops_and_leaves_the_last_checkpoint(tmp_path, capsys):
         "5",
     )
     error = refused(capsys, *argv)
-    assert "became nan or inf by env step 3" in error
+    assert "reward of env 0 is nan at env step 30; " in error
     assert Checkpoints(tmp_path / "x" / "x_s0").steps() == [25]
 
 

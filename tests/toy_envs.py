@@ -1,11 +1,12 @@
 """Small envs with known answers. Importing this module registers them."""
 
 import random
+import time
 
 import gymnasium as gym
 import numpy as np
 
-LONG = 10**9
+LONG = 10**9  # steps, or seconds
 
 
 class Toy(gym.Env):
@@ -98,6 +99,52 @@ class NanReward(Toy):
         return (float("nan") if self.steps == 30 else 0.0), False
 
 
+class Sick(Toy):
+    """Falls ill for one step: `part`, "reward", "observation" or "reset", is `value` at age `age`.
+
+    The age counts the steps of all its episodes; healthy where `part` is empty, as at first.
+    """
+
+    part, age, value = "", 0, float("nan")
+
+    def __init__(self, render_mode=None):
+        super().__init__(render_mode)
+        self.lived = 0
+
+    def ill(self, part):
+        return part == self.part and self.lived == self.age
+
+    def reset(self, *, seed=None, options=None):
+        obs, info = super().reset(seed=seed)
+        return (obs * self.value if self.ill("reset") else obs), info
+
+    def step(self, action):
+        self.lived += 1
+        obs, reward, *rest = super().step(action)
+        obs = obs * self.value if self.ill("observation") else obs
+        return obs, (self.value if self.ill("reward") else reward), *rest
+
+
+class Endless(Toy):
+    """Never done with its 30th step."""
+
+    def _step(self, action):
+        if self.steps == 30:
+            time.sleep(LONG)
+        return 0.0, False
+
+
+class Stuck(Toy):
+    """A mistake at step 3 of an episode, and never done with closing."""
+
+    def _step(self, action):
+        assert self.steps < 3, "a mistake in an env"
+        return 0.0, False
+
+    def close(self):
+        time.sleep(LONG)
+
+
 class Unrepeatable(Toy):
     """Observations from a generator that no seed reaches."""
 
@@ -134,6 +181,9 @@ LIMITS = {
     Count: 50,
     Target: 10,
     NanReward: 50,
+    Sick: 10,
+    Endless: 50,
+    Stuck: 10,
     Unrepeatable: 30,
     Discrete: 20,
 }

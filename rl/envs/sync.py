@@ -4,10 +4,13 @@ Gymnasium's SyncVectorEnv does the same, and gathers spaces and infos on the way
 HalfCheetah step's 37.
 """
 
+import functools
 from typing import Any, Optional, Sequence
 
 import gymnasium as gym
 import numpy as np
+
+from rl.envs.closing import close_in_time
 
 
 class SyncEnvs:
@@ -48,5 +51,5 @@ class SyncEnvs:
         return self.call("render")
 
     def close(self) -> None:
-        """Ends the envs."""
-        self.call("close")
+        """Ends the envs, or abandons those that hang."""
+        close_in_time(functools.partial(self.call, "close"))

@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from rl.config import UserError
+from rl.envs.closing import close_in_time
 from rl.envs.gymnasium import make_one
 from rl.envs.pool import EnvPool
 from rl.envs.spec import EnvSpec, spec_of
@@ -155,7 +156,7 @@ class VectorEnv(Vector):
         probe = make(0)
         self.keeps_state = backend != "envpool"
         fps, limit = probe.metadata.get("render_fps", 30), probe.spec.max_episode_steps
-        probe.close()
+        close_in_time(probe.close)
         super().__init__(spec_of(env_id, probe), make, num_envs, backend, fps, limit, num_workers)
 
     def _build(self) -> Any:

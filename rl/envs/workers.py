@@ -5,16 +5,22 @@ shared memory. Workers come from a fork server that never imports TensorFlow: a 
 with its threads can deadlock.
 """
 
+import atexit
 import contextlib
 import multiprocessing
-import signal
+import os
+import threading
+import time
 import traceback
+from multiprocessing import resource_tracker
 from typing import Any, Callable, Optional, Sequence
 
 import gymnasium as gym
 import numpy as np
 
+from rl import signals
 from rl.config import UserError
+from rl.envs import closing
 from rl.envs.sync import SyncEnvs
 
 
@@ -40,14 +46,19 @@ class Workers:
         memory = context.RawArray("b", _row(obs_dim).itemsize * len(makers))
         self.rows, self.pipes, self.processes = np.frombuffer(memory, _row(obs_dim)), [], []
         self.shares = np.array_split(np.arange(len(makers)), min(num_workers, len(makers)))
+        with signals.blocked():
+            resource_tracker.ensure_running()  # first, for it unblocks some
         for share in self.shares:
             pipe, end = context.Pipe()
             args = (end, memory, obs_dim, share[0], [makers[i] for i in share])
             process = context.Process(target=_serve, args=args, daemon=True)
-            process.start()
+            with signals.blocked():  # the fork server, started with the first, hands that on
+                process.start()
             end.close()  # so that the worker's death ends the pipe
             self.pipes.append(pipe)
             self.processes.append(process)
+        # Before multiprocessing's own end, which would wait for workers whose pipes are open.
+        atexit.register(self.close)
         self._answers()
 
     def reset(self, seed: Optional[int] = None) -> tuple[np.ndarray, dict[str, Any]]:
@@ -81,12 +92,16 @@ class Workers:
         return self.call("render")
 
     def close(self) -> None:
-        """Ends the workers, who close their envs first."""
+        """Ends the workers, who close their envs first; kills those whose envs hang."""
+        atexit.unregister(self.close)
         for pipe in self.pipes:
             pipe.close()
+        deadline = time.monotonic() + closing.SECONDS  # of all together
         for process in self.processes:
-            process.join(10)
+            process.join(max(0, deadline - time.monotonic()))
+        for process in self.processes:
             process.kill()
+            process.join()
 
     def _ask(self, name: str, args: Sequence[tuple[Any, ...]]) -> list[Any]:
         for pipe, own in zip(self.pipes, args):
@@ -124,14 +139,17 @@ def _serve(
     pipe: Any, memory: Any, obs_dim: int, first: int, makers: Sequence[Callable[[], gym.Env]]
 ) -> None:
     """A worker's life: it ends when the main process closes the pipe, or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    signals.ignore()  # they are the main process's to handle
     share = _Share(np.frombuffer(memory, _row(obs_dim))[first : first + len(makers)])
     with contextlib.suppress(EOFError, ConnectionError):
         pipe.send(_result(share.make, *makers))
         while True:
             name, args = pipe.recv()
             pipe.send(_result(getattr(share, name), *args))
-    share.close()
+    timer = threading.Timer(closing.SECONDS, os._exit, [1])  # where nobody is left to kill it
+    timer.daemon = True
+    timer.start()
+    share.call("close")
 
 
 def _result(function: Callable[..., Any], *args: Any) -> Any:

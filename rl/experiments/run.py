@@ -10,8 +10,7 @@ from rl.experiments import deferred, rundir
 from rl.experiments.environments import make_envs, resolve_env
 from rl.experiments.provenance import difference, provenance
 from rl.flags.binding import SCHEDULE
-
-STOPPED = 130  # exit code of a run ended by a signal, as in a shell
+from rl.signals import STOPPED
 
 
 def start(
@@ -67,7 +66,7 @@ def resume(directory: Path, values: Mapping[str, Any], changes: dict[str, Any]) 
     loop = deferred.load("rl.experiments.build").make_loop(flags, directory, envs)
     done = max(loop.session.checkpoints.steps(), default=0)
     steps = flags["epochs"] * flags["steps_per_epoch"]
-    if done >= steps:
+    if done >= steps and training.ended(loop.session):
         raise UserError(f"{directory} already has {done} of {steps} steps; extend it with --epochs")
     if set(changes) & set(SCHEDULE):
         values["schedule_from"] = done
@@ -75,9 +74,10 @@ def resume(directory: Path, values: Mapping[str, Any], changes: dict[str, Any]) 
     values["resumes"] = resumes
     loop.session.schedule_from = values.get("schedule_from", 0)
     loop.session.changed = rundir.changed_flags(values)
+    training.restore(loop)
     _write_difference(directory, f"code_{len(resumes)}.diff")
     rundir.write_config(directory, values)
-    return _go(loop, directory)
+    return _go(loop, directory, from_checkpoint=False)
 
 
 def _write_difference(directory: Path, name: str) -> None:
@@ -87,12 +87,12 @@ def _write_difference(directory: Path, name: str) -> None:
         rundir.write_text(directory / name, patch)
 
 
-def _go(loop: Any, directory: Path) -> int:
+def _go(loop: Any, directory: Path, from_checkpoint: bool = True) -> int:
     try:
-        if training.run(loop, directory.name):
+        if training.run(loop, directory.name, from_checkpoint):
             print(f"done: {directory}")
             return 0
         print(f"stopped at step {loop.step}; go on with: {program()} resume {directory}")
         return STOPPED
     finally:
-        loop.env.close()
+        loop.session.close(loop)

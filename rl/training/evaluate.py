@@ -1,53 +1,85 @@
 """Evaluation: a fixed number of episodes, each counted whole."""
 
-from typing import Any
+import itertools
+from typing import Any, Callable, Iterator
 
 import numpy as np
 
+from rl.training.finite import check_obs, check_step
 
-def evaluate(act: Any, env: Any, episodes: int, seed: int) -> dict[str, np.ndarray]:
+
+class Stopped(Exception):
+    """An evaluation was asked to stop before its end."""
+
+
+def evaluate(
+    act: Any,
+    env: Any,
+    episodes: int,
+    seed: int,
+    stopping: Callable[[], bool] = lambda: False,
+    title: str = "the test",
+) -> dict[str, np.ndarray]:
     """Plays `episodes` episodes of each task; success is at any step of an episode.
 
     Every env of the vector runs a share fixed in advance: taking whichever episodes end first would
     favour short ones. `act` is a function of obs `(num_envs, obs_dim)` and start `(num_envs,)`,
     true at first steps; `env` is a VectorEnv, reset with `seed`. Where it has goals each task's are
-    played in turn.
+    played in turn. `stopping` is asked before every step; `title` is for messages.
 
     Returns:
       EpRet, EpLen and, where the env defines it, Success: `(episodes,)`, or `(num_tasks,
         episodes)`.
+
+    Raises:
+      Stopped: `stopping()` was true. UserError: a reward or an observation is nan or inf.
     """
     tasks = env.spec.num_tasks or 1
     shares = np.array_split(np.arange(episodes), env.num_envs // tasks)
     left = np.tile([len(share) for share in shares], tasks)
-    aim, number = getattr(env, "aim", lambda number: None), np.zeros(env.num_envs, int)
-    aim(number)
-    obs, start = env.reset(seed), np.ones(env.num_envs, bool)
-    ret, length, success = (
-        np.zeros(env.num_envs),
-        np.zeros(env.num_envs, int),
-        np.zeros(env.num_envs, bool),
-    )
+    ret = np.zeros(env.num_envs)
+    length = np.zeros(env.num_envs, int)
+    success = np.zeros(env.num_envs, bool)
     ended: dict[str, list[list[Any]]] = {
         name: [[] for _ in range(tasks)] for name in ("EpRet", "EpLen", "Success")
     }
+    steps = _steps(act, env, seed, stopping, title)
     while left.any():
-        if start.any():  # the next episodes; the goals of those under way are set
-            number = number + start
-            aim(number)
-        step = env.step(act(obs, start))
+        step = next(steps)
         ret, length = ret + step.rew, length + 1
         success = success | (step.success if step.success is not None else False)
-        start = step.terminated | step.truncated
-        for i in np.flatnonzero(start & (left > 0)):
+        end = step.terminated | step.truncated
+        for i in np.flatnonzero(end & (left > 0)):
             for name, value in (("EpRet", ret[i]), ("EpLen", length[i]), ("Success", success[i])):
                 ended[name][i // len(shares)].append(value)
             left[i] -= 1
-        ret[start], length[start], success[start] = 0, 0, False
-        obs = step.obs
+        ret[end], length[end], success[end] = 0, 0, False
     if step.success is None:
         del ended["Success"]
     return {
         name: np.array(values).reshape(*env.spec.batch_dims, episodes)
         for name, values in ended.items()
     }
+
+
+def _steps(
+    act: Any, env: Any, seed: int, stopping: Callable[[], bool], title: str
+) -> Iterator[Any]:
+    """The Steps of every env, without end, in episode after episode."""
+    aim = getattr(env, "aim", lambda number: None)
+    number = np.zeros(env.num_envs, int)
+    aim(number)
+    obs = env.reset(seed)
+    check_obs(obs, env, f"at the start of {title}")
+    start = np.ones(env.num_envs, bool)
+    for count in itertools.count(1):
+        if stopping():
+            raise Stopped
+        if start.any():  # the next episodes; the goals of those under way are set
+            number = number + start
+            aim(number)
+        step = env.step(act(obs, start))
+        check_step(step, env, f"at step {count} of {title}")
+        yield step
+        obs = step.obs
+        start = step.terminated | step.truncated

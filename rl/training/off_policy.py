@@ -13,8 +13,9 @@ import numpy as np
 from rl.flags.off_policy import Config
 from rl.training import feed
 from rl.training.episodes import Episodes
+from rl.training.finite import check_finite, check_obs, check_step
 from rl.training.policy import policy, visiting
-from rl.training.session import Session, check_finite
+from rl.training.session import Session
 
 
 class OffPolicy:
@@ -38,6 +39,7 @@ class OffPolicy:
 
     def begin(self, obs: np.ndarray) -> None:
         """Starts afresh in every env, from `obs`."""
+        check_obs(obs, self.env, f"at env step {self.step}")
         self.obs, self.episodes = obs, Episodes(len(obs), self.env.spec.tasks)
         self.session.normaliser.observe(obs)
         if self.step:
@@ -63,7 +65,7 @@ class OffPolicy:
                     follow=False
                 )  # as the uninterrupted run, which now acts on with the older policy
                 self.session.stop(self)
-            if self.session.stopping:
+            if self.session.stopped:
                 return
 
     def collect(self) -> bool:
@@ -79,6 +81,7 @@ class OffPolicy:
             check_finite(self.step, action=act)
         with timer("env"):
             step = self.env.step(act)
+        check_step(step, self.env, f"at env step {self.step + self.env.num_envs}")
         end = step.terminated | step.truncated
         self.feed.store(self.obs, act, step, end)
         self.session.normaliser.observe(step.obs, step.rew, end, step.task)

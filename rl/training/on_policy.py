@@ -13,8 +13,9 @@ import numpy as np
 from rl.config import UserError
 from rl.flags.on_policy import Config
 from rl.training.episodes import Episodes
+from rl.training.finite import check_finite, check_obs, check_step
 from rl.training.rollout import Rollout
-from rl.training.session import Session, check_finite
+from rl.training.session import Session
 
 
 class OnPolicy:
@@ -41,6 +42,7 @@ class OnPolicy:
 
     def begin(self, obs: np.ndarray) -> None:
         """Starts afresh in every env, from `obs`."""
+        check_obs(obs, self.env, f"at env step {self.step}")
         self.obs, self.episodes = obs, Episodes(len(obs), self.env.spec.tasks)
         self.session.normaliser.observe(obs)
         self.rollout.cut()
@@ -55,7 +57,7 @@ class OnPolicy:
                 self.session.end_epoch(self)
             elif self.session.stopping:
                 self.session.stop(self)
-            if self.session.stopping:
+            if self.session.stopped:
                 return
 
     def collect(self) -> None:
@@ -68,6 +70,7 @@ class OnPolicy:
             bounded = self.algo.bound(act).reshape(count, -1)
         with session.timer("env"):
             step = self.env.step(bounded)
+        check_step(step, self.env, f"at env step {self.step + count}")
         end = step.terminated | step.truncated
         session.normaliser.observe(step.obs, step.rew, end)
         rew = session.normaliser.rew(step.rew.reshape(*spec.batch_dims, -1)).reshape(count)

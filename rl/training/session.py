@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from rl.config import SPLITS, UserError
+from rl.config import SPLITS
 from rl.logging import EpochLogger, Timer
 from rl.training.checkpoint import Checkpoints
-from rl.training.evaluate import evaluate
+from rl.training.evaluate import Stopped, evaluate
 from rl.training.files import write_json
 from rl.training.policy import policy
 
@@ -71,7 +71,10 @@ class Session:
         }
         self.logger = EpochLogger(directory, columns, config.window, tasks=algo.spec.tasks)
         self.checkpoints = Checkpoints(directory, config.keep)
-        self.best, self.stopping = -np.inf, False
+        self.best = -np.inf
+        self.stopping = False  # whether a signal asked to stop
+        self.stopped = False  # whether that was done
+        self.test_due = False  # whether an epoch has ended, but its test, and with it its row, not
         self.began = time.perf_counter()  # of a resumed run, as if it had never stopped
 
     def seed_for(self, stream: int, epoch: int = 0) -> int:
@@ -80,25 +83,27 @@ class Session:
 
     def end_epoch(self, loop: Any, save: bool = False) -> None:
         """Tests the policy, writes the row; saves where that is due or asked for, as at the start
-        of `meta-test`."""
+        of `meta-test`.
+
+        Asked to stop during the test, it writes the row without one, and a checkpoint from which
+        the run goes on with the whole test.
+        """
+        self.test_due = True
         if self.test_env:
-            with self.timer("test"):
-                act = policy(self.algo, loop.env.spec, self.normaliser)
-                seed = self.seed_for(1, self.logger.epoch)
-                played = evaluate(act, self.test_env, self.config.num_test_episodes, seed)
-            self.logger.store(TestEpLen=played.pop("EpLen"))
-            for name, values in played.items():
-                self.logger.store(**{f"Test{name}": values})
-                self.logger.store(
-                    **{f"Test{name}/{task}": own for task, own in zip(self.algo.spec.tasks, values)}
-                )
+            try:
+                self._test(loop)
+            except Stopped:
+                self.stop(loop)
+                return
+        self.test_due = False
         row = self._write(loop.step, complete=True)
         score = row.get("AverageTestEpRet", row["AverageEpRet"])
         self.schedule.observe(score)
         due = (
             save or self.logger.epoch % self.config.save_freq == 0 or loop.step == self.total_steps
         )
-        if due or (self.stopping and not self.config.reset_at_checkpoint):
+        self.stopped = self.stopping
+        if due or (self.stopped and not self.config.reset_at_checkpoint):
             best = due and score > self.best
             self.best = score if best else self.best
             if self.config.reset_at_checkpoint:
@@ -108,9 +113,32 @@ class Session:
     def stop(self, loop: Any) -> None:
         """Writes the row of the epoch so far and a checkpoint from which the run goes on
         exactly."""
+        self.stopped = True
         self._write(loop.step, complete=False)
         if not self.config.reset_at_checkpoint:
             self._save(loop, best=False)
+
+    def close(self, loop: Any) -> None:
+        """Ends the envs of training and of tests."""
+        loop.env.close()
+        if self.test_env:
+            self.test_env.close()
+
+    def _test(self, loop: Any) -> None:
+        """Plays the test episodes and stores their scores. Raises Stopped, with nothing stored."""
+        act = policy(self.algo, loop.env.spec, self.normaliser)
+        episodes = self.config.num_test_episodes
+        seed = self.seed_for(1, self.logger.epoch)
+        title = f"the test after env step {loop.step}"
+        with self.timer("test"):
+            played = evaluate(
+                act, self.test_env, episodes, seed, stopping=lambda: self.stopping, title=title
+            )
+        self.logger.store(TestEpLen=played.pop("EpLen"))
+        for score, values in played.items():
+            self.logger.store(**{f"Test{score}": values})
+            for task, of_task in zip(self.algo.spec.tasks, values):
+                self.logger.store(**{f"Test{score}/{task}": of_task})
 
     def _write(self, step: int, complete: bool) -> dict[str, float]:
         epoch, seconds = (
@@ -138,15 +166,7 @@ class Session:
             state |= {"normaliser": self.normaliser.state(), "schedule": self.schedule.state()}
             state["flags"] = self.flags
             state |= {"best": float(self.best), "time": time.perf_counter() - self.began}
+            state |= {"test_due": self.test_due}
             self.checkpoints.save(loop.step, state, loop.replay, best)
             if splits := self.algo.splits():
                 write_json(self.directory / SPLITS, splits)
-
-
-def check_finite(step: int, **values: Any) -> None:
-    """Raises a UserError naming the first of `values` that is nan or inf, and the env step."""
-    for name, value in values.items():
-        if not np.isfinite(value).all():
-            raise UserError(
-                f"{name} became nan or inf by env step {step}; what was saved before is sound"
-            )

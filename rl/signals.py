@@ -1,0 +1,108 @@
+"""Signals that ask the program to end: Ctrl-C, SIGTERM, and SIGHUP where its terminal closed.
+
+At most moments there is nothing to save, and one of them ends the program at once: see `leave`.
+Where there is, `handled` has somebody else decide. Workers hear none of them: see `ignore`.
+"""
+
+import contextlib
+import functools
+import multiprocessing
+import os
+import signal
+import stat
+import sys
+from types import FrameType
+from typing import Any, Callable, Iterator, Optional
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPED = 130  # exit code of what a signal ended, whichever it was
+SHOW_CURSOR = b"\x1b[?25h\n"
+
+Handler = Callable[[int], None]
+
+
+def leave(number: int = 0) -> None:
+    """Ends this process and its workers at once, without a word.
+
+    Files are replaced whole or not at all, so what is on disk stays sound.
+    """
+    del number
+    try:
+        for process in multiprocessing.active_children():
+            process.kill()
+        if sys.stdout.isatty():
+            os.write(sys.stdout.fileno(), SHOW_CURSOR)  # a progress bar hides it
+        sys.stdout.flush()
+    finally:
+        os._exit(STOPPED)
+
+
+def handle(handler: Handler) -> dict[int, Any]:
+    """From now on `handler(number)` is called, in the main thread. Returns what was before.
+
+    A SIGHUP that nohup has this process ignore stays ignored.
+    """
+    previous: dict[int, Any] = {}
+    for number in SIGNALS:
+        before = signal.getsignal(number)
+        if number == signal.SIGHUP and before == signal.SIG_IGN:
+            continue
+        previous[number] = before
+        signal.signal(number, functools.partial(_call, handler))
+    return previous
+
+
+@contextlib.contextmanager
+def handled(handler: Handler) -> Iterator[None]:
+    """`handle` for a while."""
+    previous = handle(handler)
+    try:
+        yield
+    finally:
+        for number, before in previous.items():
+            signal.signal(number, before)
+
+
+@contextlib.contextmanager
+def blocked() -> Iterator[None]:
+    """Processes that this thread starts meanwhile get none of them, until they `ignore` them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore() -> None:
+    """This process ignores them from now on.
+
+    Programs that it starts ignore Ctrl-C too, but not SIGTERM and SIGHUP, by which they are ended:
+    SIG_IGN would be handed down to them.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _nothing)
+    signal.signal(signal.SIGHUP, _nothing)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _call(handler: Handler, number: int, frame: Optional[FrameType]) -> None:
+    del frame
+    if number == signal.SIGHUP:
+        _drop_terminal()
+    handler(number)
+
+
+def _drop_terminal() -> None:
+    """Output to a terminal that closes would raise errors, in place of the last row and the
+    checkpoint: it goes nowhere instead."""
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            # isatty() no longer knows a terminal that is gone.
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, descriptor)
+                os.close(null)
+
+
+def _nothing(*_: Any) -> None:
+    pass

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info
-from rl.algos.optimizers import Optimizer
+from rl.algos.optimizers import plain_optimizer
 from rl.config import flag
 from rl.envs.normaliser import Moments
 from rl.networks import PolicyValue
@@ -86,7 +86,7 @@ class PPO(Algorithm):
         self,
         spec: Any,
         make_torso: Callable[..., Any],
-        make_opt: Any = Optimizer,
+        make_opt: Any = plain_optimizer,
         config: Config = Config(),
     ) -> None:
         self.spec, self.config = spec, config

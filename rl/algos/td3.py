@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
 from rl.algos.noise import Noise
-from rl.algos.optimizers import Optimizer
+from rl.algos.optimizers import plain_optimizer
 from rl.config import flag
 from rl.networks import Critic, DeterministicActor
 
@@ -54,7 +54,7 @@ class TD3(Algorithm):
         self,
         spec: Any,
         make_torso: Callable[..., Any],
-        make_opt: Any = Optimizer,
+        make_opt: Any = plain_optimizer,
         config: Config = Config(),
     ) -> None:
         self.spec, self.config = spec, config

@@ -167,7 +167,7 @@ def build(config: type, values: dict[str, Any]) -> Any:
     return check(config(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}))
 
 
-def override(config: type, defaults: dict[str, Any]) -> type:
+def override(config: type, defaults: typing.Mapping[str, Any]) -> type:
     """The dataclass `config` with other `defaults` for some of its flags; names it doesn't have are
     ignored."""
     types, changed = typing.get_type_hints(config), [

@@ -63,7 +63,6 @@ class Algorithm:
     saved: tuple[str, ...] = ()
     host: tuple[str, ...] = ()  # parts outside TensorFlow, with `state` and `load_state`
     discrete = False  # whether actions may be a choice among some
-    defaults: dict[str, Any] = {}  # of flags that are not its own
 
     def ready(self) -> None:
         """Call when the networks are there."""

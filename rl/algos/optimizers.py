@@ -1,11 +1,10 @@
 """Optimisers by name, and the gradient step that every algorithm takes with one."""
 
-import dataclasses
 from typing import Any
 
 import tensorflow as tf
 
-from rl.config import flag
+from rl.flags.optimizer import Config
 from rl.gradients.per_task import Info, LossFn
 
 OPTIMIZERS: dict[str, Any] = {
@@ -15,26 +14,6 @@ OPTIMIZERS: dict[str, Any] = {
     "rmsprop": tf.keras.optimizers.RMSprop,
     "sgd": tf.keras.optimizers.SGD,
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Optimiser flags; the learning rates are each algorithm's own."""
-
-    optimizer: str = flag("adam", "optimiser of every network", choices=tuple(OPTIMIZERS))
-    epsilon: float = flag(1e-7, "added to the root mean square of gradients (not sgd)", above=0)
-    weight_decay: float = flag(
-        0.0,
-        "decoupled decay of kernels and of nothing else, per step and unit of learning rate; "
-        "0: none, with adamw too",
-        low=0,
-    )
-    max_grad_norm: float = flag(
-        0.0, "longest gradient of a network, longer ones are scaled to it; 0: any", low=0
-    )
-    gradient_stats: bool = flag(
-        False, "log how the tasks' gradients conflict even where they are summed"
-    )
 
 
 class Optimizer:

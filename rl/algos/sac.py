@@ -14,7 +14,6 @@ Differs from the paper and the reference:
 6. Keras' initialiser (Glorot) and Adam epsilon (1e-7).
 """
 
-import dataclasses
 from typing import Any, Callable
 
 import numpy as np
@@ -22,31 +21,9 @@ import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
 from rl.algos.optimizers import plain_optimizer
-from rl.config import UserError, flag
+from rl.config import UserError
+from rl.flags.sac import Config
 from rl.networks import Critic, SquashedGaussianActor, Temperature
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """SAC's flags."""
-
-    gamma: float = flag(0.99, "discount", low=0, high=1)
-    polyak: float = flag(0.995, "weight of the old target in target averaging", low=0, high=1)
-    pi_lr: float = flag(1e-3, "actor learning rate", above=0)
-    q_lr: float = flag(1e-3, "critics' learning rate", above=0)
-    alpha: float = flag(
-        1.0, "temperature: weight of the entropy, in rewards; where a learned one starts", above=0
-    )
-    learn_alpha: bool = flag(
-        True, "learn the temperature; false: keep alpha (Spinning Up's is 0.2)"
-    )
-    alpha_lr: float = flag(1e-3, "temperature learning rate", above=0)
-    target_entropy: float = flag(
-        -1.0, "entropy a learned temperature aims at, nats per action dimension"
-    )
-    weight_tasks: bool = flag(
-        False, "weigh the losses of several tasks by num_tasks * softmax(-log alpha)"
-    )
 
 
 class SAC(Algorithm):
@@ -55,7 +32,6 @@ class SAC(Algorithm):
 
     flags = Config
     loop = "off_policy"
-    defaults = {"batch_size": 256}
     columns = {"Q1Vals": "all", "Q2Vals": "all", "LogPi": "all", "LossPi": "mean", "LossQ": "mean"}
     columns |= {"Alpha": "task", "LossAlpha": "mean"}
     saved = ("actor", "q", "q_targ", "temperature", "pi_opt", "q_opt", "alpha_opt")

@@ -16,8 +16,8 @@ def make(env_id: str, num_envs: int = 1, visit: str = "all", **options: Any) -> 
 
     Args:
       options: `backend`, `render_mode`, `max_ep_len` and `num_workers` as VectorEnv's; `visit`, one
-        of `visits.ORDERS`; for Meta-World also those of `metaworld.make`, which other families
-        don't heed.
+        of `rl.flags.training.ORDERS`; for Meta-World also those of `metaworld.make`, which other
+        families don't heed.
 
     Raises:
       UserError: no such env, a space that is not supported, or no tasks to go to.

@@ -1,25 +1,12 @@
 """Running normalisation of observations and rewards, frozen wherever nobody calls `observe`."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 
-from rl.config import flag
+from rl.flags.normalisation import Config
 
 CLIP = 10.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Normalisation flags."""
-
-    obs_norm: bool = flag(
-        False, "give networks observations minus their running mean, over their running std"
-    )
-    rew_norm: bool = flag(
-        False, "learn from rewards over the running std of the discounted return, per task"
-    )
 
 
 class Moments:

@@ -13,54 +13,12 @@ from rl import envs, gradients, splitting, training
 from rl.algos import ALGOS, optimizers
 from rl.algos.checks import CheckedBurst
 from rl.algos.optimizer_maker import optimizer_maker
-from rl.config import Parser, UserError, add_flags, build, closest, flag, override
+from rl.config import Parser, UserError, add_flags, build
 from rl.envs import normaliser
+from rl.flags import sections
 from rl.logging import Board
 from rl.training import LOOPS, schedule
 from rl.training.config import check_visits
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Flags of a run as a whole."""
-
-    algo: str = flag("ddpg", "algorithm", choices=tuple(ALGOS))
-    env: str = flag("HalfCheetah", "env id; without a version, the newest")
-    seed: int = flag(
-        0, "seed of every random number; several make one run each", low=0, short="-s", several=True
-    )
-    exp_name: str = flag("", "name of the experiment's folder in data_dir; empty: <algo>_<env>")
-    data_dir: str = flag("data", "folder of all experiments")
-    overwrite: bool = flag(False, "replace an existing run")
-    tensorboard: bool = flag(True, "write TensorBoard event files")
-    check_inputs: bool = flag(False, "check shapes, finiteness and tasks inside updates; slower")
-    device: str = flag(
-        "auto", "where updates run; auto: on a GPU if there is one", choices=("auto", "cpu", "gpu")
-    )
-
-
-def sections(algo: str) -> dict[str, Any]:
-    """Title -> dataclass, for all flags of an algorithm."""
-    if algo not in ALGOS:
-        raise UserError(f"unknown algo {algo!r}; the closest known are {closest(algo, ALGOS)}")
-    algorithm = ALGOS[algo]
-    parts = {
-        "run": Config,
-        "training": training.Config,
-        "collection and updates": LOOPS[algorithm.loop].flags,
-    }
-    parts |= {
-        "normalisation": normaliser.Config,
-        "network": rl.networks.Config,
-        "optimiser": optimizers.Config,
-    }
-    parts |= {
-        "gradients of several tasks": gradients.Config,
-        "splitting networks": splitting.Config,
-    }
-    parts |= {"environment": envs.metaworld.Config}
-    parts |= {"learning-rate schedule": schedule.Config, algo: algorithm.flags}
-    return {title: override(part, algorithm.defaults) for title, part in parts.items()}
 
 
 def parse(

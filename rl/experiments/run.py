@@ -12,7 +12,8 @@ from typing import Any, Callable, Sequence
 
 from rl import envs, training
 from rl.config import SPLITS, Parser, UserError, build
-from rl.experiments.build import load_config, make_loop, parse, sections
+from rl.experiments.build import load_config, make_loop, parse
+from rl.flags import sections
 from rl.training.files import write_json
 
 PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "metaworld", "mujoco")

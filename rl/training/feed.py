@@ -1,28 +1,13 @@
 """What a burst of updates is fed: batches from replay, normalised, and all else an update needs."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 
 from rl.buffers import ReplayBuffer
-from rl.config import flag
+from rl.flags.replay import Config
 from rl.prioritised import PrioritisedReplay
 from rl.visited import VisitedReplay
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Replay flags."""
-
-    batch_size: int = flag(100, "transitions in a batch, per task", low=1)
-    replay_size: int = flag(1_000_000, "transitions kept, per task", low=1)
-    n_step: int = flag(1, "rewards in a return before it bootstraps", low=1)
-    replay: str = flag("uniform", "how transitions are sampled", choices=("uniform", "prioritised"))
-    per_alpha: float = flag(0.6, "prioritised: power of the TD error, 0 is uniform", low=0, high=1)
-    per_beta: float = flag(
-        0.4, "prioritised: share of its bias corrected at first, rising to 1", low=0, high=1
-    )
 
 
 class Feed:

@@ -5,37 +5,16 @@ An algorithm has `act(obs)`, `explore(obs, start, rng)`, `update(batches, count)
 meanwhile is the one from before the burst, whatever the timing, so runs still repeat exactly.
 """
 
-import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from rl.config import flag
+from rl.flags.off_policy import Config
 from rl.training import feed
 from rl.training.episodes import Episodes
 from rl.training.policy import policy, visiting
 from rl.training.session import Session, check_finite
-
-
-@dataclasses.dataclass(frozen=True)
-class Config(feed.Config):
-    """The off-policy loop's flags."""
-
-    start_steps: int = flag(10_000, "env steps of uniform random actions at the start", low=0)
-    update_after: int = flag(1000, "env steps before the first update", low=0)
-    update_every: int = flag(50, "env steps between two bursts of updates", low=1)
-    updates_per_step: float = flag(
-        1.0, "updates per env step after update_after, on average", low=0
-    )
-    update_at: str = flag(
-        "steps",
-        "burst every update_every steps, or at each episode's end",
-        choices=("steps", "episode"),
-    )
-    overlap: bool = flag(
-        True, "collect while a burst runs, with the policy before it (bursts at update_every only)"
-    )
 
 
 class OffPolicy:

@@ -5,25 +5,16 @@ An algorithm has `act(obs)`, `policy(obs, rng)` and `bound(u)` to act, `evaluate
 and `targets(ret)` for what a rollout is worth, and `update(batches, count) -> info`.
 """
 
-import dataclasses
 import types
 from typing import Any
 
 import numpy as np
 
-from rl.config import UserError, flag
+from rl.config import UserError
+from rl.flags.on_policy import Config
 from rl.training.episodes import Episodes
 from rl.training.rollout import Rollout
 from rl.training.session import Session, check_finite
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """The on-policy loop's flags."""
-
-    rollout_steps: int = flag(2048, "steps of each env between two updates", low=1)
-    update_epochs: int = flag(10, "passes over a rollout in an update", low=1)
-    batch_size: int = flag(64, "steps in a minibatch, per task", low=1)
 
 
 class OnPolicy:

@@ -211,6 +211,24 @@ def test_value_norm_learns_large_returns():
 
 
 @pytest.mark.parametrize("num_tasks", [None, 2])
+def test_value_norm_reads_a_fitted_critic_back_as_the_return(num_tasks, monkeypatch):
+    """From the first rollout on: outputs that equal the targets mean values that equal the
+    returns."""
+    algo = make_ppo(num_tasks, norm_value=True)
+    rng = np.random.default_rng(0)
+    ret = 100 + 5 * rng.normal(size=(*algo.spec.batch_dims, 64)).astype("f")
+    for scale in (1, 3):  # the second rollout's statistics are those of both
+        target = tf.constant(algo.targets(scale * ret))
+        monkeypatch.setattr(algo, "_evaluate", lambda *_, out=target: (out, out, out))
+        read = algo.evaluate(None, None, None)
+        np.testing.assert_allclose(read["value"], scale * ret, rtol=1e-5)
+        np.testing.assert_allclose(read["value2"], scale * ret, rtol=1e-5)
+        if scale == 1:
+            np.testing.assert_allclose(target.numpy().mean(-1), 0, atol=1e-3)
+            np.testing.assert_allclose(target.numpy().std(-1), 1, rtol=1e-2)
+
+
+@pytest.mark.parametrize("num_tasks", [None, 2])
 def test_rollout_keeps_steps_together(num_tasks):
     """Each step says its number; envs 0, 1 are of task 0, and 2, 3 of task 1."""
     spec, steps, num_envs = make_spec(num_tasks), 6, 4

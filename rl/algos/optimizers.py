@@ -9,7 +9,7 @@ from rl.gradients.per_task import Info, LossFn
 
 OPTIMIZERS: dict[str, Any] = {
     "adam": tf.keras.optimizers.Adam,
-    # Keras' AdamW is its Adam, but for a default weight_decay and that it takes none for an answer.
+    # Keras' AdamW is this with a weight_decay of 0.004, and it can't be without one.
     "adamw": tf.keras.optimizers.Adam,
     "rmsprop": tf.keras.optimizers.RMSprop,
     "sgd": tf.keras.optimizers.SGD,

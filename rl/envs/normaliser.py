@@ -89,11 +89,15 @@ class Normaliser:
             return obs
         return np.clip((obs - self.seen.mean) / self.seen.std, -CLIP, CLIP).astype(np.float32)
 
-    def rew(self, rew: np.ndarray) -> np.ndarray:
-        """Rewards `(..., *batch_dims, batch)` as losses see them, float32, within +-10."""
+    def rew(self, rew: np.ndarray, task: Any = None) -> np.ndarray:
+        """Single rewards `(..., *batch_dims, batch)` as losses see them, float32, within +-10.
+
+        With `task`, their tasks, both have any one shape.
+        """
         if not self.config.rew_norm:
             return rew
-        return np.clip(rew / self.earned.std[..., None], -CLIP, CLIP).astype(np.float32)
+        std = self.earned.std[..., None] if task is None else self.earned.std[task]
+        return np.clip(rew / std, -CLIP, CLIP).astype(np.float32)
 
     def state(self) -> dict[str, Any]:
         """All that later values depend on."""

@@ -155,7 +155,7 @@ def test_total_updates_against_a_plain_loop(tmp_path):
         assert loop.total_updates() == wanted, (total, every, after, num_envs, rate)
 
 
-@pytest.mark.parametrize("rate, every, num_envs", [(0.1, 10, 1), (2 / 3, 7, 4), (1.5, 10, 2)])
+@pytest.mark.parametrize("rate, every, num_envs", [(0.1, 1, 1), (2 / 3, 10, 4), (0.3, 20, 2)])
 def test_a_run_makes_its_total_of_updates(tmp_path, rate, every, num_envs):
     algo = Fake()
     flags = {"updates_per_step": rate, "update_every": every}
@@ -249,6 +249,19 @@ def test_evaluation_counts_a_fixed_share_per_env():
     played = evaluate(act, env, 7, seed=0)
     assert set(played) == {"EpRet", "EpLen"}
     assert played["EpRet"].tolist() == [6.0] * 7 and played["EpLen"].tolist() == [3] * 7
+
+
+def test_rewards_may_be_arrays_of_one_number(tmp_path):
+    loop = make(tmp_path, Fake(), env="ArrayReward", num_envs=2, frame={"num_test_episodes": 4})
+    training.run(loop)
+    assert loop.replay.data["rew"][0, :6].tolist() == [1, 1, 2, 2, 1, 1]
+    row = read(tmp_path)[-1]
+    assert (row["AverageEpRet"], row["AverageTestEpRet"], row["TestEpLen"]) == (4, 4, 3)
+
+
+def test_rewards_of_several_numbers_are_refused(tmp_path):
+    with pytest.raises(UserError, match="a reward of 2 numbers"):
+        training.run(make(tmp_path, Fake(), env="TwoRewards"))
 
 
 def learned_value(tmp_path, env, limit, store_truncated_as_done=False):

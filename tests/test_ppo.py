@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from rl import envs, training
 from rl.algos.ppo import PPO
+from rl.config import UserError
 from rl.envs.normaliser import Normaliser
 from rl.envs.spec import EnvSpec
 from rl.training.on_policy import Config, OnPolicy
@@ -290,6 +291,16 @@ def test_updates_come_after_each_rollout(tmp_path, num_envs):
     assert loop.step == 400 and loop.updates == 400 // 25 * 2
     rows = read(tmp_path)
     assert (rows[0]["AverageEpRet"], rows[0]["EpLen"], rows[0]["Updates"]) == (6, 3, 4 * num_envs)
+
+
+def test_a_run_shorter_than_a_rollout_is_refused(tmp_path):
+    """50 steps of each of 4 envs, and one step more than there is."""
+    algo = make_ppo(spec=envs.make(TOYS + "Count").spec)
+    with pytest.raises(UserError, match="--rollout_steps 51 of 4 envs is 204 .* the run has 200"):
+        make(tmp_path, algo, "Count", 4, rollout_steps=51)
+    loop = make(tmp_path, algo, "Count", 4, rollout_steps=30)
+    assert training.run(loop)
+    assert loop.updates == 4 * 2  # of one rollout; the 80 steps after it are not enough
 
 
 def value_learned(tmp_path, env, limit):

@@ -15,7 +15,8 @@ from rl.envs.normaliser import Config as NormConfig
 from rl.envs.normaliser import Normaliser
 from rl.envs.point_mass import LAYOUTS
 from rl.envs.visits import Visits
-from rl.experiments.build import load_config, make_loop
+from rl.experiments.build import make_loop
+from rl.experiments.rundir import load_config
 from rl.flags.training import ORDERS
 from rl.training.checkpoint import Checkpoints
 from rl.training.policy import visiting

@@ -67,6 +67,11 @@ def spec_of(env_id: str, env: gym.Env) -> EnvSpec:
     obs_space, act_space, registered = env.observation_space, env.action_space, env.spec
     if not isinstance(obs_space, gym.spaces.Box):
         raise UserError(f"{env_id}: observation space {obs_space} is not supported, only Box is")
+    if len(obs_space.shape) > 2:
+        raise UserError(
+            f"{env_id}: observations of shape {obs_space.shape} are images, which need networks "
+            "that there are none of yet"
+        )
     if not isinstance(act_space, (gym.spaces.Box, gym.spaces.Discrete)):
         raise UserError(
             f"{env_id}: action space {act_space} is not supported, only Box and Discrete are"

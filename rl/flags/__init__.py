@@ -32,17 +32,18 @@ class AlgorithmFlags(NamedTuple):
     """What flags the runs of an algorithm have.
 
     config: its own. loop: those of the loop it trains in. defaults: other values for the flags of
-      other parts.
+      other parts. discrete: whether actions may be a choice among some.
     """
 
     config: type
     loop: type
     defaults: Mapping[str, Any] = MappingProxyType({})
+    discrete: bool = False
 
 
 ALGORITHMS = {
     "ddpg": AlgorithmFlags(ddpg.Config, off_policy.Config),
-    "ppo": AlgorithmFlags(ppo.Config, on_policy.Config, ppo.DEFAULTS),
+    "ppo": AlgorithmFlags(ppo.Config, on_policy.Config, ppo.DEFAULTS, discrete=True),
     "sac": AlgorithmFlags(sac.Config, off_policy.Config, sac.DEFAULTS),
     "td3": AlgorithmFlags(td3.Config, off_policy.Config),
 }

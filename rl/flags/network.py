@@ -19,6 +19,7 @@ NETWORKS = (
     "meta_splitting",
     "care",
 )
+SPLITTING = ("splitting", "sparse_splitting")  # those that split while they train
 ACTIVATIONS = ("relu", "tanh", "elu", "silu")
 INITIALIZERS = ("glorot_uniform", "he_uniform", "lecun_uniform", "orthogonal")
 

@@ -5,7 +5,7 @@ import sys
 from typing import Any, Callable, Optional
 
 from rl.config import UserError
-from rl.flags.network import Config
+from rl.flags.network import SPLITTING, Config
 from rl.networks.actor_critic import Critic, DeterministicActor
 from rl.networks.care import CARE
 from rl.networks.film import FiLM
@@ -61,9 +61,6 @@ NETWORKS: dict[str, Callable[["Config"], Any]] = {
         CARE, experts=config.experts or 6, embedding=config.task_embedding
     ),
 }
-
-
-SPLITTING = ("splitting", "sparse_splitting")  # those that split while they train
 
 
 def splitting_options(config: Config) -> dict[str, Any]:

@@ -114,6 +114,11 @@ class OffPolicy:
         if self.session.terminal:
             self.session.terminal.advance(self.step)
 
+    @property
+    def updates(self) -> int:
+        """How many there were so far."""
+        return self.feed.updates
+
     def total_updates(self) -> int:
         """Updates of the whole run, the last of which ends the schedule.
 

@@ -4,6 +4,7 @@ import signal
 import time
 from typing import Any
 
+from rl.flags.binding import check_unchanged
 from rl.logging import Terminal
 
 
@@ -22,9 +23,8 @@ def run(loop: Any, name: str = "run") -> bool:
     session = loop.session
     restore(loop)
     total = session.total_steps
-    session.terminal = Terminal(
-        name, total, loop.step, ("AverageEpRet", "AverageTestEpRet", *session.algo.columns)
-    )
+    shown = ("AverageEpRet", "AverageTestEpRet", *session.algo.columns)
+    session.terminal = Terminal(name, total, loop.step, shown, session.table)
 
     def on_signal(*_: Any) -> None:
         if session.stopping:
@@ -53,12 +53,16 @@ def restore(loop: Any) -> None:
     if state is None:
         session.logger.path.unlink(missing_ok=True)
         return
+    place = f"config.json of {session.directory}"
+    check_unchanged(session.flags, state["flags"], session.changed, place)
     session.algo.load_state(state["algo"])
     session.logger.load_state(state["logger"])
     session.normaliser.load_state(state["normaliser"])
     session.schedule.load_state(state["schedule"])
     session.best, session.began = state["best"], time.perf_counter() - state["time"]
     loop.load_state(state["loop"])
+    if loop.step <= session.schedule_from:
+        session.schedule.begin(loop.updates)
     if state["envs"] is None:
         loop.env.rebuild(session.seed_for(2, session.logger.epoch))
     else:

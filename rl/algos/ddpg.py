@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
 from rl.algos.noise import Noise
-from rl.algos.optimizers import Optimizer
+from rl.algos.optimizers import plain_optimizer
 from rl.flags.ddpg import Config
 from rl.networks import Critic, DeterministicActor
 
@@ -39,7 +39,7 @@ class DDPG(Algorithm):
         self,
         spec: Any,
         make_torso: Callable[..., Any],
-        make_opt: Any = Optimizer,
+        make_opt: Any = plain_optimizer,
         config: Config = Config(),
     ) -> None:
         self.spec, self.config = spec, config

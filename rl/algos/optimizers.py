@@ -9,7 +9,8 @@ from rl.gradients.per_task import Info, LossFn
 
 OPTIMIZERS: dict[str, Any] = {
     "adam": tf.keras.optimizers.Adam,
-    "adamw": tf.keras.optimizers.AdamW,
+    # Keras' AdamW is this with a weight_decay of 0.004, and it can't be without one.
+    "adamw": tf.keras.optimizers.Adam,
     "rmsprop": tf.keras.optimizers.RMSprop,
     "sgd": tf.keras.optimizers.SGD,
 }
@@ -19,17 +20,24 @@ class Optimizer:
     """One Keras optimiser for a network, with a base learning rate `lr` that each batch scales by
     its `lr` field.
 
+    Only kernels decay: biases, stds, temperatures, and the codes and mixes of tasks have no reason
+    to be near 0.
+
     Args:
-      net: has `trainable_variables`.
+      net: has `trainable_variables`; the names of its kernels begin with "kernel".
     """
 
     def __init__(self, lr: float, net: Any, config: Config = Config()) -> None:
-        options = {} if config.optimizer == "sgd" else {"epsilon": config.epsilon}
-        if config.weight_decay:
-            options["weight_decay"] = config.weight_decay
-        self.opt = OPTIMIZERS[config.optimizer](lr, **options)
-        self.lr, self.net, self.max_norm = lr, net, config.max_grad_norm
+        self.lr = lr
+        self.net = net
+        self.max_norm = config.max_grad_norm
         self.targets = list(net.trainable_variables)
+        options: dict[str, Any] = {"weight_decay": config.weight_decay or None}
+        if config.optimizer != "sgd":
+            options["epsilon"] = config.epsilon
+        self.opt = OPTIMIZERS[config.optimizer](lr, **options)
+        exempt = [target for target in self.targets if not target.name.startswith("kernel")]
+        self.opt.exclude_from_weight_decay(exempt)
         self.opt.build(self.targets)
         self.step_columns: dict[str, str] = {}  # that `minimise` adds to the loss function's info
 
@@ -56,3 +64,12 @@ class Optimizer:
     def variables(self) -> list[Any]:
         """What steps change, besides the targets."""
         return list(self.opt.variables)
+
+
+def plain_optimizer(lr: float, net: Any, targ: Any = None) -> Optimizer:
+    """An Optimizer with default flags, for `net` alone: the algorithms' default `make_opt`.
+
+    A target network `targ` has nothing to optimise.
+    """
+    del targ
+    return Optimizer(lr, net)

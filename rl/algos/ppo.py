@@ -11,7 +11,13 @@ Differs from the reference:
    1/2;
 4. minibatches are drawn anew each epoch, and what is left over by their size is dropped;
 5. with a target_kl an update stops after the first minibatch whose KL is 1.5 times that;
-6. the learning rate falls with each minibatch, not with each rollout.
+6. the learning rate falls with each minibatch, not with each rollout;
+7. by `--norm_value` the critic predicts returns minus their mean, over their std.
+
+Those statistics, of all returns so far, take in a rollout's returns before they scale them, so that
+outputs equal to the targets are read back as the returns. A rollout's values are read by the
+statistics from before it, which its critic was trained to. The last layer is not rescaled when the
+statistics move, as PopArt's is, and `--clip_value` is in units of the critic's outputs.
 """
 
 from typing import Any, Callable
@@ -20,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info
-from rl.algos.optimizers import Optimizer
+from rl.algos.optimizers import plain_optimizer
 from rl.envs.normaliser import Moments
 from rl.flags.ppo import Config
 from rl.networks import PolicyValue
@@ -48,7 +54,7 @@ class PPO(Algorithm):
         self,
         spec: Any,
         make_torso: Callable[..., Any],
-        make_opt: Any = Optimizer,
+        make_opt: Any = plain_optimizer,
         config: Config = Config(),
     ) -> None:
         self.spec, self.config = spec, config
@@ -140,11 +146,16 @@ class PPO(Algorithm):
         }
 
     def targets(self, ret: np.ndarray) -> np.ndarray:
-        """What the critic's outputs should be for returns (..., steps)."""
-        mean, std = self._scale()
+        """What the critic's outputs should be for returns (..., steps), of which the statistics
+        hold these too."""
         self.returns.update(ret.T)
+        mean, std = self._scale()
         return (ret - mean) / std
 
-    def _scale(self) -> list[np.ndarray]:
-        mean, std = (self.returns.mean, self.returns.std) if self.config.norm_value else (0.0, 1.0)
-        return [np.asarray(x, np.float32)[..., None] for x in (mean, std)]
+    def _scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and std of returns, (..., 1), by which the critic's outputs are read."""
+        if not self.config.norm_value:
+            return np.zeros(1, np.float32), np.ones(1, np.float32)
+        mean = np.asarray(self.returns.mean, np.float32)
+        std = np.asarray(self.returns.std, np.float32)
+        return mean[..., None], std[..., None]

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
-from rl.algos.optimizers import Optimizer
+from rl.algos.optimizers import plain_optimizer
 from rl.config import UserError
 from rl.flags.sac import Config
 from rl.networks import Critic, SquashedGaussianActor, Temperature
@@ -40,7 +40,7 @@ class SAC(Algorithm):
         self,
         spec: Any,
         make_torso: Callable[..., Any],
-        make_opt: Any = Optimizer,
+        make_opt: Any = plain_optimizer,
         config: Config = Config(),
     ) -> None:
         if config.weight_tasks and not spec.num_tasks:

@@ -36,6 +36,13 @@ class OnPolicy:
             raise UserError(
                 f"--batch_size {config.batch_size} is more than the steps of a task in a rollout"
             )
+        rollout_size = config.rollout_steps * env.num_envs
+        if session.total_steps < rollout_size:
+            raise UserError(
+                f"nothing would be learned: a rollout by --rollout_steps {config.rollout_steps} of "
+                f"{env.num_envs} envs is {rollout_size} env steps, and the run has "
+                f"{session.total_steps}"
+            )
         self.rollout = Rollout(spec, config.rollout_steps, env.num_envs)
         self.step, self.updates = 0, 0
         self.begin(env.reset(session.seed_for(0)))

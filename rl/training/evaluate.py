@@ -10,8 +10,8 @@ def evaluate(act: Any, env: Any, episodes: int, seed: int) -> dict[str, np.ndarr
 
     Every env of the vector runs a share fixed in advance: taking whichever episodes end first would
     favour short ones. `act` is a function of obs `(num_envs, obs_dim)` and start `(num_envs,)`,
-    true at first steps; `env` is a VectorEnv, reset with `seed`. Where it has goals each task's are
-    played in turn.
+    true at first steps, to unit actions; `env` is a VectorEnv, reset with `seed`. Where it has
+    goals each task's are played in turn.
 
     Returns:
       EpRet, EpLen and, where the env defines it, Success: `(episodes,)`, or `(num_tasks,
@@ -35,7 +35,7 @@ def evaluate(act: Any, env: Any, episodes: int, seed: int) -> dict[str, np.ndarr
         if start.any():  # the next episodes; the goals of those under way are set
             number = number + start
             aim(number)
-        step = env.step(act(obs, start))
+        step = env.step(env.spec.env_action(act(obs, start)))
         ret, length = ret + step.rew, length + 1
         success = success | (step.success if step.success is not None else False)
         start = step.terminated | step.truncated

@@ -188,6 +188,17 @@ class Discrete(Toy):
         return float(action), False
 
 
+class Paid(Toy):
+    """The reward is the action, which the env then overwrites."""
+
+    action_space = gym.spaces.Box(2, 6, (1,), np.float32)
+
+    def _step(self, action):
+        reward = float(action.sum())
+        action[:] = 0
+        return reward, False
+
+
 LIMITS = {
     Matrix: 20,
     Ones: 10,
@@ -202,6 +213,7 @@ LIMITS = {
     Discrete: 20,
     ArrayReward: 3,
     TwoRewards: 3,
+    Paid: 10,
 }
 for cls in (*LIMITS, DictObs, Unbounded, MultiBinary):
     if f"{cls.__name__}-v0" not in gym.registry:

@@ -77,7 +77,8 @@ class Algorithm:
         self.refresh()
 
     def act(self, obs: np.ndarray) -> np.ndarray:
-        """Deterministic actions for obs (..., envs, obs_dim)."""
+        """Deterministic actions for obs (..., envs, obs_dim): in units, or numbers of choices, as
+        `EnvSpec.env_action` takes them."""
         return self.policy(obs)
 
     def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:

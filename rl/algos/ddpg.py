@@ -10,7 +10,7 @@ Differs from the reference:
 4. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
 5. Keras' initialiser (Glorot) and Adam epsilon (1e-7) in place of PyTorch's;
 6. only a terminated step stops bootstrapping, never the time limit;
-7. noise and actions follow each action's own bounds, which need not be symmetric.
+7. replay, actors and critics have actions in units: -1 and 1 are the env's bounds.
 """
 
 from typing import Any, Callable
@@ -54,9 +54,7 @@ class DDPG(Algorithm):
         self.ready()
 
     def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
-        actor = DeterministicActor(
-            make_torso(self.spec.act_dim), self.spec.act_center, self.spec.act_limit
-        )
+        actor = DeterministicActor(make_torso(self.spec.act_dim))
         actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
         return actor
 
@@ -66,11 +64,11 @@ class DDPG(Algorithm):
         return critic
 
     def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Noisy actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of
+        """Noisy unit actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of
         episodes."""
         act = self.act(obs)
         noise = self.noise((len(start), self.spec.act_dim), start, rng).reshape(act.shape)
-        return np.clip(act + self.spec.act_limit * noise, self.spec.act_low, self.spec.act_high)
+        return np.clip(act + noise, -1, 1)
 
     # Losses: (...), one per task ------------------------------------------
 

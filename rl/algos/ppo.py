@@ -64,20 +64,18 @@ class PPO(Algorithm):
         self.returns = Moments(spec.batch_dims)
         self.ready()
 
-    # Acting: the policy draws u, `bound` makes it an action of the env ----
+    # Acting: the policy draws u, `bound` makes it an action ---------------
 
     def bound(self, u: np.ndarray) -> np.ndarray:
-        """The env's actions for u."""
-        if self.spec.num_actions:
-            return u + self.spec.act_low
-        return self.spec.act_center + self.spec.act_limit * np.clip(u, -1, 1)
+        """The unit actions for u, or the numbers of the choices, which u is."""
+        return u if self.spec.num_actions else np.clip(u, -1, 1)
 
     def act(self, obs: np.ndarray) -> np.ndarray:
         """The mode of the policy at obs (..., envs, obs_dim)."""
         return self.bound(self.policy(obs))
 
     def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Sampled actions for obs (..., envs, obs_dim)."""
+        """Sampled unit actions, or numbers of choices, for obs (..., envs, obs_dim)."""
         del start
         return self.bound(self.policy(obs, rng))
 

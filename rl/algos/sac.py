@@ -7,8 +7,7 @@ Differs from the paper and the reference:
    theirs;
 2. 10k uniform random steps, updates in bursts of as many as there were steps;
 3. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
-4. densities and the target entropy are those of actions scaled to [-1, 1], whatever the env's
-   bounds;
+4. replay, densities and the target entropy have actions in units: -1 and 1 are the env's bounds;
 5. the log-density of a squashed action has no epsilon in it and is exact far out (see
    distributions.py);
 6. Keras' initialiser (Glorot) and Adam epsilon (1e-7).
@@ -46,9 +45,7 @@ class SAC(Algorithm):
         if config.weight_tasks and not spec.num_tasks:
             raise UserError("--weight_tasks is for several tasks, and this env has one")
         self.spec, self.config = spec, config
-        self.actor = SquashedGaussianActor(
-            make_torso(2 * spec.act_dim), spec.act_center, spec.act_limit
-        )
+        self.actor = SquashedGaussianActor(make_torso(2 * spec.act_dim))
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))
         self.q, self.q_targ = Critic(make_torso(1, members=2)), Critic(make_torso(1, members=2))
         for net in (self.q, self.q_targ):
@@ -61,7 +58,7 @@ class SAC(Algorithm):
         self.ready()
 
     def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Sampled actions for obs (..., envs, obs_dim)."""
+        """Sampled unit actions for obs (..., envs, obs_dim)."""
         del start
         return self.policy(
             obs, rng.standard_normal((*obs.shape[:-1], self.spec.act_dim), np.float32)

@@ -7,7 +7,7 @@ Differs from the paper and the reference:
 2. 10k uniform random steps and Gaussian exploration noise for every env, updates in bursts;
 3. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
 4. Keras' initialiser (Glorot) and Adam epsilon (1e-7) in place of PyTorch's;
-5. both noises follow each action's own bounds, which need not be symmetric.
+5. replay, actors, critics and both noises have actions in units: -1 and 1 are the env's bounds.
 With target_noise 0, policy_delay 1 and equal critics a step of TD3 is one of DDPG.
 """
 
@@ -52,9 +52,7 @@ class TD3(Algorithm):
         self.ready()
 
     def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
-        actor = DeterministicActor(
-            make_torso(self.spec.act_dim), self.spec.act_center, self.spec.act_limit
-        )
+        actor = DeterministicActor(make_torso(self.spec.act_dim))
         actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
         return actor
 
@@ -64,11 +62,11 @@ class TD3(Algorithm):
         return critics
 
     def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Noisy actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of
+        """Noisy unit actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of
         episodes."""
         act = self.act(obs)
         noise = self.noise((len(start), self.spec.act_dim), start, rng).reshape(act.shape)
-        return np.clip(act + self.spec.act_limit * noise, self.spec.act_low, self.spec.act_high)
+        return np.clip(act + noise, -1, 1)
 
     # Losses: (...), one per task ------------------------------------------
 
@@ -79,9 +77,7 @@ class TD3(Algorithm):
             tf.shape(act), batch["seed"], alg="philox"
         )
         noise = tf.clip_by_value(noise, -self.config.noise_clip, self.config.noise_clip)
-        return tf.clip_by_value(
-            act + self.spec.act_limit * noise, self.spec.act_low, self.spec.act_high
-        )
+        return tf.clip_by_value(act + noise, -1, 1)
 
     def q_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
         """Squared Bellman errors of both critics against the smaller target, algorithm 1."""

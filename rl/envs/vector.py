@@ -73,8 +73,9 @@ class Vector:
         return self._flat(self.env.reset(seed=seed)[0])
 
     def step(self, act: np.ndarray) -> Step:
-        """Steps every env with `act` `(num_envs, act_dim)`."""
-        shaped = act.reshape(self.num_envs, *self.spec.act_shape)
+        """Steps every env with `act` `(num_envs, act_dim)`, the env's own actions, of which it gets
+        a copy: some envs write into theirs."""
+        shaped = np.array(act).reshape(self.num_envs, *self.spec.act_shape)
         if self.spec.num_actions:
             shaped = shaped.astype(np.int64)
         obs, rew, terminated, truncated, info = self.env.step(shaped)

@@ -19,6 +19,7 @@ from rl.experiments.environments import env_options
 from rl.experiments.rundir import changed_flags
 from rl.experiments.scores import summary
 from rl.flags.binding import check_unchanged
+from rl.networks.actor_critic import env_action
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
 from rl.training.files import TORN, load_tree
@@ -143,7 +144,7 @@ def _frames(
     env = envs.make(env_id, render_mode="rgb_array", backend="async", **options)
     obs, start, frames = env.reset(seed), np.ones(1, bool), [env.render()]
     while True:
-        step = env.step(act(obs, start))
+        step = env.step(env.spec.env_action(act(obs, start)))
         obs, start = step.obs, step.terminated | step.truncated
         if start[0]:
             env.close()
@@ -166,7 +167,7 @@ class Policy(tf.Module):
 
         def act(obs: tf.Tensor) -> tf.Tensor:
             seen = tf.clip_by_value((obs - mean) / std, -CLIP, CLIP) if scale else obs
-            chosen = tf.reshape(actor(seen), shape)
+            chosen = tf.reshape(env_action(spec, actor(seen)), shape)
             return tf.cast(chosen, tf.int64) if spec.num_actions else chosen
 
         inputs = tf.TensorSpec((*spec.batch_dims, None, spec.obs_dim), tf.float32, name="obs")

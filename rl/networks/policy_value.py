@@ -15,9 +15,8 @@ from rl.networks.squashed import LOG_STD
 class PolicyValue(tf.keras.Model):
     """A policy and a value, by two torsos or by two heads on a shared one.
 
-    For a Box, u is Gaussian and the env gets center + limit * clip(u, -1, 1); the density is that
-    of u. For a choice among some, u is the number of the choice, from 0, and the env gets u +
-    act_low.
+    For a Box, u is Gaussian and the action is clip(u, -1, 1), in units; the density is that of u.
+    For a choice among some, u and the action are the number of the choice, from 0.
 
     Args:
       make_torso: function of the output size, see `torso_maker`. spec: an EnvSpec.
@@ -25,8 +24,7 @@ class PolicyValue(tf.keras.Model):
         `log_std`, "shared" one per action, "split" one per action until tasks' gradients split it;
         "state" makes it an output, to which `log_std` is added.
 
-    Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`, the env's action at the mean or
-      mode.
+    Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`, the action at the mean or mode.
     """
 
     def __init__(
@@ -66,9 +64,8 @@ class PolicyValue(tf.keras.Model):
     def call(self, obs: tf.Tensor) -> tf.Tensor:
         params = self.torso(obs)[..., : self.width]
         if self.spec.num_actions:
-            return tf.cast(tf.argmax(params, axis=-1), tf.float32)[..., None] + self.spec.act_low
-        mu = params[..., : self.spec.act_dim]
-        return self.spec.act_center + self.spec.act_limit * tf.clip_by_value(mu, -1, 1)
+            return tf.cast(tf.argmax(params, axis=-1), tf.float32)[..., None]
+        return tf.clip_by_value(params[..., : self.spec.act_dim], -1, 1)
 
     def value(self, obs: tf.Tensor) -> tf.Tensor:
         """V(obs), `(...)`."""

@@ -65,18 +65,16 @@ class OffPolicy:
                 return
 
     def collect(self) -> bool:
-        """One step of every env, stored. Returns whether an episode ended."""
+        """One step of every env, stored with its unit action. Returns whether an episode ended."""
         timer, spec = self.session.timer, self.env.spec
         with timer("act"):
             if self.step < self.config.start_steps:
-                act = self.act_rng.uniform(
-                    spec.act_low, spec.act_high, (len(self.obs), spec.act_dim)
-                ).astype("f")
+                act = self.act_rng.uniform(-1, 1, (len(self.obs), spec.act_dim)).astype("f")
             else:
                 act = self.explore(self.obs, self.episodes.start)
             check_finite(self.step, action=act)
         with timer("env"):
-            step = self.env.step(act)
+            step = self.env.step(spec.env_action(act))
         check_step(step, self.env, f"at env step {self.step + self.env.num_envs}")
         end = step.terminated | step.truncated
         self.feed.store(self.obs, act, step, end)

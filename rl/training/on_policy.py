@@ -1,7 +1,7 @@
 """The on-policy loop: a rollout, many epochs of minibatches of it, the next rollout. It knows no
 algorithm.
 
-An algorithm has `act(obs)`, `policy(obs, rng)` and `bound(u)` to act, `evaluate(obs, obs2, act)`
+An algorithm has `act(obs)` and `policy(obs, rng)` to act, `evaluate(obs, obs2, act)`
 and `targets(ret)` for what a rollout is worth, and `update(batches, count) -> info`.
 """
 
@@ -74,9 +74,9 @@ class OnPolicy:
             seen = session.normaliser.obs(spec.by_task(self.obs))
             act = self.algo.policy(seen, self.act_rng)
             check_finite(self.step, action=act)
-            bounded = self.algo.bound(act).reshape(count, -1)
+            act = act.reshape(count, -1)
         with session.timer("env"):
-            step = self.env.step(bounded)
+            step = self.env.step(spec.env_action(act))
         check_step(step, self.env, f"at env step {self.step + count}")
         end = step.terminated | step.truncated
         session.normaliser.observe(step.obs, step.rew, end)
@@ -84,7 +84,7 @@ class OnPolicy:
         seen2 = session.normaliser.obs(step.obs2)
         row = {
             "obs": seen.reshape(count, -1),
-            "act": act.reshape(count, -1),
+            "act": act,
             "obs2": seen2,
             "rew": rew,
         }

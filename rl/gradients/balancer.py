@@ -68,22 +68,23 @@ class GramBalancer(Balancer):
     """
 
     def weights(self, losses: Any, gram: Any, share: Any, seed: Any) -> tf.Tensor:
-        kernel = shared_gram(gram, share)
+        # in float64: squared norms that are 1e6 apart, and sums of gradients that nearly cancel
+        kernel = tf.cast(shared_gram(gram, share), tf.float64)
         square = tf.linalg.diag_part(kernel)
         present = square > TINY * tf.reduce_max(square)
-        mask = tf.cast(present, kernel.dtype)
+        mask = tf.cast(present, tf.float64)
         count = tf.reduce_sum(mask)
         # entries near 1, for tolerances; a task that is absent is orthogonal to all
         scale = tf.math.divide_no_nan(count, tf.reduce_sum(mask * square))
         raw = mask * self.solve(scale * kernel * mask * mask[:, None], mask, losses)
         scaled = raw * tf.math.divide_no_nan(count, tf.reduce_sum(tf.abs(raw)))
-        return tf.where(shared_regions(share) & present, scaled, 1.0)
+        return tf.where(shared_regions(share) & present, tf.cast(scaled, tf.float32), 1.0)
 
     def solve(self, kernel: tf.Tensor, mask: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
-        """Finite numbers (T,) in proportion to the weights of the tasks that have `mask` 1.
+        """Finite float64 numbers (T,) in proportion to the weights of the tasks that have `mask` 1.
 
-        `kernel` (T, T) has a mean diagonal of 1 over those tasks and is 0 for others; all may be
-        absent.
+        `kernel` (T, T), float64 like `mask`, has a mean diagonal of 1 over those tasks and is 0 for
+        others; all may be absent.
         """
         raise NotImplementedError
 

@@ -32,21 +32,28 @@ class GradNorm(GramBalancer):
     def __init__(self, num_tasks: int, config: Any) -> None:
         super().__init__(num_tasks, config)
         self.learned = self.variable(tf.ones(num_tasks))
-        self.usual, self.updates = self.variable(tf.zeros(num_tasks)), self.variable(0.0)
+        self.usual = self.variable(tf.zeros(num_tasks))
+        self.updates = self.variable(0.0)
         self.adam = Adam(self, self.learned, config.task_weight_lr)
 
     def solve(self, kernel: tf.Tensor, mask: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
         """The weights so far; the next ones are learned."""
-        weights, count = tf.identity(self.learned), tf.maximum(tf.reduce_sum(mask), 1.0)
-        self.updates.assign_add(1.0)
-        usual = self.usual.assign(
-            self.usual + tf.maximum(1 - SLOW, 1 / self.updates) * (losses - self.usual)
-        )
-        progress = (tf.nn.relu(losses) + SMALL) / (tf.nn.relu(usual) + SMALL)
-        relative = progress * count / tf.reduce_sum(mask * progress)
-        norm = tf.sqrt(tf.linalg.diag_part(kernel))
-        wanted = tf.reduce_sum(weights * norm) / count * relative**self.config.gradnorm_alpha
+        weights = tf.identity(self.learned)
+        mask = tf.cast(mask, tf.float32)
+        norm = tf.cast(tf.sqrt(tf.linalg.diag_part(kernel)), tf.float32)
+        count = tf.maximum(tf.reduce_sum(mask), 1.0)
+        relative = self.relative_losses(losses, mask, count)
+        mean_norm = tf.reduce_sum(weights * norm) / count
+        wanted = mean_norm * relative**self.config.gradnorm_alpha
         self.adam.minimise(norm * tf.sign(weights * norm - wanted))
         learned = tf.maximum(self.learned, LOWEST)
         self.learned.assign(learned / tf.reduce_mean(learned))
-        return weights
+        return tf.cast(weights, tf.float64)
+
+    def relative_losses(self, losses: tf.Tensor, mask: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+        """(T,): losses over their slow averages, which it moves, over the mean of that."""
+        self.updates.assign_add(1.0)
+        part = tf.maximum(1 - SLOW, 1 / self.updates)  # a plain average at first
+        usual = self.usual.assign_add(part * (losses - self.usual))
+        progress = (tf.nn.relu(losses) + SMALL) / (tf.nn.relu(usual) + SMALL)
+        return tf.math.divide_no_nan(progress * count, tf.reduce_sum(mask * progress))

@@ -37,6 +37,9 @@ class Optimizer:
     """One Keras optimiser for a network, with a base learning rate `lr` that each batch scales by
     its `lr` field.
 
+    Losses of several tasks are summed, not averaged. The norm that `max_grad_norm` bounds is of the
+    sum, and so grows with their number; see rl.gradients.per_task.
+
     Args:
       net: has `trainable_variables`.
     """

@@ -4,7 +4,8 @@ gradients out.
 The gradient g_t of task t's loss is cut into R regions, the layers. Gram matrices (R, T, T) hold
 <g_s, g_t> of each region, and `share` (R, T, T) how far s and t have that region's parameters in
 common: 1 for the same copy, 0 for copies of their own, A A^T for copies mixed by A (T, copies).
-What is applied to a region is sum_t weights_t g_t.
+Members of a layer that mix by an A of their own are regions of their own. What is applied to a
+region is sum_t weights_t g_t; A itself is no part of it, its rows are each a task's own.
 
 A method that works on gradients sees those of shared parameters only. A region that a task shares
 with nobody keeps weight 1, and the Gram matrix of the whole network is the sum over regions of

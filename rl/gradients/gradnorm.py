@@ -4,11 +4,15 @@ Chen et al., 2018: https://arxiv.org/abs/1711.02257
 Reference implementation: https://github.com/median-research-group/LibMTL (by others)
 Differs from the paper:
 1. norms are of the gradients of all shared parameters, which the Gram matrix has anyway, not of the
-   last shared layer;
+   last shared layer, and are divided by their root mean square over tasks at every update;
 2. a loss is compared with its slow average, not with its first value, since losses of a moving
    target may grow;
-3. weights stay above 0.01, and parameters of one task only keep weight 1;
-4. tasks without a gradient are left out.
+3. after a step of Adam the weights that are below 0.01 are raised to it before all are divided by
+   their mean: they sum to the number of tasks T, as in the paper, and Adam's averages stay as they
+   are;
+4. tasks without a gradient are left out: the weights of the others are applied times a factor that
+   makes them sum to how many these are, and what is learned still sums to T over all tasks;
+5. parameters of one task only keep weight 1; in the paper their loss is weighted too.
 """
 
 from typing import Any

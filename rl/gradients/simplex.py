@@ -28,10 +28,10 @@ def minimum(
     - MGDA (slope 0, rate 1) has s_t = g_t . g_w, and the gap is |g_w|^2 - min_t g_t . g_w. Up to a
       fraction e of |g_w|^2 every task has g_t . g_w >= (1 - e) |g_w|^2, and |g_w|^2 is less than
       2 e |g_w|^2 over its minimum.
-    - CAGrad (slope g_t . g_0, rate c |g_0| / |g_w|) has s_t = g_t . d for its step d, and the gap is
-      between its dual and min_t g_t . d, what it maximises. The fraction is of c |g_0| |g_w|: by so
-      much g_w . d exceeds g_w . g_0, so it is what the search is about, while the dual itself may
-      be 0 or negative.
+    - CAGrad (slope g_t . g_0, rate c |g_0| / |g_w|) has s_t = g_t . d for its step d, and the gap
+      is between its dual and min_t g_t . d, what it maximises. The fraction is of c |g_0| |g_w|: by
+      so much g_w . d exceeds g_w . g_0, so it is what the search is about, while the dual itself
+      may be 0 or negative.
     """
     square = tf.linalg.diag_part(kernel)
     norm = tf.sqrt(square)

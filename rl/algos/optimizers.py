@@ -23,6 +23,9 @@ class Optimizer:
     Only kernels decay: biases, stds, temperatures, and the codes and mixes of tasks have no reason
     to be near 0.
 
+    Losses of several tasks are summed, not averaged. The norm that `max_grad_norm` bounds is of the
+    sum, and so grows with their number; see rl.gradients.per_task.
+
     Args:
       net: has `trainable_variables`; the names of its kernels begin with "kernel".
     """

@@ -33,6 +33,7 @@ from tests.test_metaworld import (  # pylint: disable=unused-import
 from tests.test_options import brute_force
 
 VISITS, ENV = ORDERS[1:], ("--env", "PointMass-MT4")
+SOME = ("cycle", "random", "shuffle")  # for tests that take seconds an order
 
 
 def visited(order, num_tasks, num_envs, rounds, seed=0):
@@ -86,6 +87,38 @@ def test_random_is_uniform_over_envs_and_pairs():
     assert (tasks != visited("random", 5, 4, 1000, seed=8)).any()
 
 
+@pytest.mark.parametrize("num_tasks", [2, 3, 10])
+def test_random_other_never_stays(num_tasks):
+    """Chi-squared of each env's tasks and of how far it goes: p = 0.001 with 3 * 9 degrees."""
+    tasks = visited("random_other", num_tasks, 3, 3000, seed=4)
+    moves = (tasks[1:] - tasks[:-1]) % num_tasks
+    assert (moves > 0).all()
+    for env in range(3):
+        counts = np.bincount(tasks[:, env], minlength=num_tasks)
+        assert np.abs(counts - 3000 / num_tasks).max() < 5 * np.sqrt(3000 / num_tasks)
+        far = np.bincount(moves[:, env], minlength=num_tasks)[1:]
+        expected = 2999 / (num_tasks - 1)
+        assert np.square(far - expected).sum() / expected < 27.9  # p = 0.001 with 9 degrees
+    if num_tasks > 2:
+        assert (tasks[:, 0] != tasks[:, 1]).any()
+
+
+def test_random_other_is_a_function_of_the_number():
+    """Asked for out of order, of a new object, far out: the same tasks as one after another."""
+    tasks = visited("random_other", 5, 2, 300, seed=9)
+    for number in (299, 0, 128, 127, 255, 256, 1):
+        visits = Visits("random_other", 5, 2)
+        assert [visits.task(9, env, number) for env in range(2)] == tasks[number].tolist()
+    far = [Visits("random_other", 5, 2).task(9, 0, 10**5 + k) for k in range(100)]
+    assert (np.diff(far) != 0).all()
+    assert (tasks != visited("random_other", 5, 2, 300, seed=10)).any()
+
+
+def test_random_other_needs_another_task():
+    with pytest.raises(UserError, match="--visit random_other is for two tasks or more"):
+        Visits("random_other", 1, 2)
+
+
 # Envs --------------------------------------------------------------------------
 
 
@@ -116,7 +149,7 @@ def test_simulators_are_those_of_the_tasks(order):
     env.close()
 
 
-@pytest.mark.parametrize("order", VISITS)
+@pytest.mark.parametrize("order", SOME)
 def test_backends_and_memory_change_nothing(order):
     """In workers, on simulators made anew for every visit: the same steps. Goals differ from visit
     to visit."""
@@ -140,7 +173,7 @@ def test_backends_and_memory_change_nothing(order):
 
 
 @pytest.mark.parametrize("backend", ["sync", "async"])
-@pytest.mark.parametrize("order", VISITS)
+@pytest.mark.parametrize("order", SOME)
 def test_a_tour_goes_on_exactly(order, backend):
     """On simulators that ran other episodes meanwhile, and on new ones that keep no other."""
     env, new = tour(order, backend), tour(order, backend, save_memory=True)
@@ -432,12 +465,16 @@ def test_workers_of_one_task():
             (*ENV, "--visit", "random", "--reset_at_checkpoint"),
             "--reset_at_checkpoint would start the order",
         ),
-        ("sac", (*ENV, "--save_memory"), "--save_memory needs --visit cycle, random or shuffle"),
+        (
+            "sac",
+            (*ENV, "--save_memory"),
+            "--save_memory needs --visit cycle, random, random_other or shuffle",
+        ),
         ("sac", ("--visit", "shuffle"), "--visit shuffle is for several tasks; Pendulum-v1 is one"),
         (
             "sac",
             (*ENV, "--visit", "some"),
-            "--visit must be one of all, cycle, random, shuffle|invalid choice",
+            "--visit must be one of all, cycle, random, random_other, shuffle",
         ),
         (
             "sac",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rl.config import UserError
-from rl.flags.training import Config
+from rl.flags.training import ORDERS, Config
 
 
 def check_visits(frame: Config, values: dict[str, Any], loop: str) -> None:
@@ -13,8 +13,8 @@ def check_visits(frame: Config, values: dict[str, Any], loop: str) -> None:
     if visit == "all":
         if frame.save_memory:
             raise UserError(
-                "--save_memory needs --visit cycle, random or shuffle: with all every simulator "
-                "is in use"
+                f"--save_memory needs --visit {', '.join(ORDERS[1:-1])} or {ORDERS[-1]}: with all "
+                "every simulator is in use"
             )
         return
     if loop == "on_policy":

@@ -100,7 +100,7 @@ def add_flags(parser: argparse.ArgumentParser, config: type, title: str) -> None
         elif kind is bool:
             options |= {"nargs": "?", "const": True}
         default: Any = field.default
-        default = " ".join(map(str, default)) if many else default
+        default = " ".join(map(str, default)) or "none" if many else default
         text = f"{meta['meaning']}{_range(meta)} (default: {default})".replace("%", "%%")
         metavar = (
             field.name.upper() if not meta["choices"] else "{" + ",".join(meta["choices"]) + "}"

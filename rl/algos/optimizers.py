@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rl.flags.optimizer import Config
+from rl.flags.optimizer import PARAMETERS, Config
 from rl.gradients.per_task import Info, LossFn
 
 OPTIMIZERS: dict[str, Any] = {
@@ -24,7 +24,7 @@ class Optimizer:
     """
 
     def __init__(self, lr: float, net: Any, config: Config = Config()) -> None:
-        options = {} if config.optimizer == "sgd" else {"epsilon": config.epsilon}
+        options = {name: getattr(config, name) for name in PARAMETERS[config.optimizer]}
         if config.weight_decay:
             options["weight_decay"] = config.weight_decay
         self.opt = OPTIMIZERS[config.optimizer](lr, **options)

@@ -16,6 +16,7 @@ from rl.algos.optimizer_maker import optimizer_maker
 from rl.config import Parser, UserError, add_flags, build
 from rl.envs import normaliser
 from rl.flags import sections
+from rl.flags.optimizer import check_parameters
 from rl.logging import Board
 from rl.training import LOOPS, schedule
 from rl.training.config import check_visits
@@ -123,6 +124,8 @@ def make_algo(values: dict[str, Any], spec: Any) -> Any:
             "discrete ones"
         )
     network, balancing = build(rl.networks.Config, values), build(gradients.Config, values)
+    if network.critic_sizes and values.get("share_torso"):
+        raise UserError("--critic_sizes: with --share_torso the critic has no torso of its own")
     make_torso = rl.networks.torso_maker(network, spec.num_tasks)
     splits = build(splitting.Config, values) if network.network in rl.networks.SPLITTING else None
     if splits and not (network.split_map or network.split_weights) and values["batch_size"] % 2:
@@ -130,6 +133,7 @@ def make_algo(values: dict[str, Any], spec: Any) -> Any:
             "--batch_size must be even for networks that split: halves of a batch are told apart"
         )
     config = build(optimizers.Config, values)
+    check_parameters(config, sections(values["algo"])["optimiser"]())
     make_opt = optimizer_maker(config, balancing, spec.num_tasks, splits, network.split_map)
     algo = algorithm(spec, make_torso, make_opt, build(algorithm.flags, values))
     if values.get("check_inputs"):

@@ -17,6 +17,8 @@ FIXED = {
     "env",
     "network",
     "hidden_sizes",
+    "actor_sizes",
+    "critic_sizes",
     "activation",
     "task_onehot",
     "share_torso",
@@ -38,8 +40,9 @@ def main(argv: Sequence[str]) -> int:
     trained, normaliser, _ = load_policy(args.directory, args.checkpoint, env.spec, saved)
     defaults = adapting(saved, env.max_ep_len) | {"split_capacity": most_copies(trained)}
     values = build.parse(["--algo", saved["algo"], *flags], defaults)
+    usual = build.parse(["--algo", saved["algo"]], defaults)
     for name in sorted(FIXED):
-        if values.get(name) != defaults.get(name):
+        if values.get(name) != usual.get(name):
             raise UserError(
                 f"--{name} is not for meta-test, which has the networks and the env of "
                 f"{args.directory}"

@@ -47,7 +47,7 @@ class PolicyValue(tf.keras.Model):
         self.width = spec.num_actions or spec.act_dim * (2 if self.per_state else 1)
         gains = [0.01] * self.width + [1.0]  # policies start near uniform, values do not
         self.torso = make_torso(self.width + shared, out_gain=gains[: self.width + shared])
-        self.value_torso: Any = None if shared else make_torso(1)
+        self.value_torso: Any = None if shared else make_torso(1, critic=True)
         self.compiled = compile_call(self.torso)
 
     def build(self, input_shape: Any) -> None:

@@ -361,6 +361,20 @@ def test_a_run_counts_what_it_visited(tmp_path, order):
     assert np.isfinite(column(run, "LossQ")[1:]).all()
 
 
+@pytest.mark.parametrize("critic", ["network", "linear"])
+def test_rollouts_that_lack_tasks_stop_and_resume(tmp_path, critic):
+    """PPO with one env, which is at two or three of four tasks in each rollout of 64 steps."""
+    args = (*ENV, "--visit", "cycle", "--max_ep_len", "40", "--critic", critic)
+    args += ("--obs_norm", "--rew_norm", "--norm_value", str(critic == "network"))
+    args += ("--network", "multi_head", "--num_test_episodes", "0", "--check_inputs")
+    whole = train(tmp_path / "whole", *args, algo="ppo")
+    parts = train_in_parts(tmp_path / "parts", load_config(whole), (30, 333, None))
+    assert rows(parts) == rows(whole)
+    assert np.isfinite(column(whole, "LossPi")).all()
+    assert ("LossV" in rows(whole)[0]) == (critic == "network")
+    assert column(whole, "Updates") == [4, 4, 4]  # half of 64 steps for each task, by 16, twice
+
+
 @pytest.mark.parametrize("order", ["cycle", "random"])
 def test_stopped_at_any_step_and_resumed(tmp_path, order):
     """In the middle of an episode, before every task was visited and after, with every option that
@@ -452,8 +466,8 @@ def test_workers_of_one_task():
     [
         (
             "ppo",
-            (*ENV, "--visit", "cycle"),
-            "--visit cycle: ppo learns from every task in every rollout",
+            (*ENV, "--visit", "cycle", "--gradient", "gradvac"),
+            "--gradient gradvac learns from every task's loss or gradient in every update",
         ),
         (
             "sac",

@@ -126,6 +126,8 @@ def make_algo(values: dict[str, Any], spec: Any) -> Any:
     network, balancing = build(rl.networks.Config, values), build(gradients.Config, values)
     if network.critic_sizes and values.get("share_torso"):
         raise UserError("--critic_sizes: with --share_torso the critic has no torso of its own")
+    if network.critic_sizes and values.get("critic") == "linear":
+        raise UserError("--critic_sizes: with --critic linear there is no value network")
     make_torso = rl.networks.torso_maker(network, spec.num_tasks)
     splits = build(splitting.Config, values) if network.network in rl.networks.SPLITTING else None
     if splits and not (network.split_map or network.split_weights) and values["batch_size"] % 2:

@@ -21,6 +21,7 @@ FIXED = {
     "critic_sizes",
     "activation",
     "task_onehot",
+    "critic",
     "share_torso",
     "split",
     "split_map",

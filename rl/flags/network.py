@@ -24,7 +24,7 @@ INITIALIZERS = ("glorot_uniform", "he_uniform", "lecun_uniform", "orthogonal")
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config:  # pylint: disable=too-many-instance-attributes  # a flag each
     """Torso flags."""
 
     network: str = flag("mlp", "torso of actor and critic", choices=NETWORKS)

@@ -155,7 +155,9 @@ def _add_flag(group: Any, field: Any, kind: Any, absent: str) -> None:
     options["metavar"] = field.name.upper()
     if meta["choices"]:
         options["metavar"] = "{" + ",".join(meta["choices"]) + "}"
-    shown = " ".join(map(str, field.default)) if many else str(field.default)
+    shown = str(field.default)
+    if many:
+        shown = " ".join(map(str, field.default)) or "none"
     shown = absent or shown
     text = f"{meta['meaning']}{_range(meta)}" + (f" (default: {shown})" if shown else "")
     default = [field.default] if meta["several"] else field.default

@@ -26,7 +26,7 @@ def make_spec(num_tasks=None, obs_dim=3, low=(-1.0, 0.0), high=(1.0, 4.0)):
 
 def make_algo(algorithm, num_tasks=None, sizes=(8,), seed=0, spec=None, opt=None, **flags):
     tf.keras.utils.set_random_seed(seed)
-    make_torso = lambda out, **options: MLP([*sizes, out], **options)
+    make_torso = lambda out, critic=False, **options: MLP([*sizes, out], **options)
     make_opt = optimizer_maker(OptimizerConfig(**(opt or {})))
     return algorithm(spec or make_spec(num_tasks), make_torso, make_opt, algorithm.flags(**flags))
 

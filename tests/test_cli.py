@@ -234,6 +234,7 @@ def test_eval_any_checkpoint_film_and_export(tmp_path, capsys):
         (["--env", TOYS + "Unbounded"], ["unbounded"]),
         (["--env", "CartPole"], ["ddpg needs continuous actions", "ppo"]),
         (["--lr_schedule", "exponential"], ["--lr_schedule exponential", "--lr_end"]),
+        (["--optimizer", "sgd", "--beta_1", "0.5"], ["--beta_1 is for adam, adamw, not sgd"]),
     ],
 )
 def test_bad_flags(tmp_path, capsys, argv, words):

@@ -12,6 +12,7 @@ class Example:
     gamma: float = flag(0.99, "discount, 100% explained", low=0, high=1)
     q_lr: float = flag(1e-3, "learning rate", above=0)
     hidden_sizes: tuple[int, ...] = flag((8, 8), "units", low=1)
+    more_sizes: tuple[int, ...] = flag((), "more units; none: no more", low=1)
     steps: int = flag(10, "steps", low=1)
     mode: str = flag("a", "mode", choices=("a", "b"))
     on: bool = flag(False, "switch")
@@ -79,6 +80,16 @@ def test_help_has_meaning_range_and_default(capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert "discount, 100% explained, in [0, 1] (default: 0.99)" in text
     assert "units, at least 1 (default: 8 8)" in text
+    assert "more units; none: no more, at least 1 (default: none)" in text
+
+
+def test_a_tuple_may_be_empty_by_default():
+    assert build(Example, parse()).more_sizes == ()
+    assert build(Example, parse("--more_sizes", "4", "2")).more_sizes == (4, 2)
+    with pytest.raises(UserError, match="--more_sizes: expected at least one argument"):
+        parse("--more_sizes")
+    with pytest.raises(UserError, match="--more_sizes must be at least 1, got 0"):
+        build(Example, {"more_sizes": [0]})
 
 
 def test_closest():

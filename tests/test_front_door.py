@@ -147,7 +147,6 @@ def conditions_and_hints():
         ("--env MT10 --split_z 3", "--network splitting"),
         ("--env MT10 --cagrad_c 0.3", "--gradient cagrad"),
         ("--env Pendulum --num_workers 2", "--env_backend async"),
-        ("--env Pendulum --optimizer sgd --epsilon 1e-5", "--optimizer"),
         ("--algo sac --env Pendulum --learn_alpha false --alpha_lr 1", "--learn_alpha true"),
         ("--env MT10 --env_kwargs {}", "an env of Gymnasium"),
         ("--env Pendulum --gradient_stats", "an env of several tasks"),

@@ -6,8 +6,13 @@ import pytest
 import tensorflow as tf
 
 import rl.networks
+from rl.algos import ALGOS
+from rl.algos.optimizer_maker import optimizer_maker
+from rl.algos.optimizers import Config as OptimizerConfig
 from rl.envs.spec import EnvSpec
+from rl.networks import Config as NetworkConfig
 from rl.networks import MLP, Critic, DeterministicActor, PolicyValue, SquashedGaussianActor
+from rl.networks import torso_maker
 from tests.test_algos import make_spec
 
 B, D, OUT = 5, 4, 2
@@ -283,3 +288,34 @@ def test_policy_value(lead, num_actions, options):
 def make_discrete(tasks, num_actions):
     low, high = np.array([2], np.float32), np.array([num_actions + 1], np.float32)
     return EnvSpec("test", D, 1, (), low, high, num_actions, tasks)
+
+
+# Sizes -------------------------------------------------------------------------
+
+
+def sizes_of(algo):
+    """Sizes of the actor's torso and of every critic's, target networks included."""
+    names = ("q", "q_targ", "actor_targ")
+    others = [getattr(algo, name).torso for name in names if hasattr(algo, name)]
+    value = getattr(algo.actor, "value_torso", None)
+    return [torso.sizes for torso in (algo.actor.torso, *others, value) if torso is not None]
+
+
+@pytest.mark.parametrize("num_tasks", [None, 3])
+@pytest.mark.parametrize("name", sorted(ALGOS))
+def test_sizes_of_actor_and_critic(name, num_tasks):
+    """Each its own, where given; with targets the actor's twin is the third network."""
+    outputs = {"ddpg": (2, 1, 1, 2), "td3": (2, 1, 1, 2), "sac": (4, 1, 1), "ppo": (2, 1)}[name]
+    actor = [number in (0, 3) for number in range(len(outputs))]
+    for flags, wanted in (
+        ({}, [(8, 8)] * 4),
+        ({"actor_sizes": (5,)}, [(5,) if own else (8, 8) for own in actor]),
+        ({"critic_sizes": (6, 7)}, [(8, 8) if own else (6, 7) for own in actor]),
+        (
+            {"actor_sizes": (5,), "critic_sizes": (6, 7)},
+            [(5,) if own else (6, 7) for own in actor],
+        ),
+    ):
+        make_torso = torso_maker(NetworkConfig(hidden_sizes=(8, 8), **flags), num_tasks)
+        algo = ALGOS[name](make_spec(num_tasks), make_torso, optimizer_maker(OptimizerConfig()))
+        assert sizes_of(algo) == [(*own, out) for own, out in zip(wanted, outputs)]

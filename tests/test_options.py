@@ -12,10 +12,13 @@ from rl.algos.optimizer_maker import optimizer_maker
 from rl.algos.optimizers import OPTIMIZERS, Config, Optimizer
 from rl.algos.task_optimizer import TaskOptimizer
 from rl.buffers import ReplayBuffer
+from rl.config import UserError
 from rl.envs.normaliser import Config as NormConfig
 from rl.envs.normaliser import Moments, Normaliser
-from rl.networks import MLP, Temperature, torso_maker
+from rl.flags.optimizer import PARAMETERS, check_parameters
+from rl.networks import MLP
 from rl.networks import Config as NetworkConfig
+from rl.networks import Temperature, torso_maker
 from rl.prioritised import PrioritisedReplay, SumTree
 from tests.test_algos import make_algo, make_batches, make_spec
 from tests.test_buffers import transition
@@ -204,6 +207,73 @@ def test_optimisers_descend_and_follow_the_rate(name):
     before = x.numpy()
     opt.minimise(loss, {"lr": 0.0})
     np.testing.assert_array_equal(x.numpy(), before)
+
+
+def test_parameters_are_known_for_every_optimiser():
+    assert sorted(PARAMETERS) == sorted(OPTIMIZERS)
+
+
+def descended(steps, **options):
+    """x after `steps` steps down x^2 / 2 from 1, at a rate of 0.1."""
+    x = tf.Variable([1.0])
+    opt = Optimizer(0.1, net_of(x), Config(**options))
+    for _ in range(steps):
+        opt.minimise(lambda batch: (tf.reduce_sum(x**2) / 2, {}), {"lr": 1.0})
+    return float(x[0])
+
+
+def test_momentum_by_hand():
+    """Velocities v <- m v - lr g: -0.1, then -0.05 - 0.09; Nesterov's step is m v - lr g with the
+    new v."""
+    assert descended(2, optimizer="sgd") == pytest.approx(0.81)
+    assert descended(2, optimizer="sgd", momentum=0.5) == pytest.approx(0.9 - 0.14)
+    first = 1 - 0.5 * 0.1 - 0.1
+    velocity = -0.5 * 0.1 - 0.1 * first
+    second = first + 0.5 * velocity - 0.1 * first
+    nesterov = descended(2, optimizer="sgd", momentum=0.5, nesterov=True)
+    assert nesterov == pytest.approx(second)
+
+
+def test_rho_and_momentum_of_rmsprop_by_hand():
+    """Mean squares s <- rho s + (1 - rho) g^2, steps lr g / sqrt(s)."""
+    first = 1 - 0.1 / np.sqrt(0.25)
+    assert descended(1, optimizer="rmsprop", rho=0.75) == pytest.approx(first, rel=1e-4)
+    square = 0.75 * 0.25 + 0.25 * first**2
+    step = 0.1 * first / np.sqrt(square)
+    assert descended(2, optimizer="rmsprop", rho=0.75) == pytest.approx(first - step, rel=1e-4)
+    moved = descended(2, optimizer="rmsprop", rho=0.75, momentum=0.5)
+    assert moved == pytest.approx(first - step - 0.5 * 0.2, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_betas_by_hand(name):
+    """Without a memory of gradients, beta_1 0, the second step is lr g / sqrt(mean square)."""
+    first = 1 - 0.1
+    square = (0.5 * 0.5 + 0.5 * first**2) / (1 - 0.5**2)
+    options = {"optimizer": name, "beta_1": 0.0, "beta_2": 0.5, "weight_decay": 0.0}
+    if name == "adamw":
+        options["weight_decay"] = 1e-9  # Keras' own default is more
+    second = first - 0.1 * first / np.sqrt(square)
+    assert descended(2, **options) == pytest.approx(second, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"optimizer": "sgd", "beta_1": 0.5}, "--beta_1 is for adam, adamw, not sgd"),
+        ({"optimizer": "rmsprop", "beta_2": 0.5}, "--beta_2 is for adam, adamw, not rmsprop"),
+        ({"momentum": 0.9}, "--momentum is for rmsprop, sgd, not adam"),
+        ({"optimizer": "rmsprop", "nesterov": True}, "--nesterov is for sgd, not rmsprop"),
+        ({"optimizer": "sgd", "rho": 0.5}, "--rho is for rmsprop, not sgd"),
+        ({"optimizer": "sgd", "epsilon": 0.1}, "--epsilon is for adam, adamw, rmsprop, not sgd"),
+        ({"optimizer": "sgd", "nesterov": True}, "--nesterov needs a --momentum above 0"),
+    ],
+)
+def test_parameters_of_other_optimisers_are_refused(options, words):
+    with pytest.raises(UserError, match=words):
+        check_parameters(Config(**options), Config())
+    usual = Config(epsilon=0.1)
+    check_parameters(Config(optimizer="sgd", momentum=0.9, nesterov=True, epsilon=0.1), usual)
 
 
 def test_gradients_are_clipped_to_the_norm():

@@ -13,7 +13,9 @@ from rl.training.on_policy import Config, OnPolicy
 from rl.training.rollout import Rollout, gae
 from rl.training.schedule import Config as ScheduleConfig
 from rl.training.schedule import Schedule
+from tests.helpers import command
 from tests.test_algos import make_algo, make_spec
+from tests.test_cli import refused
 from tests.test_off_policy import read
 
 TOYS = "tests.toy_envs:"
@@ -340,3 +342,17 @@ def test_learns_to_choose(tmp_path):
     )
     training.run(loop)
     assert read(tmp_path)[-1]["AverageTestEpRet"] == 140
+
+
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        (
+            ["--share_torso", "--critic_sizes", "8"],
+            "--critic_sizes: with --share_torso the critic has no torso of its own",
+        ),
+    ],
+)
+def test_flags_that_make_no_sense(tmp_path, capsys, argv, words):
+    assert words in refused(capsys, *command("--data_dir", tmp_path, *argv, algo="ppo"))
+    assert not list(tmp_path.iterdir())

@@ -254,7 +254,9 @@ class Toy:
 
     kind = Splitting
 
-    def __init__(self, signs, gradient="sum", sizes=(8, 8, 1), members=None, network=None, **flags):
+    def __init__(
+        self, signs, gradient="sum", sizes=(8, 8, 1), members=None, network=None, opt=None, **flags
+    ):
         tf.keras.utils.set_random_seed(0)
         options = {"onehot": False, "members": members} | (network or {})
         self.net, self.targ = (self.kind(sizes, **options) for _ in range(2))
@@ -263,7 +265,7 @@ class Toy:
         self.targ.set_weights(self.net.get_weights())
         config = Config(**{"split_warmup": 200, "split_every": 100} | flags)
         make_opt = optimizer_maker(
-            OptimizerConfig(), gradients.Config(gradient=gradient), len(signs), config
+            OptimizerConfig(**(opt or {})), gradients.Config(gradient=gradient), len(signs), config
         )
         self.opt = make_opt(3e-3, *(owner(net) for net in (self.net, self.targ)))
         self.splitter = self.opt.splitters["LossQ"]
@@ -391,6 +393,25 @@ def test_a_split_changes_nothing_but_who_shares(by_unit, members):
     assert toy.burst.compiled.experimental_get_tracing_count() == 1
     for copy in (2, 3):  # copies that nobody uses stay as they were
         np.testing.assert_array_equal(row(bank, bank.variable, copy), row(bank, unused, copy))
+
+
+@pytest.mark.parametrize(
+    "opt, count",
+    [
+        ({"optimizer": "sgd"}, 0),
+        ({"optimizer": "sgd", "momentum": 0.9}, 1),
+        ({"optimizer": "rmsprop", "momentum": 0.9}, 2),
+    ],
+)
+def test_a_split_copies_momentum(opt, count):
+    toy = Toy([1, 1, -1, -1], opt=opt, split_warmup=10**6)
+    toy.train(100)
+    split_now(toy, 1)
+    for bank in toy.net.regions[1]:
+        slots = toy.opt.slots(bank.variable)
+        assert len(slots) == count and all(np.abs(np.array(slot)).max() > 0 for slot in slots)
+        for variable in (bank.variable, *slots):
+            np.testing.assert_array_equal(row(bank, variable, 0), row(bank, variable, 1))
 
 
 def test_the_sharing_score_falls_to_0():

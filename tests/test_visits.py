@@ -34,6 +34,7 @@ from tests.test_metaworld import (  # pylint: disable=unused-import
 from tests.test_options import brute_force
 
 VISITS, ENV = ORDERS[1:], ("--env", "PointMass-MT4")
+SOME = ("cycle", "random", "shuffle")  # for tests that take seconds an order
 
 
 def visited(order, num_tasks, num_envs, rounds, seed=0):
@@ -87,6 +88,38 @@ def test_random_is_uniform_over_envs_and_pairs():
     assert (tasks != visited("random", 5, 4, 1000, seed=8)).any()
 
 
+@pytest.mark.parametrize("num_tasks", [2, 3, 10])
+def test_random_other_never_stays(num_tasks):
+    """Chi-squared of each env's tasks and of how far it goes: p = 0.001 with 3 * 9 degrees."""
+    tasks = visited("random_other", num_tasks, 3, 3000, seed=4)
+    moves = (tasks[1:] - tasks[:-1]) % num_tasks
+    assert (moves > 0).all()
+    for env in range(3):
+        counts = np.bincount(tasks[:, env], minlength=num_tasks)
+        assert np.abs(counts - 3000 / num_tasks).max() < 5 * np.sqrt(3000 / num_tasks)
+        far = np.bincount(moves[:, env], minlength=num_tasks)[1:]
+        expected = 2999 / (num_tasks - 1)
+        assert np.square(far - expected).sum() / expected < 27.9  # p = 0.001 with 9 degrees
+    if num_tasks > 2:
+        assert (tasks[:, 0] != tasks[:, 1]).any()
+
+
+def test_random_other_is_a_function_of_the_number():
+    """Asked for out of order, of a new object, far out: the same tasks as one after another."""
+    tasks = visited("random_other", 5, 2, 300, seed=9)
+    for number in (299, 0, 128, 127, 255, 256, 1):
+        visits = Visits("random_other", 5, 2)
+        assert [visits.task(9, env, number) for env in range(2)] == tasks[number].tolist()
+    far = [Visits("random_other", 5, 2).task(9, 0, 10**5 + k) for k in range(100)]
+    assert (np.diff(far) != 0).all()
+    assert (tasks != visited("random_other", 5, 2, 300, seed=10)).any()
+
+
+def test_random_other_needs_another_task():
+    with pytest.raises(UserError, match="--visit random_other is for two tasks or more"):
+        Visits("random_other", 1, 2)
+
+
 # Envs --------------------------------------------------------------------------
 
 
@@ -117,7 +150,7 @@ def test_simulators_are_those_of_the_tasks(order):
     env.close()
 
 
-@pytest.mark.parametrize("order", VISITS)
+@pytest.mark.parametrize("order", SOME)
 def test_backends_and_memory_change_nothing(order):
     """In workers, on simulators made anew for every visit: the same steps. Goals differ from visit
     to visit."""
@@ -141,7 +174,7 @@ def test_backends_and_memory_change_nothing(order):
 
 
 @pytest.mark.parametrize("backend", ["sync", "async"])
-@pytest.mark.parametrize("order", VISITS)
+@pytest.mark.parametrize("order", SOME)
 def test_a_tour_goes_on_exactly(order, backend):
     """On simulators that ran other episodes meanwhile, and on new ones that keep no other."""
     env, new = tour(order, backend), tour(order, backend, save_memory=True)
@@ -329,6 +362,20 @@ def test_a_run_counts_what_it_visited(tmp_path, order):
     assert np.isfinite(column(run, "LossQ")[1:]).all()
 
 
+@pytest.mark.parametrize("critic", ["network", "linear"])
+def test_rollouts_that_lack_tasks_stop_and_resume(tmp_path, critic):
+    """PPO with one env, which is at two or three of four tasks in each rollout of 64 steps."""
+    args = (*ENV, "--visit", "cycle", "--max_ep_len", "40", "--critic", critic)
+    args += ("--obs_norm", "--rew_norm", "--norm_value", str(critic == "network"))
+    args += ("--network", "multi_head", "--num_test_episodes", "0", "--check_inputs")
+    whole = train(tmp_path / "whole", *args, algo="ppo")
+    parts = train_in_parts(tmp_path / "parts", load_config(whole), (30, 333, None))
+    assert rows(parts) == rows(whole)
+    assert np.isfinite(column(whole, "LossPi")).all()
+    assert ("LossV" in rows(whole)[0]) == (critic == "network")
+    assert column(whole, "Updates") == [4, 4, 4]  # half of 64 steps for each task, by 16, twice
+
+
 @pytest.mark.parametrize("order", ["cycle", "random"])
 def test_stopped_at_any_step_and_resumed(tmp_path, order):
     """In the middle of an episode, before every task was visited and after, with every option that
@@ -420,8 +467,8 @@ def test_workers_of_one_task():
     [
         (
             "ppo",
-            (*ENV, "--visit", "cycle"),
-            "--visit cycle: ppo learns from every task in every rollout",
+            (*ENV, "--visit", "cycle", "--gradient", "gradvac"),
+            "--gradient gradvac learns from every task's loss or gradient in every update",
         ),
         (
             "sac",
@@ -433,12 +480,16 @@ def test_workers_of_one_task():
             (*ENV, "--visit", "random", "--reset_at_checkpoint"),
             "--reset_at_checkpoint would start the order",
         ),
-        ("sac", (*ENV, "--save_memory"), "--save_memory needs --visit cycle, random or shuffle"),
+        (
+            "sac",
+            (*ENV, "--save_memory"),
+            "--save_memory needs --visit cycle, random, random_other or shuffle",
+        ),
         ("sac", ("--visit", "shuffle"), "--visit shuffle is for several tasks; Pendulum-v1 is one"),
         (
             "sac",
             (*ENV, "--visit", "some"),
-            "--visit must be one of all, cycle, random, shuffle|invalid choice",
+            "--visit must be one of all, cycle, random, random_other, shuffle",
         ),
         (
             "sac",

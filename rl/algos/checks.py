@@ -13,6 +13,7 @@ from rl.algos.common import Burst, Info
 from rl.config import UserError
 
 PER_UPDATE = ("lr", "seed", "number")  # fields without batch axes
+PER_TASK = ("present",)  # fields without a batch axis
 WIDE = {"obs": "obs_dim", "obs2": "obs_dim", "act": "act_dim"}
 
 
@@ -54,7 +55,7 @@ class CheckedBurst(Burst):
         lead = (*self.spec.batch_dims, batch["obs"].shape[-2])
         for key, value in batch.items():
             width = (getattr(self.spec, WIDE[key]),) if key in WIDE else ()
-            if key not in PER_UPDATE and tuple(value.shape) != (*lead, *width):
+            if key not in (*PER_UPDATE, *PER_TASK) and tuple(value.shape) != (*lead, *width):
                 raise UserError(
                     f"--check_inputs: {key} has shape {tuple(value.shape)}, not {(*lead, *width)}"
                 )
@@ -70,6 +71,8 @@ class CheckedBurst(Burst):
             )
         if self.spec.num_tasks:
             same = tf.reduce_all(batch["obs"][:-1] == batch["obs"][1:], axis=(1, 2))
+            if "present" in batch:  # samples of other tasks mean nothing
+                same &= batch["present"][1:] > 0
             message = ["--check_inputs: two tasks have the same observations"]
             found.append(tf.debugging.Assert(~tf.reduce_any(same), message, name="tasks"))
         return found

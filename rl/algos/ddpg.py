@@ -59,7 +59,7 @@ class DDPG(Algorithm):
         return actor
 
     def _make_critic(self, make_torso: Callable[..., Any]) -> Any:
-        critic = Critic(make_torso(1))
+        critic = Critic(make_torso(1, critic=True))
         critic.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
         return critic
 

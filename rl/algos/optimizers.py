@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rl.flags.optimizer import Config
+from rl.flags.optimizer import PARAMETERS, Config
 from rl.gradients.per_task import Info, LossFn
 
 OPTIMIZERS: dict[str, Any] = {
@@ -35,9 +35,8 @@ class Optimizer:
         self.net = net
         self.max_norm = config.max_grad_norm
         self.targets = list(net.trainable_variables)
-        options: dict[str, Any] = {"weight_decay": config.weight_decay or None}
-        if config.optimizer != "sgd":
-            options["epsilon"] = config.epsilon
+        options = {name: getattr(config, name) for name in PARAMETERS[config.optimizer]}
+        options["weight_decay"] = config.weight_decay or None
         self.opt = OPTIMIZERS[config.optimizer](lr, **options)
         exempt = [target for target in self.targets if not target.name.startswith("kernel")]
         self.opt.exclude_from_weight_decay(exempt)

@@ -12,21 +12,29 @@ Differs from the reference:
 4. minibatches are drawn anew each epoch, and what is left over by their size is dropped;
 5. with a target_kl an update stops after the first minibatch whose KL is 1.5 times that;
 6. the learning rate falls with each minibatch, not with each rollout;
-7. by `--norm_value` the critic predicts returns minus their mean, over their std.
+7. by `--norm_value` the critic predicts returns minus their mean, over their std;
+8. of tasks that were visited unequally often an epoch has as many samples each: those with fewer
+   steps repeat theirs, and of those with more it has a part. Tasks that were not visited have no
+   loss and no gradient, and their statistics stay; only an optimiser's momentum goes on;
+9. with `--critic linear` there is no value network: baseline.py's values, fitted to the returns of
+   the rollout before, as garage's MTPPO has them; an episode's returns end with it, also by a time
+   limit, and are bootstrapped where the rollout ends first.
 
-Those statistics, of all returns so far, take in a rollout's returns before they scale them, so that
-outputs equal to the targets are read back as the returns. A rollout's values are read by the
-statistics from before it, which its critic was trained to. The last layer is not rescaled when the
+The statistics of item 7, of all returns so far, take in a rollout's returns before they scale them,
+so that outputs equal to the targets are read back as the returns. A rollout's values are read by
+the statistics from before it, which its critic was trained to. The last layer is not rescaled when the
 statistics move, as PopArt's is, and `--clip_value` is in units of the critic's outputs.
 """
 
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import numpy as np
 import tensorflow as tf
 
+from rl.algos.baseline import LinearBaseline
 from rl.algos.common import Algorithm, Info
 from rl.algos.optimizers import plain_optimizer
+from rl.config import UserError
 from rl.envs.normaliser import Moments
 from rl.flags.ppo import Config
 from rl.networks import PolicyValue
@@ -58,7 +66,15 @@ class PPO(Algorithm):
         config: Config = Config(),
     ) -> None:
         self.spec, self.config = spec, config
-        self.actor = PolicyValue(make_torso, spec, config.share_torso, config.std, config.log_std)
+        linear = config.critic == "linear"
+        self.baseline = LinearBaseline(spec.obs_dim, spec.batch_dims) if linear else None
+        if linear:
+            check_linear(config)
+            self.host = ("baseline",)
+            self.columns = {name: kind for name, kind in self.columns.items() if name != "LossV"}
+        self.actor = PolicyValue(
+            make_torso, spec, config.share_torso, config.std, config.log_std, value=not linear
+        )
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))
         self.opt = make_opt(config.lr, self.actor)
         self.returns = Moments(spec.batch_dims)
@@ -88,10 +104,11 @@ class PPO(Algorithm):
             mean, var = tf.nn.moments(adv, axes=[-1], keepdims=True)
             adv = (adv - mean) / (tf.sqrt(var) + 1e-8)
         log_prob, entropy = self.actor.log_prob(batch["obs"], batch["act"])
-        log_ratio = log_prob - batch["log_prob"]
+        log_ratio = visited(batch, log_prob - batch["log_prob"])
         ratio = tf.exp(log_ratio)
         gain = tf.minimum(ratio * adv, tf.clip_by_value(ratio, 1 - clip, 1 + clip) * adv)
-        loss, entropy = -tf.reduce_mean(gain, axis=-1), tf.reduce_mean(entropy, axis=-1)
+        loss = -tf.reduce_mean(visited(batch, gain), axis=-1)
+        entropy = tf.reduce_mean(visited(batch, entropy), axis=-1)
         kl = tf.reduce_mean(
             ratio - 1 - log_ratio, axis=-1
         )  # Schulman, 2020: unbiased, never negative
@@ -109,11 +126,13 @@ class PPO(Algorithm):
                 value - batch["out"], -self.config.clip_value, self.config.clip_value
             )
             error = tf.maximum(error, (batch["out"] + moved - batch["ret"]) ** 2)
-        loss = tf.reduce_mean(error, axis=-1)
+        loss = tf.reduce_mean(visited(batch, error), axis=-1)
         return loss, {"LossV": loss}
 
     def loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
-        """Both, eq. 9."""
+        """Both, eq. 9; the policy's alone where values are linear."""
+        if self.baseline:
+            return self.pi_loss(batch)
         (pi_loss, pi_info), (v_loss, v_info) = self.pi_loss(batch), self.v_loss(batch)
         return pi_loss + self.config.vf_coef * v_loss, pi_info | v_info
 
@@ -128,12 +147,24 @@ class PPO(Algorithm):
     # Rollouts -------------------------------------------------------------
 
     @tf.function(jit_compile=True)
+    def _log_prob(self, obs: tf.Tensor, act: tf.Tensor) -> tf.Tensor:
+        return self.actor.log_prob(obs, act)[0]
+
+    @tf.function(jit_compile=True)
     def _evaluate(self, obs: tf.Tensor, obs2: tf.Tensor, act: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return self.actor.value(obs), self.actor.value(obs2), self.actor.log_prob(obs, act)[0]
 
-    def evaluate(self, obs: np.ndarray, obs2: np.ndarray, act: np.ndarray) -> dict[str, np.ndarray]:
+    def evaluate(
+        self, obs: np.ndarray, obs2: np.ndarray, act: np.ndarray, time: Any = 0
+    ) -> dict[str, np.ndarray]:
         """For steps (..., steps, dim): the critic's outputs, the values of obs and obs2, the log
-        densities of act."""
+        densities of act. `time` (..., steps) are steps since the start of the episode."""
+        if self.baseline:
+            return {
+                "value": self.baseline.predict(obs, time),
+                "value2": self.baseline.predict(obs2, time + 1),
+                "log_prob": self._log_prob(obs, act).numpy(),
+            }
         out, out2, log_prob = (x.numpy() for x in self._evaluate(obs, obs2, act))
         mean, std = self._scale()
         return {
@@ -143,10 +174,13 @@ class PPO(Algorithm):
             "log_prob": log_prob,
         }
 
-    def targets(self, ret: np.ndarray) -> np.ndarray:
-        """What the critic's outputs should be for returns (..., steps), of which the statistics
-        hold these too."""
-        self.returns.update(ret.T)
+    def targets(self, ret: np.ndarray, mask: Optional[np.ndarray] = None) -> np.ndarray:
+        """What the critic's outputs should be for returns (..., steps), of which those with a true
+        `mask`, the same shape, count. The statistics take them in before they scale them."""
+        if mask is None:
+            self.returns.update(ret.T)
+        else:
+            self.returns.merge(*masked_moments(ret, mask))
         mean, std = self._scale()
         return (ret - mean) / std
 
@@ -157,3 +191,27 @@ class PPO(Algorithm):
         mean = np.asarray(self.returns.mean, np.float32)
         std = np.asarray(self.returns.std, np.float32)
         return mean[..., None], std[..., None]
+
+
+def check_linear(config: Config) -> None:
+    """Raises a UserError where flags speak of the value network that `--critic linear` lacks."""
+    for name in ("share_torso", "norm_value", "clip_value"):
+        if getattr(config, name):
+            raise UserError(f"--{name}: with --critic linear there is no value network")
+
+
+def visited(batch: Info, values: tf.Tensor) -> tf.Tensor:
+    """`values` (num_tasks, batch), 0 and without gradient for tasks that have no samples; those of
+    a batch without `present` all have."""
+    if "present" not in batch:
+        return values
+    return tf.where(batch["present"][:, None] > 0, values, 0.0)
+
+
+def masked_moments(ret: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, variance and number of each row's values that have a true `mask`."""
+    count = mask.sum(-1)
+    total = np.maximum(1, count)
+    mean = ret.sum(-1, dtype=float, where=mask) / total
+    var = ((ret - mean[:, None]) ** 2).sum(-1, where=mask) / total
+    return mean, var, count

@@ -47,7 +47,8 @@ class SAC(Algorithm):
         self.spec, self.config = spec, config
         self.actor = SquashedGaussianActor(make_torso(2 * spec.act_dim))
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))
-        self.q, self.q_targ = Critic(make_torso(1, members=2)), Critic(make_torso(1, members=2))
+        self.q = Critic(make_torso(1, critic=True, members=2))
+        self.q_targ = Critic(make_torso(1, critic=True, members=2))
         for net in (self.q, self.q_targ):
             net.build((*spec.batch_dims, None, spec.obs_dim + spec.act_dim))
         self.q_targ.set_weights(self.q.get_weights())

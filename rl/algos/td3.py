@@ -57,7 +57,7 @@ class TD3(Algorithm):
         return actor
 
     def _make_critics(self, make_torso: Callable[..., Any]) -> Any:
-        critics = Critic(make_torso(1, members=2))
+        critics = Critic(make_torso(1, critic=True, members=2))
         critics.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
         return critics
 

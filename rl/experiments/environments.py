@@ -8,10 +8,11 @@ from rl import envs
 from rl.config import UserError, build
 from rl.envs import EnvSpec
 from rl.experiments import memory
-from rl.flags import ALGORITHMS, metaworld
+from rl.flags import ALGORITHMS, metaworld, optimizer, sections
 from rl.flags import on_policy as on_policy_flags
 from rl.flags import training
 from rl.flags.network import SPLITTING
+from rl.flags.optimizer import check_parameters
 from rl.training.config import check_visits
 
 
@@ -114,6 +115,11 @@ def check_fit(values: Mapping[str, Any], spec: EnvSpec) -> None:
     for name, default in (("network", "mlp"), ("gradient", "sum")):
         if spec.num_tasks is None and values[name] != default:
             raise UserError(f"--{name} {values[name]} is for several tasks, and this env has one")
+    check_parameters(build(optimizer.Config, values), sections(values["algo"])["optimiser"]())
+    if values["critic_sizes"] and values.get("share_torso"):
+        raise UserError("--critic_sizes: with --share_torso the critic has no torso of its own")
+    if values["critic_sizes"] and values.get("critic") == "linear":
+        raise UserError("--critic_sizes: with --critic linear there is no value network")
     splits = values["network"] in SPLITTING and not (values["split_map"] or values["split_weights"])
     if splits and values["batch_size"] % 2:
         raise UserError(

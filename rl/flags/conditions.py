@@ -60,7 +60,6 @@ NEEDS = {
     "lr_cycles": _is("lr_schedule", "cyclic"),
     "lr_factor": _is("lr_schedule", "plateau"),
     "lr_patience": _is("lr_schedule", "plateau"),
-    "epsilon": _is_not("optimizer", "sgd"),
     "gradient_stats": SEVERAL_TASKS,
     "task_onehot": SEVERAL_TASKS,
     "task_layers": _is("network", "trunk"),

@@ -25,11 +25,13 @@ INITIALIZERS = ("glorot_uniform", "he_uniform", "lecun_uniform", "orthogonal")
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config:  # pylint: disable=too-many-instance-attributes  # a flag each
     """Torso flags."""
 
     network: str = flag("mlp", "torso of actor and critic", choices=NETWORKS)
     hidden_sizes: tuple[int, ...] = flag((256, 256), "units of each hidden layer", low=1)
+    actor_sizes: tuple[int, ...] = flag((), "the same of the actor alone", low=1)
+    critic_sizes: tuple[int, ...] = flag((), "the same of critics, or the value, alone", low=1)
     activation: str = flag("relu", "after each hidden layer", choices=ACTIVATIONS)
     initializer: str = flag("glorot_uniform", "of the kernels", choices=INITIALIZERS)
     precision: str = flag(

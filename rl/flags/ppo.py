@@ -39,6 +39,11 @@ class Config:
     norm_value: bool = flag(
         False, "let the critic predict returns minus their running mean, over their running std"
     )
+    critic: str = flag(
+        "network",
+        "what values are: a network's, or linear in features of observation and time",
+        choices=("network", "linear"),
+    )
     share_torso: bool = flag(False, "one torso for actor and critic")
     std: str = flag(
         "free",

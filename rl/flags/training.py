@@ -5,7 +5,7 @@ import dataclasses
 from rl.config import flag
 
 # What envs that go from task to task do is rl.envs.visits'; "all" is that they don't.
-ORDERS = ("all", "cycle", "random", "shuffle")
+ORDERS = ("all", "cycle", "random", "random_other", "shuffle")
 
 
 @dataclasses.dataclass(frozen=True)

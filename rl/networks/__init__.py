@@ -73,7 +73,8 @@ def splitting_options(config: Config) -> dict[str, Any]:
 
 
 def torso_maker(config: Config, num_tasks: Optional[int] = None) -> Callable[..., Any]:
-    """A function `make_torso(out_dim, members=None, out_gain=1.0)` for the algorithm's constructor.
+    """A function `make_torso(out_dim, critic=False, members=None, out_gain=1.0)` for the
+    algorithm's constructor; `critic` chooses between `actor_sizes` and `critic_sizes`.
 
     Raises:
       UserError: the network is for several tasks, and `num_tasks` is None; `split_weights` without
@@ -94,4 +95,9 @@ def torso_maker(config: Config, num_tasks: Optional[int] = None) -> Callable[...
     if num_tasks is not None:
         options["onehot"] = config.task_onehot
     make = functools.partial(make, **options)
-    return lambda out_dim, **options: make((*config.hidden_sizes, out_dim), **options)
+
+    def make_torso(out_dim: int, critic: bool = False, **options: Any) -> Any:
+        sizes = config.critic_sizes if critic else config.actor_sizes
+        return make((*(sizes or config.hidden_sizes), out_dim), **options)
+
+    return make_torso

@@ -22,7 +22,7 @@ class PolicyValue(tf.keras.Model):
       make_torso: function of the output size, see `torso_maker`. spec: an EnvSpec.
       shared: one torso for both. std: "free" has a log std per task and action that starts at
         `log_std`, "shared" one per action, "split" one per action until tasks' gradients split it;
-        "state" makes it an output, to which `log_std` is added.
+        "state" makes it an output, to which `log_std` is added. value: False for a policy alone.
 
     Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`, the action at the mean or mode.
     """
@@ -34,6 +34,7 @@ class PolicyValue(tf.keras.Model):
         shared: bool = False,
         std: str = "free",
         log_std: float = 0.0,
+        value: bool = True,
     ) -> None:
         super().__init__()
         self.spec, self.shared, self.per_state, self.initial = spec, shared, std == "state", log_std
@@ -46,7 +47,8 @@ class PolicyValue(tf.keras.Model):
         self.width = spec.num_actions or spec.act_dim * (2 if self.per_state else 1)
         gains = [0.01] * self.width + [1.0]  # policies start near uniform, values do not
         self.torso = make_torso(self.width + shared, out_gain=gains[: self.width + shared])
-        self.value_torso: Any = None if shared else make_torso(1)
+        apart = value and not shared
+        self.value_torso: Any = make_torso(1, critic=True) if apart else None
         self.compiled = compile_call(self.torso)
 
     def build(self, input_shape: Any) -> None:
@@ -59,7 +61,10 @@ class PolicyValue(tf.keras.Model):
     def groups(self) -> dict[str, list[Any]]:
         """Its torsos by the loss they serve, for gradients per task."""
         policy = [self.torso] + ([self.log_std] if self.log_std else [])
-        return {"Loss": policy} if self.shared else {"LossPi": policy, "LossV": [self.value_torso]}
+        if self.shared:
+            return {"Loss": policy}
+        values = {"LossV": [self.value_torso]} if self.value_torso else {}
+        return {"LossPi": policy} | values
 
     def call(self, obs: tf.Tensor) -> tf.Tensor:
         params = self.torso(obs)[..., : self.width]

@@ -3,7 +3,10 @@
 from typing import Any
 
 from rl.config import UserError
-from rl.flags.training import Config
+from rl.flags.training import ORDERS, Config
+
+# Gradient methods that keep nothing from one update to the next.
+WITHOUT_MEMORY = ("sum", "pcgrad", "cagrad", "nash_mtl", "imtl_g", "mgda")
 
 
 def check_visits(frame: Config, values: dict[str, Any], loop: str) -> None:
@@ -13,16 +16,17 @@ def check_visits(frame: Config, values: dict[str, Any], loop: str) -> None:
     if visit == "all":
         if frame.save_memory:
             raise UserError(
-                "--save_memory needs --visit cycle, random or shuffle: with all every simulator "
-                "is in use"
+                f"--save_memory needs --visit {', '.join(ORDERS[1:-1])} or {ORDERS[-1]}: with all "
+                "every simulator is in use"
             )
         return
-    if loop == "on_policy":
+    if loop == "on_policy" and values["gradient"] not in WITHOUT_MEMORY:
         raise UserError(
-            f"--visit {visit}: {values['algo']} learns from every task in every rollout, which is "
-            "--visit all"
+            f"--visit {visit}: --gradient {values['gradient']} learns from every task's loss or "
+            f"gradient in every update, and {values['algo']}'s rollouts can lack tasks; those that "
+            f"don't are {', '.join(WITHOUT_MEMORY)}"
         )
-    if values["replay"] == "prioritised":
+    if values.get("replay") == "prioritised":
         raise UserError(f"--visit {visit} needs --replay uniform")
     if frame.reset_at_checkpoint:
         raise UserError(f"--visit {visit}: --reset_at_checkpoint would start the order over")

@@ -1,8 +1,10 @@
 """The on-policy loop: a rollout, many epochs of minibatches of it, the next rollout. It knows no
 algorithm.
 
-An algorithm has `act(obs)` and `policy(obs, rng)` to act, `evaluate(obs, obs2, act)`
-and `targets(ret)` for what a rollout is worth, and `update(batches, count) -> info`.
+An algorithm has `act(obs)` and `policy(obs, rng)` to act, `evaluate(obs, obs2, act, time)` for what
+a rollout is worth, `targets(ret, mask)` for a critic or else a `baseline` to `fit`, and
+`update(batches, count) -> info`. A `baseline` knows the time, so that its values are of what an
+episode still brings, whatever ends it.
 """
 
 import types
@@ -14,8 +16,10 @@ from rl.config import UserError
 from rl.flags.on_policy import Config
 from rl.training.episodes import Episodes
 from rl.training.finite import check_finite, check_obs, check_step
+from rl.training.policy import from_tasks, to_tasks
 from rl.training.rollout import Rollout
 from rl.training.session import Session
+from rl.training.visited_rollout import VisitedRollout
 
 
 class OnPolicy:
@@ -29,9 +33,9 @@ class OnPolicy:
             total=0, capacity=0
         )  # nothing is kept from one rollout to the next
         self.act_rng, self.sample_rng = (np.random.default_rng(session.seed_for(k)) for k in (3, 4))
-        self.minibatches = (
-            config.rollout_steps * env.num_envs // (spec.num_tasks or 1) // config.batch_size
-        )
+        size = (spec, config.rollout_steps, env.num_envs)
+        self.rollout = Rollout(*size) if env.task is None else VisitedRollout(*size, env.max_ep_len)
+        self.minibatches = self.rollout.steps_per_task // config.batch_size
         if not self.minibatches:
             raise UserError(
                 f"--batch_size {config.batch_size} is more than the steps of a task in a rollout"
@@ -43,7 +47,6 @@ class OnPolicy:
                 f"{env.num_envs} envs is {rollout_size} env steps, and the run has "
                 f"{session.total_steps}"
             )
-        self.rollout = Rollout(spec, config.rollout_steps, env.num_envs)
         self.step, self.updates = 0, 0
         self.begin(env.reset(session.seed_for(0)))
 
@@ -70,25 +73,30 @@ class OnPolicy:
     def collect(self) -> None:
         """One step of every env, into the rollout."""
         session, spec, count = self.session, self.env.spec, self.env.num_envs
+        task = self.env.task
         with session.timer("act"):
-            seen = session.normaliser.obs(spec.by_task(self.obs))
-            act = self.algo.policy(seen, self.act_rng)
+            seen = session.normaliser.obs(self.obs)
+            act = self.algo.policy(to_tasks(seen, spec, task), self.act_rng)
+            act = from_tasks(act, spec, task)
             check_finite(self.step, action=act)
             act = act.reshape(count, -1)
         with session.timer("env"):
             step = self.env.step(spec.env_action(act))
         check_step(step, self.env, f"at env step {self.step + count}")
         end = step.terminated | step.truncated
-        session.normaliser.observe(step.obs, step.rew, end)
-        rew = session.normaliser.rew(step.rew.reshape(*spec.batch_dims, -1)).reshape(count)
-        seen2 = session.normaliser.obs(step.obs2)
+        session.normaliser.observe(step.obs, step.rew, end, step.task)
+        rew = session.normaliser.rew(to_tasks(step.rew, spec, task))
         row = {
-            "obs": seen.reshape(count, -1),
+            "obs": seen,
             "act": act,
-            "obs2": seen2,
-            "rew": rew,
+            "obs2": session.normaliser.obs(step.obs2),
+            "rew": from_tasks(rew, spec, task),
+            "time": self.episodes.length,
         }
-        self.rollout.store(**row, done=step.terminated, end=end)
+        if task is not None:
+            row["task"] = task
+        done = end if self.algo.baseline else step.terminated
+        self.rollout.store(**row, done=done, end=end)
         self.obs, self.step = step.obs, self.step + count
         self.episodes.step(step, end, session.logger)
 
@@ -108,7 +116,7 @@ class OnPolicy:
             )
             batches["lr"] = session.schedule(self.updates, count, total)
             batches["seed"] = self.sample_rng.integers(0, 2**31, (count, 2), np.int32)
-            info |= self.algo.update(batches, count)
+            info |= self.rollout.visited(self.algo.update(batches, count), session.logger.tasks)
             self.algo.refresh()
         check_finite(self.step, **info)
         session.logger.store(**info, Updates=len(info["KL"]))

@@ -31,12 +31,32 @@ def visiting(act: Callable[..., np.ndarray], env: Any) -> Callable[..., np.ndarr
     """
     if env.task is None:
         return act
-    every = env.spec.num_tasks * env.num_envs
 
     def act_there(obs: np.ndarray, start: np.ndarray) -> np.ndarray:
-        place = env.task * env.num_envs + np.arange(env.num_envs)
-        seen, first = np.zeros((every, obs.shape[1]), np.float32), np.zeros(every, bool)
-        seen[place], first[place] = obs, start
-        return act(seen, first)[place]
+        seen = to_tasks(obs, env.spec, env.task).reshape(-1, obs.shape[1])
+        first = to_tasks(start, env.spec, env.task).reshape(-1)
+        acts = act(seen, first)
+        return from_tasks(acts.reshape(-1, len(obs), acts.shape[1]), env.spec, env.task)
 
     return act_there
+
+
+def to_tasks(rows: np.ndarray, spec: Any, task: Optional[np.ndarray] = None) -> np.ndarray:
+    """Rows of envs `(num_envs, ...)` by task, as networks take them: `(*batch_dims, envs, ...)`.
+
+    Args:
+      task: `(num_envs,)`, where envs go from task to task. Every env then has a place in every
+        task, which holds zeros but in its own. Without it the envs of a task are side by side.
+    """
+    if task is None:
+        return rows.reshape(*spec.batch_dims, -1, *rows.shape[1:])
+    placed = np.zeros((spec.num_tasks, *rows.shape), rows.dtype)
+    placed[task, np.arange(len(rows))] = rows
+    return placed
+
+
+def from_tasks(values: np.ndarray, spec: Any, task: Optional[np.ndarray] = None) -> np.ndarray:
+    """The inverse of `to_tasks`: each env's own of values `(*batch_dims, envs, ...)`."""
+    if task is None:
+        return values.reshape(-1, *values.shape[len(spec.batch_dims) + 1 :])
+    return values[task, np.arange(values.shape[1])]

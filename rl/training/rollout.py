@@ -1,6 +1,6 @@
 """Storage of a rollout, generalised advantage estimation, minibatches."""
 
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -31,15 +31,26 @@ def gae(
     return advantage
 
 
+def explained_variance(adv: np.ndarray, ret: np.ndarray) -> np.ndarray:
+    """The share of the variance of returns that values explain, over the last axis."""
+    return 1 - adv.var(-1) / (ret.var(-1) + 1e-8)
+
+
 class Rollout:
     """The steps since the last update, float32 `(steps, num_envs, ...)`, the envs of a task side by
-    side."""
+    side. `time` counts the steps of an episode from 0.
+
+    Attributes:
+      steps_per_task: how many steps of each task an epoch of minibatches has, before what is left
+        over is dropped.
+    """
 
     def __init__(self, spec: Any, steps: int, num_envs: int) -> None:
         widths = {"obs": (spec.obs_dim,), "obs2": (spec.obs_dim,), "act": (spec.act_dim,)}
-        fields = ("obs", "act", "rew", "obs2", "done", "end")
+        fields = ("obs", "act", "rew", "obs2", "done", "end", "time")
         self.data = {k: np.zeros((steps, num_envs, *widths.get(k, ())), np.float32) for k in fields}
         self.dims, self.steps, self.filled = spec.batch_dims, steps, 0
+        self.steps_per_task = steps * num_envs // (spec.num_tasks or 1)
 
     def store(self, **step: np.ndarray) -> None:
         """Adds a step of every env."""
@@ -62,20 +73,43 @@ class Rollout:
         split = array.reshape(*self.dims, self.steps, -1)
         return np.moveaxis(split, len(self.dims), 0).reshape(self.steps, -1)
 
+    def mask(self) -> Optional[np.ndarray]:
+        """`(*batch_dims, steps of a task)`: where `flat` has steps; None: everywhere."""
+        return None
+
+    def evaluate(self, algo: Any, data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What `algo` says of fields of `flat`."""
+        return algo.evaluate(**data)
+
+    def explained(self, adv: np.ndarray, ret: np.ndarray) -> np.ndarray:
+        """`explained_variance` of each task: `(*batch_dims,)`."""
+        return explained_variance(adv, ret)
+
     def finish(self, algo: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """What minibatches are made of, fields `(*batch_dims, steps of a task, ...)`, and what to
         log."""
-        data = {key: self.flat(self.data[key]) for key in ("obs", "obs2", "act")}
-        data |= algo.evaluate(**data)
+        data = {key: self.flat(self.data[key]) for key in ("obs", "obs2", "act", "time")}
+        data |= self.evaluate(algo, data)
         value, value2 = (self.stacked(data.pop(key)) for key in ("value", "value2"))
         rew, done, end = (self.data[key] for key in ("rew", "done", "end"))
-        adv = gae(rew, value, value2, done, end, algo.config.gamma, algo.config.lam)
+        gamma, lam = algo.config.gamma, algo.config.lam
+        adv = gae(rew, value, value2, done, end, gamma, lam)
         ret = self.flat(adv + value)
-        data |= {"adv": self.flat(adv), "ret": algo.targets(ret)}
-        del data["obs2"]
+        data["adv"] = self.flat(adv)
+        if algo.baseline is None:
+            data["ret"] = algo.targets(ret, self.mask())
+        else:
+            sums = gae(rew, value, value2, done, end, gamma, 1.0) + value
+            algo.baseline.fit(data["obs"], data["time"], self.flat(sums), self.mask())
+        del data["obs2"], data["time"]
         self.filled = 0
-        explained = 1 - data["adv"].var(-1) / (ret.var(-1) + 1e-8)
-        return data, {"VVals": value, "ExplainedVar": explained}
+        return data, {"VVals": value, "ExplainedVar": self.explained(data["adv"], ret)}
+
+    def order(self, epochs: int, samples: int, rng: np.random.Generator) -> np.ndarray:
+        """Places in `flat` `(epochs, *batch_dims, samples)`, in an order of its own for each epoch
+        and task."""
+        steps = np.tile(np.arange(self.steps_per_task), (epochs, *self.dims, 1))
+        return rng.permuted(steps, axis=-1)[..., :samples]
 
     def minibatches(
         self, data: dict[str, np.ndarray], epochs: int, size: int, rng: np.random.Generator
@@ -85,16 +119,18 @@ class Rollout:
 
         What is left over by `size` is dropped.
         """
-        steps = data["adv"].shape[-1]
-        count = steps // size
-        order = rng.permuted(np.tile(np.arange(steps), (epochs, *self.dims, 1)), axis=-1)[
-            ..., : count * size
-        ]
+        count = self.steps_per_task // size
+        order = self.order(epochs, count * size, rng)
         order = np.moveaxis(order.reshape(epochs, *self.dims, count, size), -2, 1).reshape(
             -1, *self.dims, size
         )
         index = (np.arange(self.dims[0])[:, None], order) if self.dims else (order,)
         return {key: value[index].astype(np.float32) for key, value in data.items()}
+
+    def visited(self, info: dict[str, np.ndarray], by_task: Any) -> dict[str, np.ndarray]:
+        """What to log of an update's `info`: all of it, where every task was visited."""
+        del by_task
+        return info
 
     def state(self) -> dict[str, Any]:
         """All there is."""

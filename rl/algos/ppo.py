@@ -12,12 +12,13 @@ Differs from the reference:
 4. minibatches are drawn anew each epoch, and what is left over by their size is dropped;
 5. with a target_kl an update stops after the first minibatch whose KL is 1.5 times that;
 6. the learning rate falls with each minibatch, not with each rollout;
-7. of tasks that were visited unequally often an epoch has as many samples each: those with fewer
-   steps repeat theirs, and of those with more it has a part. Tasks that were not visited have no
-   loss and no gradient, and their statistics stay; only an optimiser's momentum goes on;
-8. with `--critic linear` there is no value network: baseline.py's values, fitted to the returns of
-   the rollout before, as garage's MTPPO has them; an episode's returns end with it, also by a time
-   limit, and are bootstrapped where the rollout ends first.
+7. of tasks that were visited unequally often an epoch has as many samples each;
+   those with fewer steps repeat theirs, and those with more show a part. Tasks that were not
+   visited have no loss and no gradient, and their statistics stay; only an optimiser's momentum
+   goes on;
+8. with `--critic linear` values are linear, fitted to the rollout before, as garage's MTPPO has it;
+   an episode's returns end with it, also by a time limit, and are bootstrapped where the rollout
+   ends first.
 """
 
 from typing import Any, Callable, Optional

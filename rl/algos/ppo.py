@@ -14,16 +14,16 @@ Differs from the reference:
 6. the learning rate falls with each minibatch, not with each rollout;
 7. by `--norm_value` the critic predicts returns minus their mean, over their std;
 8. of tasks that were visited unequally often an epoch has as many samples each: those with fewer
-   steps repeat theirs, and of those with more it has a part. Tasks that were not visited have no
-   loss and no gradient, and their statistics stay; only an optimiser's momentum goes on;
-9. with `--critic linear` there is no value network: baseline.py's values, fitted to the returns of
-   the rollout before, as garage's MTPPO has them; an episode's returns end with it, also by a time
-   limit, and are bootstrapped where the rollout ends first.
+   steps repeat theirs, and those with more show a part. Tasks that were not visited have no loss
+   and no gradient, and their statistics stay; only an optimiser's momentum goes on;
+9. with `--critic linear` values are linear, fitted to the rollout before, as garage's MTPPO has it;
+   an episode's returns end with it, also by a time limit, and are bootstrapped where the rollout
+   ends first.
 
 The statistics of item 7, of all returns so far, take in a rollout's returns before they scale them,
 so that outputs equal to the targets are read back as the returns. A rollout's values are read by
-the statistics from before it, which its critic was trained to. The last layer is not rescaled when the
-statistics move, as PopArt's is, and `--clip_value` is in units of the critic's outputs.
+the statistics from before it, which its critic was trained to. The last layer is not rescaled when
+the statistics move, as PopArt's is, and `--clip_value` is in units of the critic's outputs.
 """
 
 from typing import Any, Callable, Optional

@@ -32,6 +32,7 @@ from scipy import stats  # noqa: E402
 
 from rl.envs.point_mass import SCALES  # noqa: E402
 from rl.experiments import build  # noqa: E402
+from rl.experiments.commands.training_flags import parse  # noqa: E402
 from rl.networks.banks import WeightBank  # noqa: E402
 from rl.splitting import blocks_of  # noqa: E402
 
@@ -80,7 +81,7 @@ CONTENDERS = {
 
 def run(flags: str, seed: int, directory: Path) -> tuple[float, int, float]:
     """Score, parameters used and sharing score (nan without splits) of one run."""
-    values = build.parse(flags.split()) | {"seed": seed}
+    values = parse(flags.split()) | {"seed": seed}
     directory.mkdir(parents=True)
     loop = build.make_loop(values, directory)
     loop.train(loop.session.total_steps)

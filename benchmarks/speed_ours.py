@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from rl.experiments.build import make_loop, parse  # noqa: E402
+from rl.experiments.build import make_loop  # noqa: E402
+from rl.experiments.commands.training_flags import parse  # noqa: E402
 
 EPOCH = 2048
 WARM_UP = 4096  # env steps before the clock starts: compilation and the first bursts

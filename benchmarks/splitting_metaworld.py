@@ -30,7 +30,9 @@ import numpy as np  # noqa: E402
 from point_mass import interval, mean_sharing, parameters  # noqa: E402
 
 from rl import envs  # noqa: E402
-from rl.experiments import build, eval as evaluation  # noqa: E402
+from rl.experiments import eval as evaluation  # noqa: E402
+from rl.experiments.environments import env_options  # noqa: E402
+from rl.experiments.rundir import load_config  # noqa: E402
 from rl.training.checkpoint import Checkpoints  # noqa: E402
 from rl.training.evaluate import evaluate  # noqa: E402
 from rl.training.policy import policy  # noqa: E402
@@ -69,9 +71,7 @@ def train(algo: str, name: str, seed: int) -> Path:
     """The finished run of a contender."""
     data = DATA / algo
     directory = data / name / f"{name}_s{seed}"
-    steps = (
-        build.load_config(directory) if directory.exists() else {"epochs": 1, "steps_per_epoch": 1}
-    )
+    steps = load_config(directory) if directory.exists() else {"epochs": 1, "steps_per_epoch": 1}
     if max(Checkpoints(directory).steps(), default=0) < steps["epochs"] * steps["steps_per_epoch"]:
         own = {
             "schedule": SCHEDULES[algo],
@@ -88,8 +88,8 @@ def train(algo: str, name: str, seed: int) -> Path:
 def scores(directory: Path, episodes: int) -> dict[str, Any]:
     """Success rates and mean return of `episodes` of each task, sharing score and parameters used
     of a run, at its end."""
-    values = build.load_config(directory)
-    options = build.env_options(values)
+    values = load_config(directory)
+    options = env_options(values)
     env = envs.make(values["env"], backend="async", **options)
     algo, normaliser, _ = evaluation.load_policy(directory, "last", env.spec, values)
     played = evaluate(policy(algo, env.spec, normaliser), env, episodes, 0)

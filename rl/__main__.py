@@ -1,25 +1,32 @@
-"""The front door: `python main.py [train | plot | eval | resume | meta-test] ...`, also `python -m
-rl ...`."""
+"""The front door: `python main.py [train | plot | eval | ...] ...`, also `python -m rl ...`."""
 
-import contextlib
 import errno
 import importlib
 import os
 import sys
-from typing import Iterator, Optional, Sequence
+from typing import NamedTuple, Optional, Sequence
 
 from rl import signals
-from rl.config import UserError
+from rl.config import LONGEST, UserError, closest, program
 
-# command -> module, function, whether it needs TensorFlow; imported when called, so that plot
-# starts fast
+
+class Command(NamedTuple):
+    """Where a command is, imported when it is called, and what it does."""
+
+    module: str
+    purpose: str
+
+
 COMMANDS = {
-    "train": ("rl.experiments.run", "train", True),
-    "resume": ("rl.experiments.run", "resume", True),
-    "eval": ("rl.experiments.eval", "main", True),
-    "meta-test": ("rl.experiments.meta_test", "main", True),
-    "plot": ("rl.experiments.plot", "main", False),
+    "train": Command("rl.experiments.commands.train", "train an algorithm on an env (the default)"),
+    "resume": Command("rl.experiments.commands.resume", "go on with a run, or make it longer"),
+    "eval": Command("rl.experiments.commands.eval", "test a run's policy, film it, export it"),
+    "plot": Command("rl.experiments.plot", "draw the learning curves of runs"),
+    "meta-test": Command(
+        "rl.experiments.commands.meta_test", "adapt a splitting network to the test tasks"
+    ),
 }
+# Errors of the operating system that a user can mend.
 DISK = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -28,53 +35,32 @@ DISK = (
     errno.EPERM,
     errno.EROFS,
     errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
     errno.EIO,
 )
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Hides what C++ libraries write while loading: TensorFlow's banner has no switch of its
-    own."""
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs one command. Returns the exit code: 0, 2 for bad input or a full disk, 130 for a run
     that a signal stopped."""
-    os.environ.setdefault(
-        "OPENBLAS_NUM_THREADS", "1"
-    )  # acting is too small to share, and its spinning slows updates
+    # Acting is too small to share, and the spinning of more threads slows updates.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     argv = list(sys.argv[1:] if argv is None else argv)
-    command = argv.pop(0) if argv and argv[0] in COMMANDS else "train"
-    module, function, tensorflow = COMMANDS[command]
     try:
-        if argv and command == "train" and not argv[0].startswith("-"):
-            raise UserError(f"unknown command {argv[0]!r}; known are {', '.join(COMMANDS)}")
-        if tensorflow:
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-            with _silent_stderr():
-                importlib.import_module("tensorflow")
-        return getattr(importlib.import_module(module), function)(argv)
+        if not argv or argv[0] in ("-h", "--help", "help"):
+            print(overview(), end="")
+            return 0
+        return importlib.import_module(_chosen(argv).module).main(argv)
     except UserError as error:
-        print(f"main.py: error: {error}", file=sys.stderr)
-        return 2
+        return _refuse(str(error))
     except OSError as error:
         if error.errno not in DISK:
             raise
         place = error.filename or "the run's files"
-        print(
-            f"main.py: error: cannot write {place}: {error.strerror}; what was saved is sound",
-            file=sys.stderr,
-        )
-        return 2
+        return _refuse(f"cannot write {place}: {error.strerror}; what was saved is sound")
     except KeyboardInterrupt:
         return signals.STOPPED
 
@@ -83,6 +69,42 @@ def process() -> int:
     """The whole process: `main`, and an end without a traceback whenever a signal asks for it."""
     signals.handle(signals.leave)
     return main()
+
+
+def overview() -> str:
+    """What commands there are, and how to begin."""
+    lines = [
+        f"usage: {program()} [command] ...",
+        "",
+        *(f"  {name:<10} {command.purpose}" for name, command in COMMANDS.items()),
+        "",
+        "such as:",
+        f"  {program()} --algo ddpg --env Pendulum -s 0",
+        f"  {program()} plot data/ddpg_Pendulum",
+        f"  {program()} --algo sac --help",
+        f"  {program()} eval --help",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _chosen(argv: list[str]) -> Command:
+    """The command that `argv` begins with, taken from it; "train" where it begins with a flag."""
+    if argv[0] in COMMANDS:
+        return COMMANDS[argv.pop(0)]
+    if argv[0].startswith("-"):
+        return COMMANDS["train"]
+    known = closest(argv[0], COMMANDS, 1)
+    raise UserError(f"unknown command {argv[0]!r}, {known}? There are {', '.join(COMMANDS)}")
+
+
+def _refuse(message: str) -> int:
+    """Prints one line, whatever the message holds."""
+    line = " ".join(message.splitlines())
+    shown = line.encode(errors="backslashreplace").decode()
+    if len(shown) > LONGEST:
+        shown = shown[:LONGEST] + "..."
+    print(f"{program().split()[-1]}: error: {shown}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Replay storage: NumPy, preallocated, with a task axis."""
 
-from typing import Any
+from typing import Any, Callable, Optional
 
 import numpy as np
 
@@ -34,13 +34,17 @@ class ReplayBuffer:
         gamma: float = 0.99,
         n_step: int = 1,
     ) -> None:
-        self.capacity, self.batch_dims, self.num_envs = capacity, batch_dims, num_envs
-        self.gamma, self.n_step = np.float32(gamma), n_step
+        self.capacity = capacity
+        self.batch_dims = batch_dims
         self.num_tasks = batch_dims[0] if batch_dims else 1
+        self.num_envs = num_envs
+        self.gamma = np.float32(gamma)
+        self.n_step = n_step
         widths = {"obs": (obs_dim,), "act": (act_dim,), "obs2": (obs_dim,)}
-        self.data = {
-            k: np.zeros((self.num_tasks, capacity, *widths.get(k, ())), np.float32) for k in FIELDS
-        }
+        self.data = {}
+        for field in FIELDS:
+            shape = (self.num_tasks, capacity, *widths.get(field, ()))
+            self.data[field] = np.zeros(shape, np.float32)
         self.total = 0  # transitions ever stored, per task
 
     def __len__(self) -> int:
@@ -65,29 +69,46 @@ class ReplayBuffer:
 
     def cut(self) -> None:
         """Ends every env's trajectory at its newest transition, as a truncation does."""
-        self.data["end"][:, np.arange(self.total - self.num_envs, self.total) % self.capacity] = 1
+        newest = np.arange(self.total - self.num_envs, self.total)
+        self.data["end"][:, newest % self.capacity] = 1
 
     def sample(
-        self, count: int, batch_size: int, rng: np.random.Generator
+        self,
+        count: int,
+        batch_size: int,
+        rng: np.random.Generator,
+        scale: Optional[Callable[..., np.ndarray]] = None,
     ) -> dict[str, np.ndarray]:
         """`count` independent batches: each field `(count, *batch_dims, batch_size, ...)`.
 
         `rew` is the sum of up to `n_step` discounted rewards, `obs2` and `done` belong to the last
         of them, and `gamma` discounts what follows. `weight` is each transition's in the critic's
         loss, `row` its place.
+
+        Args:
+          scale: what is made of each reward before they are summed; see `rewards`.
         """
         rows, weight = self._draw(count, batch_size, rng)
-        last, rew, gamma = n_step_return(self, rows)
-        picked = {key: self.take(key, rows) for key in ("obs", "act")} | {"rew": rew}
-        picked |= {key: self.take(key, last) for key in ("obs2", "done")}
-        picked |= {"gamma": gamma, "weight": weight, "row": rows}
-        lead = (self.num_tasks, count, batch_size)
-        shaped = {k: v.reshape(*lead, *v.shape[2:]) for k, v in picked.items()}
-        return {k: v.swapaxes(0, 1) if self.batch_dims else v[0] for k, v in shaped.items()}
+        last, rew, gamma = n_step_return(self, rows, scale)
+        picked = {
+            "obs": self.take("obs", rows),
+            "act": self.take("act", rows),
+            "rew": rew,
+            "obs2": self.take("obs2", last),
+            "done": self.take("done", last),
+            "gamma": gamma,
+            "weight": weight,
+            "row": rows,
+        }
+        batches = {}
+        for key, value in picked.items():
+            shaped = value.reshape(self.num_tasks, count, batch_size, *value.shape[2:])
+            batches[key] = shaped.swapaxes(0, 1) if self.batch_dims else shaped[0]
+        return batches
 
-    def learn(self, row: np.ndarray, error: np.ndarray) -> None:
-        """Told the absolute TD errors of sampled transitions; uniform replay has no use for
-        them."""
+    def learn(self, number: np.ndarray, error: np.ndarray) -> None:
+        """Told the absolute TD errors of sampled transitions, by their `numbers`; uniform replay
+        has no use for them."""
 
     def progress(self, done: float) -> None:
         """Told which share of the run's updates is done; nothing here depends on it."""
@@ -104,6 +125,19 @@ class ReplayBuffer:
             np.take(self.data[key][task], rows[task], axis=0) for task in range(self.num_tasks)
         ]
         return np.stack(picked) if len(picked) > 1 else picked[0][None]
+
+    def rewards(
+        self, rows: np.ndarray, scale: Optional[Callable[..., np.ndarray]] = None
+    ) -> np.ndarray:
+        """Rewards of the transitions at `rows`, both `(num_tasks, count)`, or what `scale`, a
+        function of rewards of that shape, makes of them."""
+        rew = self.take("rew", rows)
+        return rew if scale is None else scale(rew)
+
+    def numbers(self, rows: np.ndarray) -> np.ndarray:
+        """The numbers, in the order of storing, of the transitions that are at `rows` now."""
+        newest = self.total - 1
+        return rows + (newest - rows) // self.capacity * self.capacity
 
     def rows(self, first: int, last: int) -> dict[str, np.ndarray]:
         """Copies of the transitions numbered `first <= i < last` since the start, for a

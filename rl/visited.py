@@ -1,6 +1,6 @@
 """Replay for envs that go from task to task, where tasks hold unequal numbers of transitions."""
 
-from typing import Any
+from typing import Any, Callable, Optional
 
 import numpy as np
 
@@ -54,12 +54,23 @@ class VisitedReplay(ReplayBuffer):
             self.since = self.total
 
     def sample(
-        self, count: int, batch_size: int, rng: np.random.Generator
+        self,
+        count: int,
+        batch_size: int,
+        rng: np.random.Generator,
+        scale: Optional[Callable[..., np.ndarray]] = None,
     ) -> dict[str, np.ndarray]:
         """`count` independent batches: each field `(count, num_tasks, batch_size, ...)`."""
         tasks = len(self.own)
-        drawn = super().sample(count * tasks, batch_size, rng)
+        drawn = super().sample(count * tasks, batch_size, rng, scale)
         return {key: value.reshape(count, tasks, *value.shape[1:]) for key, value in drawn.items()}
+
+    def rewards(
+        self, rows: np.ndarray, scale: Optional[Callable[..., np.ndarray]] = None
+    ) -> np.ndarray:
+        """Rewards of the transitions at `rows`, or what `scale` makes of them and their tasks."""
+        rew = self.take("rew", rows)
+        return rew if scale is None else scale(rew, self.take("task", rows))
 
     def _draw(
         self, count: int, batch_size: int, rng: np.random.Generator

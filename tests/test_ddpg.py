@@ -23,19 +23,20 @@ def set_weights(net, *values):
 
 
 def linear_ddpg(**flags):
-    """One obs, one action, linear networks: pi = 2 tanh(w obs), q = a obs + b act + c."""
+    """One obs, one action, linear networks: pi = tanh(w obs), q = a obs + b act + c, in units
+    whatever the bounds."""
     spec = make_spec(obs_dim=1, low=(-2.0,), high=(2.0,))
     algo = make_ddpg(sizes=(), spec=spec, **flags)
-    set_weights(algo.actor, [[0]], [np.arctanh(0.5)])  # pi = 1
-    set_weights(algo.actor_targ, [[0]], [np.arctanh(0.25)])  # pi_targ = 0.5
-    set_weights(algo.q, [[1], [2]], [3])  # q = obs + 2 act + 3
-    set_weights(algo.q_targ, [[2], [4]], [1])  # q_targ = 2 obs + 4 act + 1
+    set_weights(algo.actor, [[0]], [np.arctanh(0.5)])  # pi = 0.5
+    set_weights(algo.actor_targ, [[0]], [np.arctanh(0.25)])  # pi_targ = 0.25
+    set_weights(algo.q, [[1], [4]], [3])  # q = obs + 4 act + 3
+    set_weights(algo.q_targ, [[2], [8]], [1])  # q_targ = 2 obs + 8 act + 1
     return algo
 
 
 HAND = {
     "obs": np.array([[1.0], [0.0]], np.float32),
-    "act": np.array([[1.0], [-1.0]], np.float32),
+    "act": np.array([[0.5], [-0.5]], np.float32),
     "rew": np.array([1.0, 2.0], np.float32),
     "obs2": np.array([[1.0], [5.0]], np.float32),
     "done": np.array([0.0, 1.0], np.float32),
@@ -45,7 +46,7 @@ HAND = {
 
 
 def test_q_loss_by_hand():
-    # q = (6, 1); q_targ(obs2, 0.5) = (5, 13); backup = (1 + 0.5 * 5, 2) = (3.5, 2), the second one
+    # q = (6, 1); q_targ(obs2, 0.25) = (5, 13); backup = (1 + 0.5 * 5, 2) = (3.5, 2), the second one
     # terminated
     loss, info = linear_ddpg().q_loss(HAND)
     np.testing.assert_allclose(loss, ((6 - 3.5) ** 2 + (1 - 2) ** 2) / 2, rtol=1e-6)
@@ -60,7 +61,7 @@ def test_weights_scale_each_squared_error():
 
 
 def test_pi_loss_by_hand():
-    # q(obs, 1) = (1 + 2 + 3, 0 + 2 + 3)
+    # q(obs, 0.5) = (1 + 2 + 3, 0 + 2 + 3)
     loss, _ = linear_ddpg().pi_loss(HAND)
     np.testing.assert_allclose(loss, -5.5, rtol=1e-6)
 
@@ -104,15 +105,15 @@ def test_polyak_is_exact():
 def test_exploration_scales_with_bounds_and_stays_inside(noise):
     algo = make_ddpg(noise=noise, act_noise=0.1)
     rng, obs, start = np.random.default_rng(0), np.zeros((1000, 3), np.float32), np.ones(1000, bool)
-    spread = (algo.explore(obs, start, rng) - algo.act(obs)).std(0)
+    noisy, plain = algo.explore(obs, start, rng), algo.act(obs)
+    np.testing.assert_allclose((noisy - plain).std(0), 0.1, rtol=0.1)
+    spread = (algo.spec.env_action(noisy) - algo.spec.env_action(plain)).std(0)
     np.testing.assert_allclose(spread, 0.1 * algo.spec.act_limit, rtol=0.1)
     wild = make_ddpg(noise=noise, act_noise=100.0)
     act = wild.explore(obs, start, rng)
-    assert (
-        act.dtype == np.float32
-        and (act >= wild.spec.act_low).all()
-        and (act <= wild.spec.act_high).all()
-    )
+    assert act.dtype == np.float32 and (np.abs(act) <= 1).all()
+    act = wild.spec.env_action(act)
+    assert (act >= wild.spec.act_low).all() and (act <= wild.spec.act_high).all()
 
 
 def test_no_noise_is_the_policy():

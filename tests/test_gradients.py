@@ -4,9 +4,17 @@ must satisfy."""
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.optimize import minimize
+from scipy.optimize import minimize, nnls
 
-from rl.gradients import GRADIENTS, Balancer, Config, conflict, make_balancer, shared_gram
+from rl.gradients import (
+    GRADIENTS,
+    Balancer,
+    Config,
+    conflict,
+    make_balancer,
+    nash_mtl,
+    shared_gram,
+)
 from rl.gradients.balancer import GramBalancer
 from rl.gradients.nash_mtl import bargain
 from rl.gradients.surgery import random_orders
@@ -311,6 +319,64 @@ def test_mgda_helps_every_task_as_the_shortest_vector_does(shape):
     assert weights.min() >= 0 and np.min(g @ d) >= d @ d - 1e-4 * np.mean(g**2) * shape[1]
 
 
+def spread(tasks, dim, ratio, seed):
+    """Gradients (tasks, dim) of lengths up to `ratio` apart, in no order."""
+    rng = np.random.default_rng(seed)
+    g = rng.normal(size=(tasks, dim)) + 0.3
+    lengths = np.geomspace(1, ratio, tasks)
+    return g * rng.permutation(lengths)[:, None]
+
+
+@pytest.mark.parametrize("ratio", [1, 100, 1000])
+@pytest.mark.parametrize("shape", [(10, 8), (10, 40), (50, 200)])
+def test_mgda_is_the_shortest_vector_however_long_gradients_are(shape, ratio):
+    tasks, call = shape[0], compiled(make("mgda", shape[0]))
+    for seed in range(4):
+        g = spread(*shape, ratio, seed)
+        weights = call(np.ones(tasks), gram_of(g)[None], np.ones((1, tasks, tasks)))[0] / tasks
+        # of |s g_w|^2 + (1 - s)^2 for w on the simplex the least is at the shortest g_w
+        rows = np.vstack([g.T, np.ones(tasks)])
+        exact = nnls(rows, np.eye(len(rows))[-1])[0]
+        shortest = exact / exact.sum() @ g
+        step = weights @ g
+        np.testing.assert_allclose(step @ step, shortest @ shortest, rtol=1e-3)
+        assert np.min(g @ step) > 0.99 * step @ step
+
+
+@pytest.mark.parametrize("ratio", [1, 100, 1000])
+@pytest.mark.parametrize("shape", [(10, 8), (50, 200)])
+def test_cagrad_closes_its_gap_however_long_gradients_are(shape, ratio):
+    """The dual at w is above, and the improvement of the worst-off task below, the optimum of
+    both."""
+    tasks, c = shape[0], 0.5
+    solve = tf.function(make("cagrad", tasks, cagrad_c=c).solve)
+    for seed in range(4):
+        g = spread(*shape, ratio, seed)
+        g *= np.sqrt(tasks / np.sum(g**2))
+        arrays = [tf.constant(array, tf.float64) for array in (gram_of(g), np.ones(tasks))]
+        raw = solve(*arrays, arrays[1]).numpy()
+        mean, step = g.mean(axis=0), raw @ g / tasks
+        radius = c * np.linalg.norm(mean)
+        np.testing.assert_allclose(np.linalg.norm(step - mean), radius, rtol=1e-3)
+        shortened = (raw - 1) / np.sum(raw - 1) @ g
+        length = np.linalg.norm(shortened)
+        gap = shortened @ mean + radius * length - np.min(g @ step)
+        assert gap < 1e-3 * radius * length
+
+
+@pytest.mark.parametrize("name", ["mgda", "nash_mtl"])
+def test_weights_are_finite_where_gradients_cancel(name):
+    call = compiled(make(name, 10), jit=True)
+    for seed in range(5):
+        g = vectors(10, 3, seed=seed)
+        weights = call(np.ones(10), gram_of(g)[None], np.ones((1, 10, 10)))[0]
+        assert np.isfinite(weights).all() and weights.min() >= 0
+        np.testing.assert_allclose(weights.sum(), 10, rtol=1e-5)
+        if name == "mgda":  # stops
+            lengths = np.linalg.norm(g, axis=1)
+            assert np.linalg.norm(weights @ g) < 0.02 * np.sum(weights * lengths)
+
+
 def test_imtl_g_has_equal_projections():
     g = vectors(6, 20)
     weights = weigh("imtl_g", g)
@@ -338,6 +404,40 @@ def test_nash_solves_singular_equations():
     equal = bargain(tf.ones((4, 4))).numpy()  # 4 a^2 = 1
     np.testing.assert_allclose(equal, 0.5, rtol=1e-5)
     assert np.isfinite(bargain(tf.constant([[1.0, -1.0], [-1.0, 1.0]]))).all()  # no solution
+
+
+@pytest.mark.parametrize("common", [0.1, 0.01, 0.003])
+@pytest.mark.parametrize("tasks, rank", [(10, 3), (50, 5)])
+def test_nash_improves_every_task_where_gradients_nearly_cancel(tasks, rank, common):
+    solve = tf.function(bargain, jit_compile=True)
+    call = compiled(make("nash_mtl", tasks))
+    for seed in range(5):
+        g = vectors(tasks, rank, seed=seed)
+        g[:, 0] = common * np.exp(0.5 * vectors(tasks, seed=seed))  # what they have in common
+        g /= np.linalg.norm(g, axis=1, keepdims=True)
+        kernel = gram_of(g).astype(np.float32)
+        np.fill_diagonal(kernel, 1)
+        a = solve(tf.constant(kernel)).numpy().astype(np.float64)
+        np.testing.assert_allclose(a * (kernel.astype(np.float64) @ a), 1, atol=1e-3)
+        g *= np.exp(vectors(tasks, 1, seed=seed))
+        weights = call(np.ones(tasks), gram_of(g)[None], np.ones((1, tasks, tasks)))[0]
+        assert np.min(g @ (weights @ g)) > 0
+
+
+def test_nash_needs_few_steps_where_gradients_are_nearly_orthogonal(monkeypatch):
+    monkeypatch.setattr(nash_mtl, "STEPS", 5)
+    g = vectors(50, 200)
+    g /= np.linalg.norm(g, axis=1, keepdims=True)
+    a = bargain(tf.constant(gram_of(g))).numpy()
+    np.testing.assert_allclose(gram_of(g) @ a * a, 1, atol=2e-4)
+
+
+def test_gradnorm_goes_on_after_an_update_without_gradients():
+    balancer = make("gradnorm", 3)
+    call, shared = compiled(balancer), np.ones((1, 3, 3))
+    call(np.ones(3), np.zeros((1, 3, 3)), shared)
+    assert np.isfinite(balancer.learned.numpy()).all()
+    np.testing.assert_allclose(call(np.ones(3), gram_of(np.eye(3))[None], shared), 1)
 
 
 @pytest.mark.parametrize("name", ["nash_mtl", "imtl_g"])

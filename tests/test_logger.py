@@ -143,19 +143,50 @@ def test_plain_lines_without_a_terminal():
     terminal.advance(10)
     terminal.epoch(50, {"LossQ": 0.25})
     terminal.close()
-    line = out.getvalue()
-    assert (
-        line.startswith("run: 50/100 steps")
-        and line.endswith("LossQ 0.25\n")
-        and "\x1b" not in line
-    )
+    first, line = out.getvalue().splitlines()
+    assert first == "run: 0/100 steps, begun"
+    assert line.startswith("run: 50/100 steps") and line.endswith("LossQ 0.25")
+    assert "\x1b" not in out.getvalue()
+
+
+def test_progress_within_an_epoch_without_a_terminal(monkeypatch):
+    """A line after 5 seconds, and then one every minute."""
+    now = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    out = io.StringIO()
+    terminal = Terminal("run", 1000, 0, (), file=out)
+    for now[0] in (104.0, 106.0, 150.0, 167.0):
+        terminal.advance(int(now[0]))
+    steps = [line.split()[1] for line in out.getvalue().splitlines()]
+    assert steps == ["0/1000", "106/1000", "167/1000"]
+
+
+def on_a_terminal(monkeypatch, **options):
+    """What a terminal shows of a row."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    out = io.StringIO()
+    terminal = Terminal("run", 100, 0, ("LossQ",), file=out, **options)
+    terminal.epoch(50, {"LossQ": 0.25, "EpLen": 200.0})
+    terminal.close()
+    return out.getvalue()
+
+
+def test_a_short_line_on_a_terminal(monkeypatch):
+    text = on_a_terminal(monkeypatch)
+    assert "LossQ 0.25" in text and "50%" in text and "EpLen" not in text
+
+
+def test_the_long_table_on_request(monkeypatch):
+    text = on_a_terminal(monkeypatch, table=True)
+    assert "EpLen" in text and "200" in text and "50%" in text
 
 
 def test_bar_and_table_on_a_terminal(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     out = io.StringIO()
-    terminal = Terminal("run", 100, 0, ("LossQ",), file=out)
+    terminal = Terminal("run", 100, 0, ("LossQ",), table=True, file=out)
     terminal.advance(10)
     terminal.epoch(50, {"LossQ": 0.25, "EpLen": 200.0})
     terminal.close()

@@ -11,8 +11,9 @@ from rl import envs
 from rl.__main__ import main
 from rl.envs.normaliser import Moments
 from rl.experiments.adopt import most_copies, networks
-from rl.experiments.build import env_options, load_config
+from rl.experiments.environments import env_options
 from rl.experiments.eval import load_policy
+from rl.experiments.rundir import load_config
 from rl.networks.meta_splitting import MetaSplitting
 from rl.networks.splitting import Splitting
 from rl.training.evaluate import evaluate

@@ -140,11 +140,12 @@ def test_an_ensemble_is_its_members():
 
 def test_actor_keeps_inside_asymmetric_bounds(lead):
     low, high = np.array([-1, 0], np.float32), np.array([3, 1], np.float32)
-    actor = DeterministicActor(MLP([8, 2]), (high + low) / 2, (high - low) / 2)
+    spec, actor = make_spec(obs_dim=D, low=low, high=high), DeterministicActor(MLP([8, 2]))
     actor.build((*lead, None, D))
     for scale in (1, 1e6):
         act = actor(scale * inputs(lead)).numpy()
-        assert act.shape == (*lead, B, 2) and (act >= low).all() and (act <= high).all()
+        assert act.shape == (*lead, B, 2) and (np.abs(act) <= 1).all()
+        assert (spec.env_action(act) >= low).all() and (spec.env_action(act) <= high).all()
         np.testing.assert_allclose(
             actor.to_numpy(actor.get_weights())(scale * inputs(lead).numpy()),
             act,
@@ -164,12 +165,8 @@ class Linear(tf.keras.Model):
 
 
 ACTORS = {
-    "deterministic": lambda: DeterministicActor(
-        Linear(), np.zeros(2, np.float32), np.ones(2, np.float32)
-    ),
-    "squashed": lambda: SquashedGaussianActor(
-        Linear(), np.zeros(1, np.float32), np.ones(1, np.float32)
-    ),
+    "deterministic": lambda: DeterministicActor(Linear()),
+    "squashed": lambda: SquashedGaussianActor(Linear()),
     "policy and value": lambda: PolicyValue(
         lambda out, **_: Linear(), make_spec(None, D, (-1, -1), (1, 1))
     ),
@@ -236,9 +233,7 @@ def test_orthogonal_layers_have_their_gains():
 
 
 def test_squashed_actor_by_its_mirror(lead):
-    actor = SquashedGaussianActor(
-        MLP([8, 4]), np.array([1, 0], np.float32), np.array([2, 1], np.float32)
-    )
+    actor = SquashedGaussianActor(MLP([8, 4]))
     actor.build((*lead, None, D))
     act, noise = actor.to_numpy(actor.get_weights()), np.random.default_rng(0).normal(
         size=(*lead, B, 2)
@@ -275,7 +270,7 @@ def test_policy_value(lead, num_actions, options):
         and u.shape == (*lead, B, spec.act_dim)
         and u.dtype == np.float32
     )
-    bounded = mode + 2 if num_actions else spec.act_center + spec.act_limit * np.clip(mode, -1, 1)
+    bounded = mode if num_actions else np.clip(mode, -1, 1)
     np.testing.assert_allclose(bounded, net(obs), rtol=1e-4, atol=1e-5)
     many = np.broadcast_to(obs[..., :1, :], (*lead, 20000, D)).astype("f")
     draws = sample(many, np.random.default_rng(0))

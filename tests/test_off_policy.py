@@ -1,6 +1,8 @@
 """The off-policy loop with a fake algorithm, and what values it makes a real one learn."""
 
+import itertools
 import types
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -124,6 +126,45 @@ def test_updates_per_step(tmp_path, per_step, total):
     assert sum(algo.counts) == total
 
 
+RATES = {0.1: "0.1", 0.3: "0.3", 0.5: "0.5", 1.0: "1", 1.5: "1.5", 2 / 3: "2/3", 0.29: "0.29"}
+
+
+def updates_asked_for(total, every, after, num_envs, rate):
+    """A run with `update_at steps`, step by step and without rounding."""
+    step, owed, updates = 0, Fraction(0), 0
+    while step < total:
+        before, step = step, step + num_envs
+        if step > after:
+            owed += rate * num_envs
+        if step // every > before // every:
+            updates += int(owed)
+            owed -= int(owed)
+    return updates
+
+
+def test_total_updates_against_a_plain_loop(tmp_path):
+    loop = make(tmp_path, Fake())
+    grid = itertools.product(
+        (1, 30, 100, 203), (1, 7, 10, 50), (0, 1, 20, 37, 500), (1, 3, 8), RATES
+    )
+    for total, every, after, num_envs, rate in grid:
+        loop.config = LoopConfig(update_every=every, update_after=after, updates_per_step=rate)
+        loop.env = types.SimpleNamespace(num_envs=num_envs)
+        loop.session.total_steps = total
+        wanted = updates_asked_for(total, every, after, num_envs, Fraction(RATES[rate]))
+        assert loop.total_updates() == wanted, (total, every, after, num_envs, rate)
+
+
+@pytest.mark.parametrize("rate, every, num_envs", [(0.1, 1, 1), (2 / 3, 10, 4), (0.3, 20, 2)])
+def test_a_run_makes_its_total_of_updates(tmp_path, rate, every, num_envs):
+    algo = Fake()
+    flags = {"updates_per_step": rate, "update_every": every}
+    loop = make(tmp_path, algo, num_envs=num_envs, **flags)
+    training.run(loop)
+    wanted = updates_asked_for(200, every, 20, num_envs, Fraction(RATES[rate]))
+    assert sum(algo.counts) == loop.total_updates() == wanted
+
+
 def test_many_envs_keep_the_ratio_and_count_every_step(tmp_path):
     algo = Fake()
     loop = make(tmp_path, algo, num_envs=4, update_every=10)
@@ -208,6 +249,19 @@ def test_evaluation_counts_a_fixed_share_per_env():
     played = evaluate(act, env, 7, seed=0)
     assert set(played) == {"EpRet", "EpLen"}
     assert played["EpRet"].tolist() == [6.0] * 7 and played["EpLen"].tolist() == [3] * 7
+
+
+def test_rewards_may_be_arrays_of_one_number(tmp_path):
+    loop = make(tmp_path, Fake(), env="ArrayReward", num_envs=2, frame={"num_test_episodes": 4})
+    training.run(loop)
+    assert loop.replay.data["rew"][0, :6].tolist() == [1, 1, 2, 2, 1, 1]
+    row = read(tmp_path)[-1]
+    assert (row["AverageEpRet"], row["AverageTestEpRet"], row["TestEpLen"]) == (4, 4, 3)
+
+
+def test_rewards_of_several_numbers_are_refused(tmp_path):
+    with pytest.raises(UserError, match="a reward of 2 numbers"):
+        training.run(make(tmp_path, Fake(), env="TwoRewards"))
 
 
 def learned_value(tmp_path, env, limit, store_truncated_as_done=False):

@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rl import gradients
+from rl.algos import ALGOS
+from rl.algos.optimizer_maker import optimizer_maker
 from rl.algos.optimizers import OPTIMIZERS, Config, Optimizer
+from rl.algos.task_optimizer import TaskOptimizer
 from rl.buffers import ReplayBuffer
 from rl.envs.normaliser import Config as NormConfig
 from rl.envs.normaliser import Moments, Normaliser
+from rl.networks import MLP, Temperature, torso_maker
+from rl.networks import Config as NetworkConfig
 from rl.prioritised import PrioritisedReplay, SumTree
-from tests.test_algos import make_spec
+from tests.test_algos import make_algo, make_batches, make_spec
 from tests.test_buffers import transition
 
 
@@ -209,9 +215,78 @@ def test_gradients_are_clipped_to_the_norm():
     )  # the gradient (8, -6) scaled to length 0.5
 
 
-def test_weight_decay_shrinks_without_a_gradient():
-    x = tf.Variable([4.0])
-    Optimizer(0.1, net_of(x), Config(optimizer="adamw", weight_decay=0.5)).minimise(
-        lambda batch: (0 * tf.reduce_sum(x), {}), {"lr": 1.0}
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_weight_decay_is_of_kernels_only(name):
+    """A step without a gradient: kernels shrink by lr * weight_decay, all else stays."""
+    kernel = tf.Variable([4.0, -2.0], name="kernel_0")
+    bias = tf.Variable([3.0], name="bias_0")
+    opt = Optimizer(0.1, net_of(kernel, bias), Config(optimizer=name, weight_decay=0.5))
+    loss = lambda batch: (0 * (tf.reduce_sum(kernel) + tf.reduce_sum(bias)), {})
+    opt.minimise(loss, {"lr": 0.5})
+    np.testing.assert_allclose(kernel, [4 * (1 - 0.025), -2 * (1 - 0.025)], rtol=1e-6)
+    assert bias.numpy() == 3
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_no_weight_decay_changes_nothing(name):
+    kernel = tf.Variable([4.0, -2.0], name="kernel_0")
+    opt = Optimizer(0.1, net_of(kernel), Config(optimizer=name, weight_decay=0.0))
+    opt.minimise(lambda batch: (0 * tf.reduce_sum(kernel), {}), {"lr": 1.0})
+    np.testing.assert_array_equal(kernel, [4.0, -2.0])
+
+
+def decayed(make_opt, net):
+    """What a step without a gradient multiplies each variable by, `(name, factor)`."""
+    for variable in net.trainable_variables:
+        variable.assign(tf.ones_like(variable))
+    opt = make_opt(0.1, net)
+    opt.opt.apply([tf.zeros_like(variable) for variable in opt.targets], opt.targets)
+    factors = [(variable.name, np.unique(variable)) for variable in net.trainable_variables]
+    assert all(len(factor) == 1 for _, factor in factors)
+    return [(name, factor[0]) for name, factor in factors]
+
+
+@pytest.mark.parametrize("network, others", [("paco", {"mix"}), ("care", {"code_0"})])
+def test_weight_decay_in_networks_of_several_tasks(network, others):
+    """With a TaskOptimizer, an ensemble, and what tasks learn beside kernels."""
+    config = NetworkConfig(network=network, hidden_sizes=(4,), task_embedding=3)
+    net = torso_maker(config, 2)(1, members=2)
+    net.build((2, None, 3))
+    owner = types.SimpleNamespace(
+        trainable_variables=net.trainable_variables, groups={"LossQ": [net]}
     )
-    np.testing.assert_allclose(x, [4 * (1 - 0.05)], rtol=1e-5)
+    make_opt = optimizer_maker(
+        Config(weight_decay=0.5), gradients.Config(gradient="pcgrad"), num_tasks=2
+    )
+    assert isinstance(make_opt(0.1, owner), TaskOptimizer)
+    whole = set()
+    for name, factor in decayed(make_opt, owner):
+        if factor == 1:
+            whole.add(name)
+        else:
+            np.testing.assert_allclose(factor, 1 - 0.1 * 0.5, rtol=1e-6)
+            assert name.startswith("kernel")
+    assert others < whole and any(name.startswith("bias") for name in whole)
+
+
+def test_stds_and_temperatures_do_not_decay():
+    make_opt = optimizer_maker(Config(weight_decay=0.5))
+    assert decayed(make_opt, Temperature(1.0, ())) == [("log_alpha", 1)]
+    ppo = make_algo(ALGOS["ppo"], opt={"weight_decay": 0.5})
+    names = {name: factor for name, factor in decayed(make_opt, ppo.actor)}
+    assert names["constants"] == 1 and names["kernel_0"] == np.float32(0.95)
+
+
+@pytest.mark.parametrize("name", ALGOS)
+def test_default_optimisers_of_every_algorithm(name):
+    """The constructor's own `make_opt` trains every network."""
+    make_torso = lambda out, **options: MLP([4, out], **options)
+    algo = ALGOS[name](make_spec(), make_torso)
+    batches = make_batches(2)
+    if name == "ppo":
+        rew = batches["rew"]
+        batches |= {"adv": rew, "ret": rew, "out": rew, "log_prob": rew}
+    before = algo.actor.get_weights()
+    info = algo.update(batches, 2)
+    assert np.isfinite(info["LossPi"]).all()
+    assert any((old != new).any() for old, new in zip(before, algo.actor.get_weights()))

@@ -2,36 +2,22 @@
 screen."""
 
 import json
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rl.__main__ import main
-from rl.experiments import curves
-from rl.experiments.plot import label_runs
+from rl.experiments import curves, estimates
+from rl.experiments.groups import differences, label_runs
 from rl.experiments.tree import history
-from tests.helpers import ROOT
+from tests.plot_runs import drawn, legends, make_run, panels
 
-
-def make_run(
-    directory,
-    values,
-    step=1000,
-    seed=0,
-    exp_name="exp",
-    extra="",
-    config=None,
-    name="AverageTestEpRet",
-):
-    directory.mkdir(parents=True)
-    lines = [f"Epoch\tAverageEpRet\t{name}\tTotalEnvInteracts"]
-    lines += [f"{i}\t{v - 1}\t{v}\t{step * (i + 1)}" for i, v in enumerate(values)]
-    (directory / "progress.txt").write_text("\n".join(lines) + "\n" + extra)
-    settings = {"exp_name": exp_name, "seed": seed, "gamma": 0.99, **(config or {})}
-    (directory / "config.json").write_text(json.dumps(settings))
+ROOT = Path(__file__).parents[1]
 
 
 def test_smoothing_at_the_edges():
@@ -53,22 +39,58 @@ def test_runs_of_unequal_length_and_spacing():
     np.testing.assert_array_equal(y, [[1, 2, 3, np.nan], [5, 6, 7, 9]])
 
 
+def test_runs_without_data_and_unordered_rows():
+    nothing = (np.array([1.0, np.nan]), np.array([np.nan, 2.0]))
+    grid, y = curves.align([nothing, (np.array([3.0, 1, 2]), np.array([30.0, 10, 1e300]))])
+    assert grid.tolist() == [1, 2, 3] and y.tolist() == [[10, 1e300, 30]]
+    grid, y = curves.align([nothing])
+    assert grid.shape == (0,) and y.shape == (0, 0)
+
+
 def test_estimators_and_bands():
-    y = np.array([[1.0, 4], [2, np.nan], [3, 8], [10, 6]])
+    y = np.array([[1.0, 4, 4], [2, 5, np.nan], [3, 8, 8], [10, 7, 6]])
     wanted = {"mean": [4, 6], "median": [2.5, 6], "max": [10, 8], "min": [1, 4], "iqm": [2.5, 6]}
     for name, values in wanted.items():
-        np.testing.assert_allclose(curves.ESTIMATORS[name](y, axis=0), values, err_msg=name)
-    low, high = curves.band(y, np.array([4.0, 6]), "sd")
-    np.testing.assert_allclose(high - 4, [np.std([1, 2, 3, 10]), np.std([4, 8, 6]) + 2])
+        # where a run has no data, there is no estimate
+        estimate = estimates.ESTIMATORS[name](y, axis=0)
+        np.testing.assert_allclose(estimate, [*values, np.nan], err_msg=name)
+    low, high = estimates.band(y[:, :2], "sd")
+    np.testing.assert_allclose(high, [4 + np.sqrt(50 / 3), 6 + np.sqrt(10 / 3)])
     np.testing.assert_allclose(4 - low[0], high[0] - 4)
-    assert [list(edge) for edge in curves.band(y, y.mean(0), "range")] == [[1, 4], [10, 8]]
+    low, high = estimates.band(y[:, :2], "range")
+    assert low.tolist() == [1, 4] and high.tolist() == [10, 8]
 
 
 def test_iqm_counts_the_outer_runs_in_part():
     y = np.array([[1.0], [2], [3], [4], [100]])  # middle 2.5 of 5: 0.75 of 2, 3, 0.75 of 4
     np.testing.assert_allclose(
-        curves.ESTIMATORS["iqm"](y, axis=0), [(0.75 * 2 + 3 + 0.75 * 4) / 2.5]
+        estimates.ESTIMATORS["iqm"](y, axis=0), [(0.75 * 2 + 3 + 0.75 * 4) / 2.5]
     )
+    resampled = estimates.ESTIMATORS["iqm"](np.stack([y, y + 1]), axis=1)
+    np.testing.assert_allclose(resampled, [[3], [4]])
+
+
+def test_t_interval_of_three_numbers():
+    y = np.array([[2.0], [4], [9]])
+    low, high = estimates.band(y, "ci")  # mean 5, sd sqrt(26 / 2), t(0.975, 2) = 4.3027
+    half = 4.302653 * np.sqrt(13 / 3)
+    np.testing.assert_allclose([low[0], high[0]], [5 - half, 5 + half], rtol=1e-6)
+
+
+def test_bootstrap_intervals(monkeypatch):
+    """Of two runs, a quarter of the resamples holds only one of them: the interval is from run to
+    run. Of many, it is near the normal one."""
+    two = np.array([[0.0, 10], [1, 30]])
+    low, high = estimates.band(two, "bootstrap", "median")
+    assert low.tolist() == [0, 10] and high.tolist() == [1, 30]
+    many = np.random.default_rng(1).normal(size=(200, 3))
+    low, high = estimates.band(many, "bootstrap", "mean")
+    half = 1.96 * many.std(0, ddof=1) / np.sqrt(200)
+    np.testing.assert_allclose(high - low, 2 * half, rtol=0.1)
+    np.testing.assert_allclose((high + low) / 2, many.mean(0), atol=0.02)
+    monkeypatch.setattr(estimates, "CHUNK", 1)
+    in_parts = estimates.band(many, "bootstrap", "mean")
+    np.testing.assert_allclose(in_parts, (low, high), rtol=1e-12)
 
 
 def test_half_written_last_row_is_left_out(tmp_path):
@@ -94,18 +116,76 @@ def test_spinning_ups_own_directories(tmp_path):
     assert curves.column(run, "Performance").tolist() == [0]  # no test return: the training return
 
 
+def sizes(groups):
+    return {group.label: len(group.runs) for group in groups}
+
+
 def test_labels_count_and_legend(tmp_path):
     for exp in ("one", "two"):
         for seed in range(2):
             make_run(tmp_path / exp / f"{exp}_s{seed}", [1], seed=seed, exp_name=exp)
     found = curves.find_runs([str(tmp_path / "one"), str(tmp_path / "two")])
-    assert {k: len(v) for k, v in label_runs(found, None, False).items()} == {"one": 2, "two": 2}
-    assert list(label_runs(found, None, True)) == ["one-0", "one-1", "two-0", "two-1"]
-    assert {k: len(v) for k, v in label_runs(found, ["a", "a"], False).items()} == {"a": 4}
-    twice = curves.find_runs([str(tmp_path / "one")] * 2)
-    assert {k: len(v) for k, v in label_runs(twice, None, False).items()} == {
-        "one": 2
-    }  # not counted double
+    assert sizes(label_runs(found, None, False)) == {"one": 2, "two": 2}
+    assert list(sizes(label_runs(found, None, True))) == ["one-0", "one-1", "two-0", "two-1"]
+    assert sizes(label_runs(found, ["a", "a"], False)) == {"a": 4}
+    (tmp_path / "again").symlink_to(tmp_path / "one")
+    twice = curves.find_runs(
+        [str(tmp_path / "one"), str(tmp_path / "one"), str(tmp_path / "again")]
+    )
+    assert sizes(label_runs(twice, None, False)) == {"one": 2}  # not counted double
+    assert list(sizes(label_runs(twice, None, True))) == ["one-0", "one-1"]
+
+
+def test_runs_of_one_experiment_with_other_flags_are_told_apart(tmp_path, monkeypatch, capsys):
+    for seed in range(4):
+        config = {
+            "q_lr": 1e-3 if seed < 2 else 1e-4,
+            "hidden_sizes": [64, 64],
+            "polyak": 1.0 if seed else 1,
+            "data_dir": f"data{seed}",
+            "git_commit": str(seed),
+            "git_dirty": bool(seed),
+            "commit": str(seed),
+            "resumed_from": seed,
+            "resumes": [seed],
+            "versions": {"numpy": str(seed)},
+            "split_map": f"data/y/y_s{seed}/splits.json",
+        }
+        make_run(tmp_path / f"x_s{seed}", [seed, 1], seed=seed, exp_name="x", config=config)
+    figure = drawn(monkeypatch, tmp_path, tmp_path)
+    assert legends(figure)[0][1:] == ["x q_lr=0.001 (n=2)", "x q_lr=0.0001 (n=2)"]
+    assert len(panels(figure)[0].get_lines()) == 2
+    assert capsys.readouterr().err == ""
+    figure = drawn(monkeypatch, tmp_path, tmp_path, "-l", "all")
+    assert legends(figure)[0][1:] == ["all (n=4)"]
+    error = capsys.readouterr().err
+    assert error == "main.py: warning: curves of runs with different flags: all (q_lr)\n"
+
+
+def test_a_flag_that_some_runs_lack_tells_them_apart(tmp_path):
+    for seed, config in enumerate(({"tau": 1}, {"tau": 1}, {})):
+        make_run(tmp_path / f"x_s{seed}", [1], seed=seed, exp_name="x", config=config)
+    groups = label_runs(curves.find_runs([str(tmp_path)]), None, False)
+    assert sizes(groups) == {"x tau=1": 2, "x": 1}
+
+
+def test_what_runs_found_tells_apart_only_those_that_looked(tmp_path):
+    for seed, start in enumerate(("push", "reach", None)):
+        config = {"meta_start": {"door": start}} if start else {}
+        make_run(tmp_path / f"x_s{seed}", [1], seed=seed, exp_name="x", config=config)
+    groups = label_runs(curves.find_runs([str(tmp_path)]), None, False)
+    assert sizes(groups) == {"x meta_start=True": 2, "x": 1}
+
+
+def test_flags_that_differ_only_between_envs_are_no_part_of_labels(tmp_path):
+    for seed, (env, steps) in enumerate((("A", 1), ("A", 1), ("B", 2))):
+        config = {"env": env, "max_ep_len": steps}
+        make_run(tmp_path / f"x_s{seed}", [1], seed=seed, exp_name="x", config=config)
+    groups = label_runs(curves.find_runs([str(tmp_path)]), None, False)
+    assert [(group.label, group.env, len(group.runs)) for group in groups] == [
+        ("x", "A", 2),
+        ("x", "B", 1),
+    ]
 
 
 def test_select_exclude_and_beginnings_of_names(tmp_path):
@@ -113,6 +193,7 @@ def test_select_exclude_and_beginnings_of_names(tmp_path):
         make_run(tmp_path / name / f"{name}_s0", [1])
     names = lambda *args, **kwargs: [r.directory.name for r in curves.find_runs(*args, **kwargs)[0]]
     assert names([str(tmp_path / "td3")]) == ["td3_a_s0", "td3_b_s0"]
+    assert names([str(tmp_path / "d3_b")]) == ["td3_b_s0"]
     assert names([str(tmp_path)], select=["_a_s0"], exclude=["ddpg_a_s0"]) == ["td3_a_s0"]
 
 
@@ -124,8 +205,9 @@ def test_table_of_differences(tmp_path):
         config={"q_lr": 1e-4, "sizes": [4, 4], "versions": {"x": 2}, "new": True},
         seed=1,
     )
-    groups = {name: curves.find_runs([str(tmp_path / name)])[0] for name in "ab"}
-    assert curves.differences(groups) == (["new", "q_lr"], [["", "0.001"], ["True", "0.0001"]])
+    found = curves.find_runs([str(tmp_path / name) for name in "ab"])
+    groups = label_runs(found, ["a", "b"], False)
+    assert differences(groups) == (["new", "q_lr"], [["", "0.001"], ["True", "0.0001"]])
 
 
 @pytest.mark.parametrize("kind, magic", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
@@ -161,6 +243,9 @@ def test_figures(tmp_path, kind, magic, capsys):
         (["{}/a", "-s", "0"], "--smooth"),
         (["{}/a", "-l", "p", "q"], "--legend"),
         (["{}/a", "--est", "mode"], "mean"),
+        (["{}/a", "--est", "median", "--band", "ci"], "bootstrap"),
+        (["{}/a", "-y"], "--value"),
+        (["{}/a**"], "no run"),
         (["{}/a", "--smoth", "3"], "--smooth"),
         ([], "logdir"),
     ],
@@ -170,6 +255,86 @@ def test_bad_input(tmp_path, argv, words, capsys):
     assert main(["plot", *(a.format(tmp_path) for a in argv)]) == 2
     error = capsys.readouterr().err
     assert words in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "name, content, words",
+    [
+        ("progress.txt", b"", "no run"),
+        ("progress.txt", b"\n\n", "no run"),
+        ("progress.txt", b"\x80\xff" * 99 + b"\n", "progress.txt is not text"),
+        ("progress.txt", b"\x00\x01\t\x1b[31m\n1\t2\n", "progress.txt is not a table"),
+        ("progress.txt", b'"\n' + b"x" * 200_000 + b"\n", "no column"),
+        ("config.json", b"[1, 2]", "config.json is not a JSON object"),
+        ("config.json", b"{", "config.json is not a JSON object"),
+        ("config.json", b"\xff\xfe", "config.json is not text"),
+        ("config.json", b"[" * 100_000, "config.json is not a JSON object"),
+        ("config.json", b'{"a":' * 2000 + b"1" + b"}" * 2000, "config.json is not a JSON object"),
+    ],
+)
+def test_unreadable_files(tmp_path, name, content, words, capsys):
+    make_run(tmp_path / "a", [1])
+    (tmp_path / "a" / name).write_bytes(content)
+    assert main(["plot", str(tmp_path / "a"), "-o", str(tmp_path / "o.png")]) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1 and error[:-1].isprintable()
+
+
+@pytest.mark.parametrize("name", ["progress.txt", "config.json", "splits.json"])
+@pytest.mark.parametrize("kind", ["folder", "fifo", "link"])
+def test_files_that_are_none_are_not_read(tmp_path, name, kind, capsys):
+    make_run(tmp_path / "elsewhere", [1, 2], exp_name="secret")
+    make_run(tmp_path / "a", [1, 2])
+    file = tmp_path / "a" / name
+    file.unlink(missing_ok=True)
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(file)
+    else:
+        file.symlink_to(tmp_path / "elsewhere" / name)
+    argv = ["plot", str(tmp_path / "a"), "-o", str(tmp_path / "o.png")]
+    if name == "config.json":  # as if there were none
+        ((run,),) = curves.find_runs([str(tmp_path / "a")])
+        assert run.config == {}
+        assert main(argv) == 0
+        return
+    assert main([*argv, *(["--splits"] if name == "splits.json" else [])]) == 2
+    error = capsys.readouterr().err
+    assert str(file) in error or f"no {name}" in error
+    assert error.count("\n") == 1
+
+
+def test_where_no_picture_can_be(tmp_path, capsys):
+    make_run(tmp_path / "a", [1, 2])
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("")
+    for out in ("folder.png", "file/o.png", "n" * 300 + ".png", "/proc/none/o.png"):
+        assert main(["plot", str(tmp_path / "a"), "-o", str(tmp_path / out)]) == 2
+        error = capsys.readouterr().err
+        assert "o.png" in error or "folder.png" in error or "nnn" in error
+        assert error.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "file", "folder.png"]
+
+
+def test_a_picture_that_fails_leaves_the_old_one(tmp_path, monkeypatch, capsys):
+    make_run(tmp_path / "a", [1, 2])
+    out = tmp_path / "o.png"
+    out.write_bytes(b"old")
+    monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+    assert main(["plot", str(tmp_path / "a"), "-o", str(out)]) == 2
+    assert out.read_bytes() == b"old" and "full" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_values_without_bounds(tmp_path):
+    """Numbers near the largest, nothing finite, windows of any length."""
+    make_run(tmp_path / "x" / "x_s0", [1e308, -1e308, np.inf])
+    make_run(tmp_path / "x" / "x_s1", [1e308, -1e308, np.nan], seed=1)
+    make_run(tmp_path / "y" / "y_s0", [np.nan] * 3, exp_name="y", name="TestSuccess/push")
+    for argv in (["x"], ["x", "-s", str(10**12)], ["y", "--by_task", "-y", "TestSuccess"]):
+        path = str(tmp_path / argv[0])
+        assert main(["plot", path, *argv[1:], "-o", str(tmp_path / "o.png")]) == 0
 
 
 def test_fast_and_without_tensorflow(tmp_path):

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from rl import envs, training
 from rl.algos.ppo import PPO
+from rl.config import UserError
 from rl.envs.normaliser import Normaliser
 from rl.envs.spec import EnvSpec
 from rl.training.on_policy import Config, OnPolicy
@@ -211,6 +212,24 @@ def test_value_norm_learns_large_returns():
 
 
 @pytest.mark.parametrize("num_tasks", [None, 2])
+def test_value_norm_reads_a_fitted_critic_back_as_the_return(num_tasks, monkeypatch):
+    """From the first rollout on: outputs that equal the targets mean values that equal the
+    returns."""
+    algo = make_ppo(num_tasks, norm_value=True)
+    rng = np.random.default_rng(0)
+    ret = 100 + 5 * rng.normal(size=(*algo.spec.batch_dims, 64)).astype("f")
+    for scale in (1, 3):  # the second rollout's statistics are those of both
+        target = tf.constant(algo.targets(scale * ret))
+        monkeypatch.setattr(algo, "_evaluate", lambda *_, out=target: (out, out, out))
+        read = algo.evaluate(None, None, None)
+        np.testing.assert_allclose(read["value"], scale * ret, rtol=1e-5)
+        np.testing.assert_allclose(read["value2"], scale * ret, rtol=1e-5)
+        if scale == 1:
+            np.testing.assert_allclose(target.numpy().mean(-1), 0, atol=1e-3)
+            np.testing.assert_allclose(target.numpy().std(-1), 1, rtol=1e-2)
+
+
+@pytest.mark.parametrize("num_tasks", [None, 2])
 def test_rollout_keeps_steps_together(num_tasks):
     """Each step says its number; envs 0, 1 are of task 0, and 2, 3 of task 1."""
     spec, steps, num_envs = make_spec(num_tasks), 6, 4
@@ -272,6 +291,16 @@ def test_updates_come_after_each_rollout(tmp_path, num_envs):
     assert loop.step == 400 and loop.updates == 400 // 25 * 2
     rows = read(tmp_path)
     assert (rows[0]["AverageEpRet"], rows[0]["EpLen"], rows[0]["Updates"]) == (6, 3, 4 * num_envs)
+
+
+def test_a_run_shorter_than_a_rollout_is_refused(tmp_path):
+    """50 steps of each of 4 envs, and one step more than there is."""
+    algo = make_ppo(spec=envs.make(TOYS + "Count").spec)
+    with pytest.raises(UserError, match="--rollout_steps 51 of 4 envs is 204 .* the run has 200"):
+        make(tmp_path, algo, "Count", 4, rollout_steps=51)
+    loop = make(tmp_path, algo, "Count", 4, rollout_steps=30)
+    assert training.run(loop)
+    assert loop.updates == 4 * 2  # of one rollout; the 80 steps after it are not enough
 
 
 def value_learned(tmp_path, env, limit):

@@ -10,10 +10,13 @@ import pytest
 import tensorflow as tf
 
 import rl.networks
+from rl import gradients
 from rl.config import UserError
+from rl.gradients import make_balancer, shared_gram
+from rl.gradients.balancer import shared_regions
 from rl.gradients.per_task import TaskGradients
 from rl.networks import MLP, NETWORKS, Config, torso_maker
-from rl.networks.banks import Bank, WeightBank, copy_rows
+from rl.networks.banks import Bank, MixBank, WeightBank, copy_rows
 from rl.networks.constants import Constants
 from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.moore import orthonormal
@@ -111,7 +114,7 @@ def test_build_makes_every_variable_and_each_is_in_a_region(net):
     known = {
         id(variable)
         for bank in banks
-        for variable in (bank.variable, bank.mix, bank.copy)
+        for variable in (bank.variable, getattr(bank, "mix", None), bank.copy)
         if variable is not None
     }
     frozen = {id(variable) for layer in getattr(net, "frozen", ()) for variable in layer}
@@ -186,8 +189,11 @@ def joined(bank):
 
 
 def by_region(bank, rows):
-    """Inner products (regions, num_tasks, num_tasks) of rows (num_tasks, size), whose last axis is
-    a bank's units."""
+    """Inner products (regions, num_tasks, num_tasks) of rows (num_tasks, size). A bank's regions
+    are the first axis of what is in a row, its members, or the last, its units."""
+    if isinstance(bank, MixBank):
+        cut = np.reshape(rows, (T, bank.count, -1))
+        return np.einsum("smk,tmk->mst", cut, cut)
     cut = np.reshape(rows, (T, -1, bank.count))
     return np.einsum("sku,tku->ust", cut, cut)
 
@@ -205,14 +211,29 @@ def test_weighted_task_gradients_are_the_gradient_of_weighted_losses(net, apart)
         for bank in region
     }
     for k, variable in enumerate(net.trainable_variables):
-        if id(variable) in place or not apart:  # a mix is in all regions
-            r, parts = place.get(id(variable), (0, np.ones((T, 1))))
-            wanted = sum((1 + (weights[r, t] - 1) * parts[t]) * separate[t][k] for t in range(T))
-            np.testing.assert_allclose(got[k], wanted, rtol=1e-4, atol=1e-6)
+        r, parts = place.get(id(variable), (0, np.zeros((T, 1))))  # a mix is each task's own
+        wanted = sum((1 + (weights[r, t] - 1) * parts[t]) * separate[t][k] for t in range(T))
+        np.testing.assert_allclose(got[k], wanted, rtol=1e-4, atol=1e-6)
 
 
-def test_shares_make_grams_those_of_the_variables(name):
-    net = make(name)
+def test_what_a_task_has_for_itself_is_not_weighed(net, name):
+    """Variables with an axis of tasks, whose row t gets a gradient from task t alone."""
+    tasks, separate = task_gradients(net, inputs()), each_gradient(net, inputs())
+    share = tasks.shares["Loss"]
+    random = np.random.default_rng(1).normal(size=share.shape[:2]).astype(np.float32)
+    got = tasks.weighted({"Loss": tf.where(shared_regions(share), random, 1.0)})
+    private = []
+    for k, variable in enumerate(net.trainable_variables):
+        by_loss = np.stack([separate[t][k] for t in range(T)])
+        for axis in np.flatnonzero(np.array(variable.shape) == T):
+            if (np.moveaxis(by_loss, axis + 1, 1)[~np.eye(T, dtype=bool)] == 0).all():
+                np.testing.assert_allclose(got[k], by_loss.sum(axis=0), rtol=1e-4, atol=1e-6)
+                private.append(variable.name)
+    have = {"mlp": 0, "splitting": 0, "sparse_splitting": 0, "split_weights": 0, "paco": 1}
+    assert (len(private) == have[name]) if name in have else private
+
+
+def test_shares_make_grams_those_of_the_variables(net):
     tasks, separate = task_gradients(net, inputs()), each_gradient(net, inputs())
     place, grams = {id(v): k for k, v in enumerate(net.trainable_variables)}, []
     for region in net.regions:
@@ -504,6 +525,29 @@ def test_paco_with_one_set_each_is_independent(members):
     np.testing.assert_allclose(net.regions[0][0].share()[0], np.eye(T))
 
 
+def test_paco_critics_have_the_gram_of_their_sets():
+    """Twin critics mix by different numbers; the sets' gradients of both count as one vector."""
+    net = make("paco", members=2)
+    tasks, separate = task_gradients(net, inputs()), each_gradient(net, inputs())
+    sets = [k for k, variable in enumerate(net.trainable_variables) if variable is not net.mix]
+    rows = [np.concatenate([np.ravel(grads[k]) for k in sets]) for grads in separate]
+    gram = shared_gram(tasks.grams["Loss"], tasks.shares["Loss"])
+    np.testing.assert_allclose(gram, np.inner(rows, rows), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["pcgrad", "mgda"])
+def test_paco_mixes_learn_as_by_the_sum_whatever_the_method(method, members):
+    net = make("paco", members)
+    tasks, separate = task_gradients(net, inputs()), each_gradient(net, inputs())
+    balancer = make_balancer(T, gradients.Config(gradient=method))
+    gram, share = tasks.grams["Loss"], tasks.shares["Loss"]
+    weights = balancer.weights(tasks.losses, gram, share, tf.constant((0, 1)))
+    assert np.abs(weights - 1).max() > 5e-3
+    place = [variable is net.mix for variable in net.trainable_variables].index(True)
+    got = tasks.weighted({"Loss": weights})[place]
+    np.testing.assert_allclose(got, sum(grads[place] for grads in separate), rtol=1e-4, atol=1e-6)
+
+
 def test_paco_with_one_set_is_a_perceptron():
     net = make("paco", flags={"experts": 1}, onehot=False)
     net.mix.assign(tf.ones_like(net.mix))
@@ -634,8 +678,9 @@ def test_mixes_share_by_their_inner_products():
     mix = tf.constant(
         [[[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]]
     )  # two members
-    bank = Bank(tf.Variable(tf.ones((2, 2, 5))), 1, T, mix=mix)
-    np.testing.assert_allclose(bank.share()[0], [[1, 0.5, 0], [0.5, 1.5, 1], [0, 1, 2]])
+    bank = MixBank(tf.Variable(tf.ones((2, 2, 5))), 1, T, mix=mix)
+    shares = [[[1, 1, 0], [1, 2, 2], [0, 2, 4]], [[1, 0, 0], [0, 1, 0], [0, 0, 0]]]
+    np.testing.assert_allclose(bank.share(), shares)
     np.testing.assert_allclose(bank.expand(full=True)[..., 0], [[1, 2, 2], [1, 1, 0]])
 
 

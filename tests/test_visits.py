@@ -14,8 +14,10 @@ from rl.envs.goals import goal_lists
 from rl.envs.normaliser import Config as NormConfig
 from rl.envs.normaliser import Normaliser
 from rl.envs.point_mass import LAYOUTS
-from rl.envs.visits import ORDERS, Visits
-from rl.experiments.build import load_config, make_loop
+from rl.envs.visits import Visits
+from rl.experiments.build import make_loop
+from rl.experiments.rundir import load_config
+from rl.flags.training import ORDERS
 from rl.training.checkpoint import Checkpoints
 from rl.training.policy import visiting
 from rl.training.run import restore
@@ -23,12 +25,12 @@ from rl.visited import VisitedReplay
 from tests.helpers import column, command, rows, train, train_in_parts, train_killed
 from tests.test_algos import make_spec
 from tests.test_cli import refused
-from tests.test_metaworld import (
+from tests.test_metaworld import (  # pylint: disable=unused-import
     TWO,
     assert_same,
     fixture_cache,
     steps,
-)  # pylint: disable=unused-import
+)
 from tests.test_options import brute_force
 
 VISITS, ENV = ORDERS[1:], ("--env", "PointMass-MT4")

@@ -152,6 +152,20 @@ class Unrepeatable(Toy):
         return np.array([random.SystemRandom().uniform(-1, 1)], np.float32)
 
 
+class ArrayReward(Toy):
+    """Rewards of shape (1,), but of the second step of an episode."""
+
+    def _step(self, action):
+        return (2.0 if self.steps == 2 else np.array([1.0])), False
+
+
+class TwoRewards(Toy):
+    """Rewards of two numbers."""
+
+    def _step(self, action):
+        return np.ones(2), False
+
+
 class DictObs(Toy):
     observation_space = gym.spaces.Dict({"a": gym.spaces.Discrete(2)})
 
@@ -174,6 +188,17 @@ class Discrete(Toy):
         return float(action), False
 
 
+class Paid(Toy):
+    """The reward is the action, which the env then overwrites."""
+
+    action_space = gym.spaces.Box(2, 6, (1,), np.float32)
+
+    def _step(self, action):
+        reward = float(action.sum())
+        action[:] = 0
+        return reward, False
+
+
 LIMITS = {
     Matrix: 20,
     Ones: 10,
@@ -186,6 +211,9 @@ LIMITS = {
     Stuck: 10,
     Unrepeatable: 30,
     Discrete: 20,
+    ArrayReward: 3,
+    TwoRewards: 3,
+    Paid: 10,
 }
 for cls in (*LIMITS, DictObs, Unbounded, MultiBinary):
     if f"{cls.__name__}-v0" not in gym.registry:

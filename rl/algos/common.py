@@ -63,7 +63,6 @@ class Algorithm:
     saved: tuple[str, ...] = ()
     host: tuple[str, ...] = ()  # parts outside TensorFlow, with `state` and `load_state`
     discrete = False  # whether actions may be a choice among some
-    defaults: dict[str, Any] = {}  # of flags that are not its own
 
     def ready(self) -> None:
         """Call when the networks are there."""
@@ -78,7 +77,8 @@ class Algorithm:
         self.refresh()
 
     def act(self, obs: np.ndarray) -> np.ndarray:
-        """Deterministic actions for obs (..., envs, obs_dim)."""
+        """Deterministic actions for obs (..., envs, obs_dim): in units, or numbers of choices, as
+        `EnvSpec.env_action` takes them."""
         return self.policy(obs)
 
     def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:

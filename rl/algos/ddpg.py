@@ -10,10 +10,9 @@ Differs from the reference:
 4. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
 5. Keras' initialiser (Glorot) and Adam epsilon (1e-7) in place of PyTorch's;
 6. only a terminated step stops bootstrapping, never the time limit;
-7. noise and actions follow each action's own bounds, which need not be symmetric.
+7. replay, actors and critics have actions in units: -1 and 1 are the env's bounds.
 """
 
-import dataclasses
 from typing import Any, Callable
 
 import numpy as np
@@ -21,26 +20,9 @@ import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
 from rl.algos.noise import Noise
-from rl.algos.optimizers import Optimizer
-from rl.config import flag
+from rl.algos.optimizers import plain_optimizer
+from rl.flags.ddpg import Config
 from rl.networks import Critic, DeterministicActor
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """DDPG's flags."""
-
-    gamma: float = flag(0.99, "discount", low=0, high=1)
-    polyak: float = flag(0.995, "weight of the old target in target averaging", low=0, high=1)
-    pi_lr: float = flag(1e-3, "actor learning rate", above=0)
-    q_lr: float = flag(1e-3, "critic learning rate", above=0)
-    noise: str = flag("gaussian", "exploration noise", choices=("gaussian", "ou"))
-    act_noise: float = flag(
-        0.1, "std of exploration noise, as a fraction of the action's half range", low=0
-    )
-    ou_theta: float = flag(
-        0.15, "pull of Ornstein-Uhlenbeck noise towards 0, per step", low=0, high=1
-    )
 
 
 class DDPG(Algorithm):
@@ -57,7 +39,7 @@ class DDPG(Algorithm):
         self,
         spec: Any,
         make_torso: Callable[..., Any],
-        make_opt: Any = Optimizer,
+        make_opt: Any = plain_optimizer,
         config: Config = Config(),
     ) -> None:
         self.spec, self.config = spec, config
@@ -72,9 +54,7 @@ class DDPG(Algorithm):
         self.ready()
 
     def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
-        actor = DeterministicActor(
-            make_torso(self.spec.act_dim), self.spec.act_center, self.spec.act_limit
-        )
+        actor = DeterministicActor(make_torso(self.spec.act_dim))
         actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
         return actor
 
@@ -84,11 +64,11 @@ class DDPG(Algorithm):
         return critic
 
     def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Noisy actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of
+        """Noisy unit actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of
         episodes."""
         act = self.act(obs)
         noise = self.noise((len(start), self.spec.act_dim), start, rng).reshape(act.shape)
-        return np.clip(act + self.spec.act_limit * noise, self.spec.act_low, self.spec.act_high)
+        return np.clip(act + noise, -1, 1)
 
     # Losses: (...), one per task ------------------------------------------
 

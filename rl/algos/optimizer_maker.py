@@ -1,6 +1,7 @@
 """From flags to the optimisers of an algorithm's networks."""
 
 import dataclasses
+import functools
 from typing import Any, Callable, Optional
 
 from rl import gradients, splitting
@@ -32,36 +33,45 @@ def optimizer_maker(
             f"--gradient {balancing.gradient} is for several tasks, and this env has one"
         )
     learned = None if split_map else splits
-    wanted = num_tasks is not None and (
-        balancing.gradient != "sum" or config.gradient_stats or learned is not None
-    )
+    per_task = balancing.gradient != "sum" or config.gradient_stats or learned is not None
 
     def make_opt(lr: float, net: Any, targ: Any = None) -> Optimizer:
-        groups, twins = getattr(net, "groups", {}), targ.groups if targ else {}
-        if groups and split_map and splits:
-            for name, maps in splitting.load_maps(split_map, groups).items():
-                splitting.use_maps(
-                    splitting.blocks_of(groups[name], twins.get(name, [])), maps, name
-                )
-        if not groups or not wanted:
+        groups = getattr(net, "groups", {})
+        twins = targ.groups if targ else {}
+        if groups and splits and split_map:
+            _use_map(split_map, groups, twins)
+        if not groups or num_tasks is None or not per_task:
             return Optimizer(lr, net, config)
-        balancers = {}
-        for name in groups:
-            plain = (
-                name not in ("LossQ", "LossV")
-                and gradients.GRADIENTS[balancing.gradient].critic_only
-            )
-            method = dataclasses.replace(balancing, gradient="sum") if plain else balancing
-            balancers[name] = gradients.make_balancer(num_tasks or 1, method)
-
-        def make_splitters(slots: Any) -> dict[str, Any]:
-            make = splitting.make_splitter
-            return (
-                {n: make(own, twins.get(n, []), slots, learned) for n, own in groups.items()}
-                if learned
-                else {}
-            )
-
+        balancers = {name: _balancer(name, num_tasks, balancing) for name in groups}
+        make_splitters = functools.partial(_splitters, groups, twins, learned)
         return TaskOptimizer(lr, net, config, balancers, make_splitters)
 
     return make_opt
+
+
+def _use_map(path: str, groups: dict[str, Any], twins: dict[str, Any]) -> None:
+    """Lets the tasks of a network, and of its target, use the copies of the map at `path`."""
+    for name, maps in splitting.load_maps(path, groups).items():
+        blocks = splitting.blocks_of(groups[name], twins.get(name, []))
+        splitting.use_maps(blocks, maps, name)
+
+
+def _balancer(name: str, num_tasks: int, balancing: gradients.Config) -> Any:
+    """What weighs the tasks' gradients of the group `name`: a sum where the method is for critics
+    alone."""
+    critic = name in ("LossQ", "LossV")
+    if gradients.GRADIENTS[balancing.gradient].critic_only and not critic:
+        balancing = dataclasses.replace(balancing, gradient="sum")
+    return gradients.make_balancer(num_tasks, balancing)
+
+
+def _splitters(
+    groups: dict[str, Any], twins: dict[str, Any], config: Optional[splitting.Config], slots: Any
+) -> dict[str, Any]:
+    """What splits each group, by name; nothing does without a `config`."""
+    if config is None:
+        return {}
+    return {
+        name: splitting.make_splitter(group, twins.get(name, []), slots, config)
+        for name, group in groups.items()
+    }

@@ -1,53 +1,46 @@
 """Optimisers by name, and the gradient step that every algorithm takes with one."""
 
-import dataclasses
 from typing import Any
 
 import tensorflow as tf
 
-from rl.config import flag
+from rl.flags.optimizer import Config
 from rl.gradients.per_task import Info, LossFn
 
 OPTIMIZERS: dict[str, Any] = {
     "adam": tf.keras.optimizers.Adam,
-    "adamw": tf.keras.optimizers.AdamW,
+    # Keras' AdamW is this with a weight_decay of 0.004, and it can't be without one.
+    "adamw": tf.keras.optimizers.Adam,
     "rmsprop": tf.keras.optimizers.RMSprop,
     "sgd": tf.keras.optimizers.SGD,
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Optimiser flags; the learning rates are each algorithm's own."""
-
-    optimizer: str = flag("adam", "optimiser of every network", choices=tuple(OPTIMIZERS))
-    epsilon: float = flag(1e-7, "added to the root mean square of gradients (not sgd)", above=0)
-    weight_decay: float = flag(
-        0.0, "decoupled weight decay, per step and unit of learning rate", low=0
-    )
-    max_grad_norm: float = flag(
-        0.0, "longest gradient of a network, longer ones are scaled to it; 0: any", low=0
-    )
-    gradient_stats: bool = flag(
-        False, "log how the tasks' gradients conflict even where they are summed"
-    )
 
 
 class Optimizer:
     """One Keras optimiser for a network, with a base learning rate `lr` that each batch scales by
     its `lr` field.
 
+    Only kernels decay: biases, stds, temperatures, and the codes and mixes of tasks have no reason
+    to be near 0.
+
+    Losses of several tasks are summed, not averaged. The norm that `max_grad_norm` bounds is of the
+    sum, and so grows with their number; see rl.gradients.per_task.
+
     Args:
-      net: has `trainable_variables`.
+      net: has `trainable_variables`; the names of its kernels begin with "kernel".
     """
 
     def __init__(self, lr: float, net: Any, config: Config = Config()) -> None:
-        options = {} if config.optimizer == "sgd" else {"epsilon": config.epsilon}
-        if config.weight_decay:
-            options["weight_decay"] = config.weight_decay
-        self.opt = OPTIMIZERS[config.optimizer](lr, **options)
-        self.lr, self.net, self.max_norm = lr, net, config.max_grad_norm
+        self.lr = lr
+        self.net = net
+        self.max_norm = config.max_grad_norm
         self.targets = list(net.trainable_variables)
+        options: dict[str, Any] = {"weight_decay": config.weight_decay or None}
+        if config.optimizer != "sgd":
+            options["epsilon"] = config.epsilon
+        self.opt = OPTIMIZERS[config.optimizer](lr, **options)
+        exempt = [target for target in self.targets if not target.name.startswith("kernel")]
+        self.opt.exclude_from_weight_decay(exempt)
         self.opt.build(self.targets)
         self.step_columns: dict[str, str] = {}  # that `minimise` adds to the loss function's info
 
@@ -74,3 +67,12 @@ class Optimizer:
     def variables(self) -> list[Any]:
         """What steps change, besides the targets."""
         return list(self.opt.variables)
+
+
+def plain_optimizer(lr: float, net: Any, targ: Any = None) -> Optimizer:
+    """An Optimizer with default flags, for `net` alone: the algorithms' default `make_opt`.
+
+    A target network `targ` has nothing to optimise.
+    """
+    del targ
+    return Optimizer(lr, net)

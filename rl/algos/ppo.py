@@ -11,51 +11,25 @@ Differs from the reference:
    1/2;
 4. minibatches are drawn anew each epoch, and what is left over by their size is dropped;
 5. with a target_kl an update stops after the first minibatch whose KL is 1.5 times that;
-6. the learning rate falls with each minibatch, not with each rollout.
+6. the learning rate falls with each minibatch, not with each rollout;
+7. by `--norm_value` the critic predicts returns minus their mean, over their std.
+
+Those statistics, of all returns so far, take in a rollout's returns before they scale them, so that
+outputs equal to the targets are read back as the returns. A rollout's values are read by the
+statistics from before it, which its critic was trained to. The last layer is not rescaled when the
+statistics move, as PopArt's is, and `--clip_value` is in units of the critic's outputs.
 """
 
-import dataclasses
 from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info
-from rl.algos.optimizers import Optimizer
-from rl.config import flag
+from rl.algos.optimizers import plain_optimizer
 from rl.envs.normaliser import Moments
+from rl.flags.ppo import Config
 from rl.networks import PolicyValue
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """PPO's flags."""
-
-    gamma: float = flag(0.99, "discount", low=0, high=1)
-    lam: float = flag(0.95, "lambda of generalised advantage estimation", low=0, high=1)
-    lr: float = flag(3e-4, "learning rate of actor and critic", above=0)
-    clip_ratio: float = flag(
-        0.2, "how far a probability ratio may move from 1 and still count", above=0
-    )
-    clip_value: float = flag(
-        0.0, "how far a value may move from the old one and still count; 0: any way", low=0
-    )
-    vf_coef: float = flag(0.25, "weight of the value loss, a mean square", low=0)
-    ent_coef: float = flag(0.0, "weight of the entropy bonus", low=0)
-    target_kl: float = flag(
-        0.0, "end an update when the policy has moved 1.5 times this far; 0: never", low=0
-    )
-    norm_adv: bool = flag(True, "normalise advantages in each minibatch, per task")
-    norm_value: bool = flag(
-        False, "let the critic predict returns minus their running mean, over their running std"
-    )
-    share_torso: bool = flag(False, "one torso for actor and critic")
-    std: str = flag(
-        "free",
-        "log std: per action and task, per action, per action and split like a layer, or by state",
-        choices=("free", "shared", "split", "state"),
-    )
-    log_std: float = flag(0.0, "log std at the start, of actions scaled to [-1, 1]")
 
 
 class PPO(Algorithm):
@@ -63,14 +37,8 @@ class PPO(Algorithm):
     `spec`, an EnvSpec."""
 
     flags = Config
-    loop, discrete = "on_policy", True
-    defaults = {
-        "hidden_sizes": (64, 64),
-        "activation": "tanh",
-        "initializer": "orthogonal",
-        "epsilon": 1e-5,
-    }
-    defaults |= {"max_grad_norm": 0.5, "lr_schedule": "linear", "obs_norm": True, "rew_norm": True}
+    loop = "on_policy"
+    discrete = True
     columns = {
         "VVals": "all",
         "LossPi": "mean",
@@ -86,7 +54,7 @@ class PPO(Algorithm):
         self,
         spec: Any,
         make_torso: Callable[..., Any],
-        make_opt: Any = Optimizer,
+        make_opt: Any = plain_optimizer,
         config: Config = Config(),
     ) -> None:
         self.spec, self.config = spec, config
@@ -96,20 +64,18 @@ class PPO(Algorithm):
         self.returns = Moments(spec.batch_dims)
         self.ready()
 
-    # Acting: the policy draws u, `bound` makes it an action of the env ----
+    # Acting: the policy draws u, `bound` makes it an action ---------------
 
     def bound(self, u: np.ndarray) -> np.ndarray:
-        """The env's actions for u."""
-        if self.spec.num_actions:
-            return u + self.spec.act_low
-        return self.spec.act_center + self.spec.act_limit * np.clip(u, -1, 1)
+        """The unit actions for u, or the numbers of the choices, which u is."""
+        return u if self.spec.num_actions else np.clip(u, -1, 1)
 
     def act(self, obs: np.ndarray) -> np.ndarray:
         """The mode of the policy at obs (..., envs, obs_dim)."""
         return self.bound(self.policy(obs))
 
     def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Sampled actions for obs (..., envs, obs_dim)."""
+        """Sampled unit actions, or numbers of choices, for obs (..., envs, obs_dim)."""
         del start
         return self.bound(self.policy(obs, rng))
 
@@ -178,11 +144,16 @@ class PPO(Algorithm):
         }
 
     def targets(self, ret: np.ndarray) -> np.ndarray:
-        """What the critic's outputs should be for returns (..., steps)."""
-        mean, std = self._scale()
+        """What the critic's outputs should be for returns (..., steps), of which the statistics
+        hold these too."""
         self.returns.update(ret.T)
+        mean, std = self._scale()
         return (ret - mean) / std
 
-    def _scale(self) -> list[np.ndarray]:
-        mean, std = (self.returns.mean, self.returns.std) if self.config.norm_value else (0.0, 1.0)
-        return [np.asarray(x, np.float32)[..., None] for x in (mean, std)]
+    def _scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and std of returns, (..., 1), by which the critic's outputs are read."""
+        if not self.config.norm_value:
+            return np.zeros(1, np.float32), np.ones(1, np.float32)
+        mean = np.asarray(self.returns.mean, np.float32)
+        std = np.asarray(self.returns.std, np.float32)
+        return mean[..., None], std[..., None]

@@ -7,46 +7,22 @@ Differs from the paper and the reference:
    theirs;
 2. 10k uniform random steps, updates in bursts of as many as there were steps;
 3. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
-4. densities and the target entropy are those of actions scaled to [-1, 1], whatever the env's
-   bounds;
+4. replay, densities and the target entropy have actions in units: -1 and 1 are the env's bounds;
 5. the log-density of a squashed action has no epsilon in it and is exact far out (see
    distributions.py);
 6. Keras' initialiser (Glorot) and Adam epsilon (1e-7).
 """
 
-import dataclasses
 from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
-from rl.algos.optimizers import Optimizer
-from rl.config import UserError, flag
+from rl.algos.optimizers import plain_optimizer
+from rl.config import UserError
+from rl.flags.sac import Config
 from rl.networks import Critic, SquashedGaussianActor, Temperature
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """SAC's flags."""
-
-    gamma: float = flag(0.99, "discount", low=0, high=1)
-    polyak: float = flag(0.995, "weight of the old target in target averaging", low=0, high=1)
-    pi_lr: float = flag(1e-3, "actor learning rate", above=0)
-    q_lr: float = flag(1e-3, "critics' learning rate", above=0)
-    alpha: float = flag(
-        1.0, "temperature: weight of the entropy, in rewards; where a learned one starts", above=0
-    )
-    learn_alpha: bool = flag(
-        True, "learn the temperature; false: keep alpha (Spinning Up's is 0.2)"
-    )
-    alpha_lr: float = flag(1e-3, "temperature learning rate", above=0)
-    target_entropy: float = flag(
-        -1.0, "entropy a learned temperature aims at, nats per action dimension"
-    )
-    weight_tasks: bool = flag(
-        False, "weigh the losses of several tasks by num_tasks * softmax(-log alpha)"
-    )
 
 
 class SAC(Algorithm):
@@ -55,7 +31,6 @@ class SAC(Algorithm):
 
     flags = Config
     loop = "off_policy"
-    defaults = {"batch_size": 256}
     columns = {"Q1Vals": "all", "Q2Vals": "all", "LogPi": "all", "LossPi": "mean", "LossQ": "mean"}
     columns |= {"Alpha": "task", "LossAlpha": "mean"}
     saved = ("actor", "q", "q_targ", "temperature", "pi_opt", "q_opt", "alpha_opt")
@@ -64,15 +39,13 @@ class SAC(Algorithm):
         self,
         spec: Any,
         make_torso: Callable[..., Any],
-        make_opt: Any = Optimizer,
+        make_opt: Any = plain_optimizer,
         config: Config = Config(),
     ) -> None:
         if config.weight_tasks and not spec.num_tasks:
             raise UserError("--weight_tasks is for several tasks, and this env has one")
         self.spec, self.config = spec, config
-        self.actor = SquashedGaussianActor(
-            make_torso(2 * spec.act_dim), spec.act_center, spec.act_limit
-        )
+        self.actor = SquashedGaussianActor(make_torso(2 * spec.act_dim))
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))
         self.q, self.q_targ = Critic(make_torso(1, members=2)), Critic(make_torso(1, members=2))
         for net in (self.q, self.q_targ):
@@ -85,7 +58,7 @@ class SAC(Algorithm):
         self.ready()
 
     def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Sampled actions for obs (..., envs, obs_dim)."""
+        """Sampled unit actions for obs (..., envs, obs_dim)."""
         del start
         return self.policy(
             obs, rng.standard_normal((*obs.shape[:-1], self.spec.act_dim), np.float32)

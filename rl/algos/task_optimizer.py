@@ -28,14 +28,18 @@ class TaskOptimizer(Optimizer):
         make_splitters: Callable[[Any], dict[str, Any]] = lambda slots: {},
     ) -> None:
         super().__init__(lr, net, config)
-        self.balancers, self.splitters = balancers, make_splitters(self.slots)
-        kinds = {"Conflict": "mean", "Cosine": "mean", "Weight": "task"}
-        self.step_columns = {
-            _part(name) + column: kind for name in balancers for column, kind in kinds.items()
-        }
-        self.columns = self.step_columns | {
-            f"{_part(name)}Sharing": "mean" for name in self.splitters
-        }
+        self.balancers = balancers
+        self.splitters = make_splitters(self.slots)
+        for name in balancers:
+            part = _part(name)
+            self.step_columns |= {
+                f"{part}Conflict": "mean",
+                f"{part}Cosine": "mean",
+                f"{part}Weight": "task",
+            }
+        self.columns = dict(self.step_columns)
+        for name in self.splitters:
+            self.columns[f"{_part(name)}Sharing"] = "mean"
 
     def minimise(self, loss_fn: LossFn, batch: Any) -> Info:
         """One step. Returns the loss function's info and, for each group, how its tasks conflict
@@ -53,49 +57,51 @@ class TaskOptimizer(Optimizer):
 
     def gradients(self, loss_fn: LossFn, batch: Any) -> tuple[list[tf.Tensor], Info]:
         """The gradients joined by the balancers' weights."""
-        tasks = TaskGradients(
-            self.net, loss_fn, batch, any(own.halves for own in self.splitters.values())
-        )
-        info, weights = tasks.info, {}
+        halves = any(splitter.halves for splitter in self.splitters.values())
+        tasks = TaskGradients(self.net, loss_fn, batch, halves)
+        info = tasks.info
         for name, splitter in self.splitters.items():
             splitter.observe(tasks, name, batch.get("present"))
+        weights = {}
         for number, (name, balancer) in enumerate(self.balancers.items()):
             gram, share = tasks.grams[name], tasks.shares[name]
-            weight = balancer.weights(
-                info.get(name, tasks.losses), gram, share, batch["seed"] + number
-            )
+            losses = info.get(name, tasks.losses)
+            weight = balancer.weights(losses, gram, share, batch["seed"] + number)
             weights[name] = weight + tf.zeros(gram.shape[:2])
             rate, cosine = gradients.conflict(gradients.shared_gram(gram, share))
             part = _part(name)
-            info |= {f"{part}Conflict": rate, f"{part}Cosine": cosine}
+            info[f"{part}Conflict"] = rate
+            info[f"{part}Cosine"] = cosine
             info[f"{part}Weight"] = tf.reduce_mean(weights[name], axis=0)
         return tasks.weighted(weights), info
 
     def split(self, count: int) -> dict[str, np.ndarray]:
         """To be told of `count` more steps: splits what is due. Returns the sharing scores to
         log."""
-        for splitter in self.splitters.values():
+        sharing = {}
+        for name, splitter in self.splitters.items():
             splitter.after(count)
-        return {
-            f"{_part(name)}Sharing": np.array([own.sharing]) for name, own in self.splitters.items()
-        }
+            sharing[f"{_part(name)}Sharing"] = np.array([splitter.sharing])
+        return sharing
 
     def slots(self, variable: Any) -> list[Any]:
         """What the optimiser keeps for a variable of the net."""
         # Keras has these in lists beside the list of variables, under names of its own.
-        number, lists = [target is variable for target in self.targets].index(True), vars(
-            self.opt
-        ).values()
-        beside = [own for own in lists if isinstance(own, list) and len(own) == len(self.targets)]
-        kept = {id(own[number]): own[number] for own in beside}
-        return [slot for slot in kept.values() if slot is not variable and hasattr(slot, "assign")]
+        number = [target is variable for target in self.targets].index(True)
+        found = {}
+        for values in vars(self.opt).values():
+            if isinstance(values, list) and len(values) == len(self.targets):
+                found[id(values[number])] = values[number]
+        return [slot for slot in found.values() if slot is not variable and hasattr(slot, "assign")]
 
     @property
     def variables(self) -> list[Any]:
         """What steps change, besides the targets: slots, the step count, the learning rate, and
         others' state."""
-        others = [*self.balancers.values(), *self.splitters.values()]
-        return [*super().variables, *(variable for other in others for variable in other.variables)]
+        variables = super().variables
+        for other in [*self.balancers.values(), *self.splitters.values()]:
+            variables.extend(other.variables)
+        return variables
 
 
 def _part(name: str) -> str:

@@ -7,11 +7,10 @@ Differs from the paper and the reference:
 2. 10k uniform random steps and Gaussian exploration noise for every env, updates in bursts;
 3. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
 4. Keras' initialiser (Glorot) and Adam epsilon (1e-7) in place of PyTorch's;
-5. both noises follow each action's own bounds, which need not be symmetric.
+5. replay, actors, critics and both noises have actions in units: -1 and 1 are the env's bounds.
 With target_noise 0, policy_delay 1 and equal critics a step of TD3 is one of DDPG.
 """
 
-import dataclasses
 from typing import Any, Callable
 
 import numpy as np
@@ -19,25 +18,9 @@ import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
 from rl.algos.noise import Noise
-from rl.algos.optimizers import Optimizer
-from rl.config import flag
+from rl.algos.optimizers import plain_optimizer
+from rl.flags.td3 import Config
 from rl.networks import Critic, DeterministicActor
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """TD3's flags."""
-
-    gamma: float = flag(0.99, "discount", low=0, high=1)
-    polyak: float = flag(0.995, "weight of the old target in target averaging", low=0, high=1)
-    pi_lr: float = flag(1e-3, "actor learning rate", above=0)
-    q_lr: float = flag(1e-3, "critics' learning rate", above=0)
-    act_noise: float = flag(
-        0.1, "std of exploration noise, as a fraction of the action's half range", low=0
-    )
-    target_noise: float = flag(0.2, "std of the noise on the target's action, same unit", low=0)
-    noise_clip: float = flag(0.5, "largest noise on the target's action, same unit", low=0)
-    policy_delay: int = flag(2, "critic updates for each of the actor and the targets", low=1)
 
 
 class TD3(Algorithm):
@@ -54,7 +37,7 @@ class TD3(Algorithm):
         self,
         spec: Any,
         make_torso: Callable[..., Any],
-        make_opt: Any = Optimizer,
+        make_opt: Any = plain_optimizer,
         config: Config = Config(),
     ) -> None:
         self.spec, self.config = spec, config
@@ -69,9 +52,7 @@ class TD3(Algorithm):
         self.ready()
 
     def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
-        actor = DeterministicActor(
-            make_torso(self.spec.act_dim), self.spec.act_center, self.spec.act_limit
-        )
+        actor = DeterministicActor(make_torso(self.spec.act_dim))
         actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
         return actor
 
@@ -81,11 +62,11 @@ class TD3(Algorithm):
         return critics
 
     def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Noisy actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of
+        """Noisy unit actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of
         episodes."""
         act = self.act(obs)
         noise = self.noise((len(start), self.spec.act_dim), start, rng).reshape(act.shape)
-        return np.clip(act + self.spec.act_limit * noise, self.spec.act_low, self.spec.act_high)
+        return np.clip(act + noise, -1, 1)
 
     # Losses: (...), one per task ------------------------------------------
 
@@ -96,9 +77,7 @@ class TD3(Algorithm):
             tf.shape(act), batch["seed"], alg="philox"
         )
         noise = tf.clip_by_value(noise, -self.config.noise_clip, self.config.noise_clip)
-        return tf.clip_by_value(
-            act + self.spec.act_limit * noise, self.spec.act_low, self.spec.act_high
-        )
+        return tf.clip_by_value(act + noise, -1, 1)
 
     def q_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
         """Squared Bellman errors of both critics against the smaller target, algorithm 1."""

@@ -16,13 +16,15 @@ def make(env_id: str, num_envs: int = 1, visit: str = "all", **options: Any) -> 
 
     Args:
       options: `backend`, `render_mode`, `max_ep_len` and `num_workers` as VectorEnv's; `visit`, one
-        of `visits.ORDERS`; for Meta-World also those of `metaworld.make`, which other families
-        don't heed.
+        of `rl.flags.training.ORDERS`; for Meta-World also those of `metaworld.make`, which other
+        families don't heed.
 
     Raises:
       UserError: no such env, a space that is not supported, or no tasks to go to.
     """
     env_id = resolve(env_id)
+    if options.get("env_kwargs") and tasks_of(env_id, "train"):
+        raise UserError(f"--env_kwargs is for envs of Gymnasium, and {env_id} is a set of tasks")
     if metaworld.knows(env_id):
         return metaworld.make(env_id, num_envs, visit=visit, **options)
     if point_mass.knows(env_id):
@@ -30,7 +32,7 @@ def make(env_id: str, num_envs: int = 1, visit: str = "all", **options: Any) -> 
         return point_mass.PointMass(env_id, num_envs, visit=visit, **own)
     if visit != "all":
         raise UserError(f"--visit {visit} is for several tasks; {env_id} is one")
-    names = ("backend", "render_mode", "max_ep_len", "num_workers")
+    names = ("backend", "render_mode", "max_ep_len", "num_workers", "env_kwargs")
     own = {name: value for name, value in options.items() if name in names}
     return VectorEnv(env_id, num_envs, **own)
 

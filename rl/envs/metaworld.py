@@ -10,7 +10,6 @@ Differs from it:
   3. Observations are float32 and never hold a one-hot of the task, which the task axis tells.
 """
 
-import dataclasses
 import functools
 import os
 from typing import Any, Optional, Sequence
@@ -18,7 +17,7 @@ from typing import Any, Optional, Sequence
 import gymnasium as gym
 import numpy as np
 
-from rl.config import UserError, check, flag
+from rl.config import UserError, check
 from rl.envs import metaworld_pool
 from rl.envs.goals import NUM_GOALS, goal_lists
 from rl.envs.replayable import Replayable
@@ -27,23 +26,11 @@ from rl.envs.spec import EnvSpec
 from rl.envs.task_sets import SETS, knows, resolve, tasks_of
 from rl.envs.tour import Tours
 from rl.envs.vector import Vector
+from rl.flags.metaworld import Config
 
 __all__ = ["Config", "MetaWorld", "knows", "make", "resolve"]
 HORIZON, FPS, OBS_DIM, ACT_DIM = 500, 80, 39, 4
 BOUND = np.ones(ACT_DIM, np.float32)
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Meta-World's flags."""
-
-    goals: str = flag(
-        "random", "Meta-World: an episode's goal, of 50 or the first", choices=("random", "fixed")
-    )
-    reward: str = flag("v2", "Meta-World: version of its reward functions", choices=("v1", "v2"))
-    split: str = flag(
-        "train", "ML sets: the tasks and goals to train on", choices=("train", "test")
-    )
 
 
 class MetaWorld(Vector):

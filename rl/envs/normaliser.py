@@ -1,25 +1,12 @@
 """Running normalisation of observations and rewards, frozen wherever nobody calls `observe`."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 
-from rl.config import flag
+from rl.flags.normalisation import Config
 
 CLIP = 10.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Normalisation flags."""
-
-    obs_norm: bool = flag(
-        False, "give networks observations minus their running mean, over their running std"
-    )
-    rew_norm: bool = flag(
-        False, "learn from rewards over the running std of the discounted return, per task"
-    )
 
 
 class Moments:
@@ -27,7 +14,9 @@ class Moments:
     variance."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        self.mean, self.var, self.count = np.zeros(shape), np.ones(shape), 1e-4
+        self.mean = np.zeros(shape)
+        self.var = np.ones(shape)
+        self.count: Any = 1e-4
 
     def update(self, batch: np.ndarray) -> None:
         """Adds samples `(count, *shape)`."""
@@ -35,17 +24,18 @@ class Moments:
 
     def merge(self, mean: np.ndarray, var: np.ndarray, count: Any) -> None:
         """Adds `count` samples of these moments, a number for all or one for each."""
-        total, delta = self.count + count, mean - self.mean
+        total = self.count + count
+        delta = mean - self.mean
         self.mean = self.mean + delta * count / total
-        self.var = (
-            self.var * self.count + var * count + delta**2 * self.count * count / total
-        ) / total
+        between = delta**2 * self.count * count / total
+        self.var = (self.var * self.count + var * count + between) / total
         self.count = total
 
     def pool(self, other: "Moments") -> None:
         """Takes the moments of all that `other` has, whatever its shape, for every element."""
-        mean, var = other.mean.mean(), np.mean(other.var) + np.var(other.mean)
-        self.mean, self.var = np.full_like(self.mean, mean), np.full_like(self.var, var)
+        var = np.mean(other.var) + np.var(other.mean)
+        self.mean = np.full_like(self.mean, np.mean(other.mean))
+        self.var = np.full_like(self.var, var)
         self.count = float(np.mean(other.count))
 
     @property
@@ -59,7 +49,9 @@ class Moments:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
-        self.mean, self.var, self.count = state["mean"], state["var"], state["count"]
+        self.mean = state["mean"]
+        self.var = state["var"]
+        self.count = state["count"]
 
 
 class Normaliser:
@@ -73,8 +65,11 @@ class Normaliser:
     def __init__(
         self, spec: Any, config: Config = Config(), num_envs: int = 1, gamma: float = 0.99
     ) -> None:
-        self.config, self.batch_dims, self.gamma = config, spec.batch_dims, gamma
-        self.seen, self.earned = Moments((spec.obs_dim,)), Moments(spec.batch_dims)
+        self.config = config
+        self.batch_dims = spec.batch_dims
+        self.gamma = gamma
+        self.seen = Moments((spec.obs_dim,))  # observations
+        self.earned = Moments(spec.batch_dims)  # discounted returns so far
         self.ret = np.zeros(num_envs)
 
     def observe(self, obs: np.ndarray, rew: Any = None, end: Any = False, task: Any = None) -> None:
@@ -102,11 +97,15 @@ class Normaliser:
             return obs
         return np.clip((obs - self.seen.mean) / self.seen.std, -CLIP, CLIP).astype(np.float32)
 
-    def rew(self, rew: np.ndarray) -> np.ndarray:
-        """Rewards `(..., *batch_dims, batch)` as losses see them, float32, within +-10."""
+    def rew(self, rew: np.ndarray, task: Any = None) -> np.ndarray:
+        """Single rewards `(..., *batch_dims, batch)` as losses see them, float32, within +-10.
+
+        With `task`, their tasks, both have any one shape.
+        """
         if not self.config.rew_norm:
             return rew
-        return np.clip(rew / self.earned.std[..., None], -CLIP, CLIP).astype(np.float32)
+        std = self.earned.std[..., None] if task is None else self.earned.std[task]
+        return np.clip(rew / std, -CLIP, CLIP).astype(np.float32)
 
     def state(self) -> dict[str, Any]:
         """All that later values depend on."""
@@ -125,5 +124,7 @@ def _moments_of(
     """Mean, variance and number of each task's values, `(num_tasks,)`; 0 where it has none."""
     sums = lambda weights=None: np.bincount(task, weights, num_tasks)
     count = sums()
-    mean = sums(values) / np.maximum(1, count)
-    return mean, sums((values - mean[task]) ** 2) / np.maximum(1, count), count
+    divisor = np.maximum(1, count)
+    mean = sums(values) / divisor
+    var = sums((values - mean[task]) ** 2) / divisor
+    return mean, var, count

@@ -1,6 +1,7 @@
 """What an algorithm may know of an env: sizes and bounds, never the env itself."""
 
 import dataclasses
+import functools
 
 import gymnasium as gym
 import numpy as np
@@ -43,15 +44,29 @@ class EnvSpec:
         """Leading axes of every batch: `()` or `(num_tasks,)`."""
         return (len(self.tasks),) if self.tasks else ()
 
-    @property
+    @functools.cached_property
     def act_center(self) -> np.ndarray:
-        """Middle of the action range, `(act_dim,)`."""
-        return (self.act_high + self.act_low) / 2
+        """Middle of the action range, float64 `(act_dim,)`."""
+        return (self.act_high.astype(float) + self.act_low) / 2
 
-    @property
+    @functools.cached_property
     def act_limit(self) -> np.ndarray:
-        """Half the width of the action range, `(act_dim,)`."""
-        return (self.act_high - self.act_low) / 2
+        """Half the width of the action range, float64 `(act_dim,)`."""
+        return (self.act_high.astype(float) - self.act_low) / 2
+
+    def env_action(self, act: np.ndarray) -> np.ndarray:
+        """The env's own actions for those of an algorithm, `(..., act_dim)`: a new float32 array.
+
+        Algorithms act in units: -1 is `act_low`, 1 is `act_high`, and what lies beyond counts as
+        the end itself. Where there is a choice among `num_actions` they give its number, from 0.
+        `rl.networks.actor_critic.env_action` does the same in TensorFlow.
+        """
+        if self.num_actions:
+            return act + self.act_low
+        # In float64, and the ends on their own: rounding must neither leave nor miss the bounds.
+        inside = np.clip(self.act_center + self.act_limit * act, self.act_low, self.act_high)
+        inside = inside.astype(np.float32)
+        return np.where(act >= 1, self.act_high, np.where(act <= -1, self.act_low, inside))
 
     def by_task(self, obs: np.ndarray) -> np.ndarray:
         """Observations `(num_envs, obs_dim)` with the task axis in front, if there is one."""
@@ -67,6 +82,11 @@ def spec_of(env_id: str, env: gym.Env) -> EnvSpec:
     obs_space, act_space, registered = env.observation_space, env.action_space, env.spec
     if not isinstance(obs_space, gym.spaces.Box):
         raise UserError(f"{env_id}: observation space {obs_space} is not supported, only Box is")
+    if len(obs_space.shape) > 2:
+        raise UserError(
+            f"{env_id}: observations of shape {obs_space.shape} are images, which need networks "
+            "that there are none of yet"
+        )
     if not isinstance(act_space, (gym.spaces.Box, gym.spaces.Discrete)):
         raise UserError(
             f"{env_id}: action space {act_space} is not supported, only Box and Discrete are"

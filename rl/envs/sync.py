@@ -10,6 +10,7 @@ from typing import Any, Optional, Sequence
 import gymnasium as gym
 import numpy as np
 
+from rl.config import UserError
 from rl.envs.closing import close_in_time
 
 
@@ -40,6 +41,7 @@ class SyncEnvs:
         info: dict[str, Any] = {"final_obs": final}
         if "success" in infos[0]:
             info["success"] = np.array([own["success"] > 0 for own in infos])
+        rew = [_number(value) for value in rew]
         return np.stack(obs), np.array(rew, float), np.array(terminated), np.array(truncated), info
 
     def call(self, name: str, *args: Any) -> list[Any]:
@@ -53,3 +55,12 @@ class SyncEnvs:
     def close(self) -> None:
         """Ends the envs, or abandons those that hang."""
         close_in_time(functools.partial(self.call, "close"))
+
+
+def _number(rew: Any) -> float:
+    """A reward that may be an array of one number. Raises a UserError where it has several."""
+    if isinstance(rew, float):
+        return float(rew)
+    if np.size(rew) != 1:
+        raise UserError(f"an env gave a reward of {np.size(rew)} numbers; it takes one")
+    return float(np.reshape(rew, ()))

@@ -2,7 +2,7 @@
 saved."""
 
 import functools
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Mapping, NamedTuple, Optional
 
 import gymnasium as gym
 import numpy as np
@@ -73,8 +73,9 @@ class Vector:
         return self._flat(self.env.reset(seed=seed)[0])
 
     def step(self, act: np.ndarray) -> Step:
-        """Steps every env with `act` `(num_envs, act_dim)`."""
-        shaped = act.reshape(self.num_envs, *self.spec.act_shape)
+        """Steps every env with `act` `(num_envs, act_dim)`, the env's own actions, of which it gets
+        a copy: some envs write into theirs."""
+        shaped = np.array(act).reshape(self.num_envs, *self.spec.act_shape)
         if self.spec.num_actions:
             shaped = shaped.astype(np.int64)
         obs, rew, terminated, truncated, info = self.env.step(shaped)
@@ -128,6 +129,7 @@ class VectorEnv(Vector):
       env_id: full id of a registered env.
       backend: "sync"; "async", in `num_workers` processes, 0: one per env; "envpool", in EnvPool's
         threads: their state can't be saved, so `keeps_state` is False.
+      env_kwargs: arguments of the env's constructor.
       render_mode: as in `gymnasium.make`. max_ep_len: in steps; 0: the env's own, or 1000 where it
         has none.
     """
@@ -140,10 +142,16 @@ class VectorEnv(Vector):
         render_mode: Optional[str] = None,
         max_ep_len: int = 0,
         num_workers: int = 0,
+        env_kwargs: Optional[Mapping[str, Any]] = None,
     ) -> None:
         make = functools.partial(
-            make_one, env_id=env_id, render_mode=render_mode, max_ep_len=max_ep_len
+            make_one,
+            env_id=env_id,
+            render_mode=render_mode,
+            max_ep_len=max_ep_len,
+            env_kwargs=env_kwargs or {},
         )
+        self.env_kwargs = env_kwargs
         # One env here first: a bad id, space or extra is one clear line instead of a worker's
         # traceback.
         probe = make(0)
@@ -155,4 +163,6 @@ class VectorEnv(Vector):
     def _build(self) -> Any:
         if self.keeps_state:
             return super()._build()
+        if self.env_kwargs:
+            raise UserError("--env_kwargs needs --env_backend sync or async: EnvPool has its own")
         return EnvPool(self.spec.env_id, self.num_envs, self.max_ep_len)

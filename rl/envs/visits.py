@@ -4,8 +4,6 @@ import dataclasses
 
 import numpy as np
 
-ORDERS = ("all", "cycle", "random", "shuffle")
-
 
 @dataclasses.dataclass(frozen=True)
 class Visits:
@@ -17,7 +15,8 @@ class Visits:
     they keep pace, no task has had more than one visit more than another, in all envs together.
 
     Args:
-      order: one of ORDERS but "all", which needs no visits. num_tasks, num_envs: how many.
+      order: one of rl.flags.training.ORDERS but "all", which needs no visits.
+      num_tasks, num_envs: how many.
     """
 
     order: str

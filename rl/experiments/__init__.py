@@ -1,1 +1,1 @@
-"""Commands: train and resume (`run`), `eval`, `plot`."""
+"""What the front door runs: flags, files, processes."""

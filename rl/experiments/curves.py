@@ -1,28 +1,15 @@
-"""Learning curves as data: read run directories, smooth, put runs on one grid, estimate over them.
-NumPy only."""
+"""Learning curves as data: read run directories, smooth, put runs on one grid. NumPy only."""
 
-import csv
 import json
 import os
+import re
+import stat
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Iterator, NamedTuple, Sequence
 
 import numpy as np
 
 from rl.config import UserError, closest
-
-IGNORED = (
-    "exp_name",
-    "seed",
-    "data_dir",
-    "meta_run",
-    "overwrite",
-    "tensorboard",
-    "versions",
-    "git_commit",
-    "logger",
-    "logger_kwargs",
-)
 
 
 class Run(NamedTuple):
@@ -39,45 +26,78 @@ def find_runs(
     """Per path, the runs below it, or below the folders beside it whose names contain its last
     part.
 
+    Runs without a complete row yet are left out.
+
     Args:
       select: keep runs whose path contains all of these. exclude: and none of these.
 
     Raises:
-      UserError: a path without a readable run.
+      UserError: a path without a run, or with one that can't be read.
     """
     found = []
     for path in paths:
-        roots = (
-            [Path(path)]
-            if os.path.isdir(path)
-            else sorted(Path(path).parent.glob(f"*{Path(path).name}*"))
-        )
-        files = sorted(file for root in roots for file in root.rglob("progress.txt"))
-        kept = [
-            f
-            for f in files
-            if all(s in str(f) for s in select) and not any(s in str(f) for s in exclude)
-        ]
-        runs = [run for run in map(_read, kept) if len(next(iter(run.columns.values()), ()))]
+        files = []
+        for file in _progress_files(path):
+            selected = all(part in str(file) for part in select)
+            excluded = any(part in str(file) for part in exclude)
+            if selected and not excluded:
+                files.append(file)
+        runs = [run for run in map(_read_run, files) if run is not None]
         if not runs:
-            raise UserError(f"no run with at least one row of progress.txt under {path}")
+            others = [f"; {file} is not a regular file" for file in files if not _is_regular(file)]
+            note = others[0] if others else ""
+            raise UserError(f"no run with at least one row of progress.txt under {path}{note}")
         found.append(runs)
     return found
 
 
-def _read(file: Path) -> Run:
-    """A run, without a last row that is still being written."""
-    text = file.read_text(encoding="utf-8")
-    header, *rows = list(csv.reader(text[: text.rfind("\n") + 1].splitlines(), delimiter="\t")) or [
-        []
-    ]
-    table = np.array([[_number(cell) for cell in row] for row in rows if len(row) == len(header)])
+def _progress_files(path: str) -> list[Path]:
+    roots = [Path(path)]
+    if not os.path.isdir(path):
+        parent = Path(path).parent
+        beside = parent.iterdir() if parent.is_dir() else ()
+        roots = sorted(folder for folder in beside if Path(path).name in folder.name)
+    return sorted(file for root in roots for file in root.rglob("progress.txt"))
+
+
+def _is_regular(file: Path) -> bool:
+    return stat.S_ISREG(os.lstat(file).st_mode)
+
+
+def read_regular(file: Path) -> str | None:
+    """The text of a file; None where there is none, or where it isn't a regular file.
+
+    Links are not followed: they could lead out of the run directory. Pipes would block.
+
+    Raises:
+      UserError: it can't be read, or isn't UTF-8.
+    """
     try:
-        config = json.loads((file.parent / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        config = {}
-    flat = dict(_flatten(config))
-    return Run(file.parent, flat, dict(zip(header, table.reshape(-1, len(header)).T)))
+        if not _is_regular(file):
+            return None
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{file} is not text in UTF-8") from None
+
+
+def _read_run(file: Path) -> Run | None:
+    """A run, without a last row that is still being written; None if it has no row yet."""
+    text = read_regular(file)
+    if text is None:
+        return None
+    complete = text[: text.rfind("\n") + 1]
+    header, *rows = [line.rstrip("\r").split("\t") for line in complete.split("\n")]
+    if not all(name.isprintable() for name in header):
+        raise UserError(f"{file} is not a table of columns")
+    table = [[_number(cell) for cell in row] for row in rows if len(row) == len(header)]
+    if not any(header) or not table:
+        return None
+    columns = dict(zip(header, np.array(table).T))
+    return Run(file.parent, _read_config(file.parent / "config.json"), columns)
 
 
 def _number(cell: str) -> float:
@@ -87,11 +107,25 @@ def _number(cell: str) -> float:
         return float("nan")
 
 
+def _read_config(file: Path) -> dict[str, Any]:
+    """The flags of a run; none where it has no config.json."""
+    text = read_regular(file)
+    if text is None:
+        return {}
+    try:
+        config = json.loads(text)
+        if isinstance(config, dict):
+            return dict(_flatten(config))
+    except (ValueError, RecursionError):
+        pass
+    raise UserError(f"{file} is not a JSON object")
+
+
 def _flatten(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Nested dicts as `outer:inner`, the way Spinning Up names them; objects it wrote as strings
     are left out."""
     for key, value in config.items():
-        if isinstance(value, dict) and key not in IGNORED:
+        if isinstance(value, dict):
             yield from _flatten(value, f"{prefix}{key}:")
         elif not (isinstance(value, str) and value.startswith("<")):
             yield prefix + key, value
@@ -113,8 +147,9 @@ def smooth(values: np.ndarray, window: int) -> np.ndarray:
     """Centred moving average over `window` rows; at the edges, over the rows that exist; nan rows
     don't count."""
     valid = np.isfinite(values)
-    ones = np.ones(window)
-    sums, counts = (_same(np.where(valid, x, 0), ones) for x in (values, 1.0))
+    ones = np.ones(min(window, 2 * len(values)))  # a longer window averages over all rows, too
+    sums = _same(np.where(valid, values, 0), ones)
+    counts = _same(np.where(valid, 1.0, 0), ones)
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
@@ -126,55 +161,35 @@ def _same(values: np.ndarray, window: np.ndarray) -> np.ndarray:
 
 def align(curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """Runs on the grid of all their x: x `(points,)` and y `(runs, points)`, nan outside a run's
-    own range."""
-    curves = [(x[np.isfinite(x * y)], y[np.isfinite(x * y)]) for x, y in curves]
-    grid = np.unique(np.concatenate([x for x, _ in curves]))
-    rows = [
-        np.interp(grid, x, y, np.nan, np.nan) if len(x) else np.full(len(grid), np.nan)
-        for x, y in curves
-    ]
-    return grid, np.stack(rows)
+    own range.
+
+    Rows that lack x or y are left out, and so are runs that have no others.
+    """
+    finite = []
+    for x, y in curves:
+        valid = np.isfinite(x) & np.isfinite(y)
+        order = np.argsort(x[valid], kind="stable")
+        if valid.any():
+            finite.append((x[valid][order], y[valid][order]))
+    if not finite:
+        return np.empty(0), np.empty((0, 0))
+    grid = np.unique(np.concatenate([x for x, _ in finite]))
+    return grid, np.stack([np.interp(grid, x, y, np.nan, np.nan) for x, y in finite])
 
 
-def _iqm(values: np.ndarray, axis: int) -> np.ndarray:
-    """Mean of the middle half of the runs, the outermost counted in part."""
-    ordered, count = np.sort(values, axis), np.isfinite(values).sum(axis)
-    edges = np.arange(values.shape[axis])[:, None]
-    weights = np.clip(
-        np.minimum(edges + 1, 0.75 * count) - np.maximum(edges, 0.25 * count), 0, None
-    )
-    return np.nansum(weights * np.where(np.isfinite(ordered), ordered, 0), axis) / weights.sum(axis)
+def read_curves(
+    runs: Sequence[Run], xaxis: str, value: str, window: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Smoothed values of runs on one grid: x `(points,)`, y `(runs with data, points)`."""
+    return align([(column(run, xaxis), smooth(column(run, value), window)) for run in runs])
 
 
-# name -> estimate over runs, from y (runs, points)
-ESTIMATORS: dict[str, Callable[..., Any]] = {
-    "mean": np.nanmean,
-    "median": np.nanmedian,
-    "iqm": _iqm,
-}
-ESTIMATORS |= {"max": np.nanmax, "min": np.nanmin}
-
-
-def band(y: np.ndarray, centre: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper edge `(points,)`: "sd" one standard deviation over runs, "se" one standard
-    error, "range"."""
-    if kind == "range":
-        return np.nanmin(y, 0), np.nanmax(y, 0)
-    spread = np.nanstd(y, 0) / (np.sqrt(np.isfinite(y).sum(0)) if kind == "se" else 1)
-    return centre - spread, centre + spread
-
-
-def differences(groups: Mapping[str, Sequence[Run]]) -> tuple[list[str], list[list[str]]]:
-    """The hyper-parameters that differ between groups: their names, and a row of values per
-    group."""
-    configs = [runs[0].config for runs in groups.values()]
-    names = sorted(
-        {name for config in configs for name in config if name.split(":")[0] not in IGNORED}
-    )
-    rows = [[_show(config.get(name, "")) for name in names] for config in configs]
-    differing = [i for i in range(len(names)) if len({row[i] for row in rows}) > 1]
-    return [names[i] for i in differing], [[row[i] for i in differing] for row in rows]
-
-
-def _show(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+def shorten(text: str, length: int) -> str:
+    """`text` on one printable line of at most `length` characters, with an ellipsis in the
+    middle."""
+    text = re.sub(r"\s+", " ", text)
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return text[: length - 1 - tail] + "…" + text[len(text) - tail :]

@@ -3,77 +3,60 @@
 import json
 import os
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Mapping
 
 import imageio.v3 as imageio
 import numpy as np
 import tensorflow as tf
 
 from rl import envs
-from rl.config import Parser, UserError, build
-from rl.envs.normaliser import CLIP, Normaliser
+from rl.config import UserError, build
+from rl.envs.normaliser import CLIP
 from rl.envs.normaliser import Config as NormaliserConfig
-from rl.experiments.build import env_options, load_config, make_algo, use_device
+from rl.envs.normaliser import Normaliser
+from rl.experiments.build import make_algo, use_device
+from rl.experiments.environments import env_options
+from rl.experiments.rundir import changed_flags
 from rl.experiments.scores import summary
+from rl.flags.binding import check_unchanged
+from rl.networks.actor_critic import env_action
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
 from rl.training.files import TORN, load_tree
 from rl.training.policy import policy
 
 
-def main(argv: Sequence[str]) -> int:
-    """The command `main.py eval DIR ...`; prints one JSON object."""
-    parser = Parser(
-        prog="main.py eval", description="Test the policy of a run, film it, export it."
-    )
-    parser.add_argument("directory", type=Path, help="of the run")
-    parser.add_argument(
-        "--episodes", type=int, default=10, help="how many, of each task, at least 1 (default: 10)"
-    )
-    parser.add_argument(
-        "--checkpoint", default="last", help="last, best, or an env step (default: last)"
-    )
-    parser.add_argument(
-        "--split", choices=("train", "test"), help="of ML's goals (default: that of training)"
-    )
-    parser.add_argument(
-        "--noise", action="store_true", help="act with exploration noise, as in training"
-    )
-    parser.add_argument(
-        "--seed", "-s", type=int, default=0, help="of the episodes and the noise (default: 0)"
-    )
-    parser.add_argument(
-        "--video", type=Path, metavar="DIR", help="film an episode into this folder"
-    )
-    parser.add_argument(
-        "--format", choices=("mp4", "gif"), default="mp4", help="of the video (default: mp4)"
-    )
-    parser.add_argument(
-        "--export", type=Path, metavar="DIR", help="write the policy there as a SavedModel"
-    )
-    args = parser.parse(argv)
-    if args.episodes < 1:
-        raise UserError(f"--episodes must be at least 1, got {args.episodes}")
-    values = load_config(args.directory)
+def evaluate_run(directory: Path, values: Mapping[str, Any], config: Any) -> int:
+    """Prints one JSON object: what the run's policy did in test episodes, and what was written.
+
+    Args:
+      values: flags of the run. config: rl.experiments.commands.eval's Config.
+
+    Raises:
+      UserError: there is no sound checkpoint, no such split, or nothing to draw with.
+    """
     options = env_options(values)
-    if args.split not in (None, options["split"]):
-        check_split(values["env"], args.split, options["split"])
-        options["split"] = args.split
-    env = make_env(values["env"], args.episodes, options)
+    if config.split and config.split != options["split"]:
+        check_split(values["env"], config.split, options["split"])
+        options["split"] = config.split
+    env = make_env(values["env"], config.episodes, options)
     use_device("cpu")
-    algo, normaliser, step = load_policy(args.directory, args.checkpoint, env.spec, values)
-    acting = lambda: policy(
-        algo, env.spec, normaliser, np.random.default_rng(args.seed) if args.noise else None
-    )
-    played = evaluate(acting(), env, args.episodes, args.seed)
-    print(json.dumps({"env": values["env"], "step": step, **summary(played, env.spec)}, indent=2))
-    if args.export:
-        export(algo, normaliser, env.spec, args.export)
-        print(f"policy: {args.export}")
-    if args.video:
-        path = args.video / f"{args.directory.name}_{step}.{args.format}"
-        film(acting(), values["env"], path, args.seed, options)
-        print(f"video: {path}")
+    algo, normaliser, step = load_policy(directory, config.checkpoint, env.spec, values)
+
+    def acting() -> Callable[..., np.ndarray]:
+        rng = np.random.default_rng(config.seed) if config.noise else None
+        return policy(algo, env.spec, normaliser, rng)
+
+    played = evaluate(acting(), env, config.episodes, config.seed)
+    result = {"env": values["env"], "step": step, **summary(played, env.spec)}
+    if config.export:
+        export(algo, normaliser, env.spec, Path(config.export))
+        result["policy"] = config.export
+    if config.video:
+        path = Path(config.video) / f"{directory.resolve().name}_{step}.{config.format}"
+        film(acting(), values["env"], path, config.seed, options)
+        result["video"] = str(path)
+    print(json.dumps(result, indent=2))
     return 0
 
 
@@ -102,7 +85,7 @@ def make_env(env_id: str, episodes: int, options: dict[str, Any]) -> Any:
 
 
 def load_policy(
-    directory: Path, which: str, spec: Any, values: dict[str, Any]
+    directory: Path, which: str, spec: Any, values: Mapping[str, Any]
 ) -> tuple[Any, Any, int]:
     """The algorithm and the normaliser of a run at a checkpoint ("last", "best" or a step), and
     that step."""
@@ -116,6 +99,8 @@ def load_policy(
     for path in [known[name] for name in names if name in known]:
         try:
             state = load_tree(path)
+            place = f"config.json of {directory}"
+            check_unchanged(values, state["flags"], changed_flags(values), place)
             algo.load_state(state["algo"])
             normaliser.load_state(state["normaliser"])
         except TORN:  # damaged, or of another version of this package
@@ -159,7 +144,7 @@ def _frames(
     env = envs.make(env_id, render_mode="rgb_array", backend="async", **options)
     obs, start, frames = env.reset(seed), np.ones(1, bool), [env.render()]
     while True:
-        step = env.step(act(obs, start))
+        step = env.step(env.spec.env_action(act(obs, start)))
         obs, start = step.obs, step.terminated | step.truncated
         if start[0]:
             env.close()
@@ -182,7 +167,7 @@ class Policy(tf.Module):
 
         def act(obs: tf.Tensor) -> tf.Tensor:
             seen = tf.clip_by_value((obs - mean) / std, -CLIP, CLIP) if scale else obs
-            chosen = tf.reshape(actor(seen), shape)
+            chosen = tf.reshape(env_action(spec, actor(seen)), shape)
             return tf.cast(chosen, tf.int64) if spec.num_actions else chosen
 
         inputs = tf.TensorSpec((*spec.batch_dims, None, spec.obs_dim), tf.float32, name="obs")

@@ -6,110 +6,49 @@ from typing import Any, Sequence
 
 from rl import envs
 from rl.algos import ALGOS
-from rl.config import Parser, UserError
+from rl.config import UserError
 from rl.experiments import build, run
 from rl.experiments.adopt import adopt, follow_best, most_copies
+from rl.experiments.commands.training_flags import parse
+from rl.experiments.environments import env_options
 from rl.experiments.eval import load_policy
 
-# flags that follow from the run, and from --episodes
-FIXED = {
-    "algo",
-    "env",
-    "network",
-    "hidden_sizes",
-    "activation",
-    "task_onehot",
-    "share_torso",
-    "split",
-    "split_map",
-}
-FIXED |= {"split_capacity", "split_biases", "epochs", "steps_per_epoch", "max_ep_len"}
 
+def adapt(directory: Path, saved: dict[str, Any], asked: Any, flags: Sequence[str]) -> int:
+    """A run of its own, whose epochs are episodes of each test task. Returns the exit code.
 
-def main(argv: Sequence[str]) -> int:
-    """The command `main.py meta-test DIR ...`: a run of its own, whose epochs are episodes of each
-    test task."""
-    args, flags = arguments().parse_known_args(argv)
-    saved = build.load_config(args.directory)
-    check(args.directory, saved)
+    Args:
+      directory, saved: of the run that is adapted, and its flags.
+      asked: rl.experiments.commands.meta_test's Config. flags: of training, as text.
+
+    Raises:
+      UserError: there is no sound checkpoint, or a flag's value is refused.
+    """
     build.use_device(saved["device"])
-    env = envs.make(saved["env"], **build.env_options(saved))
+    env = envs.make(saved["env"], **env_options(saved))
     env.close()
-    trained, normaliser, _ = load_policy(args.directory, args.checkpoint, env.spec, saved)
+    trained, normaliser, _ = load_policy(directory, asked.checkpoint, env.spec, saved)
     defaults = adapting(saved, env.max_ep_len) | {"split_capacity": most_copies(trained)}
-    values = build.parse(["--algo", saved["algo"], *flags], defaults)
-    for name in sorted(FIXED):
-        if values.get(name) != defaults.get(name):
-            raise UserError(
-                f"--{name} is not for meta-test, which has the networks and the env of "
-                f"{args.directory}"
-            )
-    if len(values["seed"]) > 1:
-        raise UserError(f"--seed: meta-test makes one run, got {len(values['seed'])} seeds")
-    tried = len(env.spec.tasks) if args.start == "best" else 0
-    values |= {"seed": values["seed"][0]} | length(values, args.episodes, env.max_ep_len, tried)
+    values = parse(["--algo", saved["algo"], *flags], defaults)
+    tried = len(env.spec.tasks) if asked.start == "best" else 0
+    values |= {"seed": values["seed"][0]} | length(values, asked.episodes, env.max_ep_len, tried)
 
     def prepare(loop: Any) -> dict[str, Any]:
         adopt(loop.algo, trained)
         loop.session.normaliser.seen.load_state(normaliser.seen.state())
         loop.session.normaliser.earned.pool(normaliser.earned)
-        notes: dict[str, Any] = {"meta_run": str(args.directory)}
+        notes: dict[str, Any] = {"meta_run": str(directory)}
         if tried:
-            trials = envs.make(values["env"], values["num_envs"], **build.env_options(values))
+            trials = envs.make(values["env"], values["num_envs"], **env_options(values))
             notes["meta_start"] = follow_best(loop.algo, trained, trials, loop.session)
             trials.close()
-            print(
-                "start: "
-                + ", ".join(f"{task} as {other}" for task, other in notes["meta_start"].items())
-            )
+            pairs = [f"{task} as {other}" for task, other in notes["meta_start"].items()]
+            print("start: " + ", ".join(pairs))
             loop.step = tried * values["steps_per_epoch"]
         loop.session.end_epoch(loop, save=True)
         return notes
 
     return run.start(values, prepare)
-
-
-def arguments() -> Parser:
-    """What `meta-test` has beside the flags of training."""
-    text = (
-        "Adapt a run's splitting networks to the test tasks of its ML set; "
-        "flags of training may follow."
-    )
-    parser = Parser(prog="main.py meta-test", description=text)
-    parser.add_argument("directory", type=Path, help="of the run")
-    parser.add_argument(
-        "--episodes", type=int, default=10, help="how many, of each test task (default: 10)"
-    )
-    parser.add_argument(
-        "--checkpoint", default="last", help="last, best, or an env step (default: last)"
-    )
-    parser.add_argument(
-        "--start",
-        choices=("equal", "best"),
-        default="equal",
-        help="weights of the copies at first: equal, or for each test task those of the "
-        "training task whose policy "
-        "does best in one of its episodes; these are the first of --episodes (default: equal)",
-    )
-    return parser
-
-
-def check(directory: Path, saved: dict[str, Any]) -> None:
-    """Raises a UserError if a run of these flags has nothing that could adapt, or nothing to adapt
-    to."""
-    if saved["network"] != "splitting":
-        raise UserError(
-            f"meta-test is for --network splitting, and {directory} has {saved['network']}"
-        )
-    if saved["task_onehot"]:
-        raise UserError(
-            f"{directory} needs --task_onehot false: the one-hot code has no place for test tasks"
-        )
-    learned, others = (envs.tasks_of(saved["env"], split) for split in ("train", "test"))
-    if learned == others and not saved["env"].startswith("ML"):
-        raise UserError(
-            f"meta-test is for ML sets, which have test tasks, and {directory} has {saved['env']}"
-        )
 
 
 def adapting(saved: dict[str, Any], horizon: int) -> dict[str, Any]:
@@ -118,7 +57,7 @@ def adapting(saved: dict[str, Any], horizon: int) -> dict[str, Any]:
     own: dict[str, Any] = dict(
         network="meta_splitting", split="test", split_map="", exp_name=f"{saved['exp_name']}_meta"
     )
-    own |= dict(epochs=None, steps_per_epoch=None, num_envs=1, visit="all", save_memory=False)
+    own |= dict(epochs=1, steps_per_epoch=1, num_envs=1, visit="all", save_memory=False)
     own |= dict(overwrite=False, seed=[saved["seed"]])
     if ALGOS[saved["algo"]].loop == "off_policy":
         updates = horizon * len(

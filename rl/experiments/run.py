@@ -1,120 +1,98 @@
-"""`train` and `resume`: from flags to a run directory."""
+"""Runs: from the values of all flags to a run directory, anew or from where it was."""
 
-import dataclasses
-import importlib.metadata
-import re
 import shutil
-import subprocess
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Mapping
 
-from rl import envs, training
-from rl.config import SPLITS, Parser, UserError, build
-from rl.experiments.apart import run_apart
-from rl.experiments.build import load_config, make_loop, parse, sections
+from rl import training
+from rl.config import SPLITS, UserError, program
+from rl.experiments import deferred, rundir
+from rl.experiments.environments import make_envs, resolve_env
+from rl.experiments.provenance import difference, provenance
+from rl.flags.binding import SCHEDULE
 from rl.signals import STOPPED
-from rl.training.files import write_json
-
-PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "metaworld", "mujoco")
-
-
-def train(argv: Sequence[str]) -> int:
-    """The command `main.py [train] ...`; several seeds run one after another, in a process each."""
-    values = parse(argv)
-    seeds = values.pop("seed")
-    if values["network"] == "meta_splitting":
-        raise UserError("--network meta_splitting is made from a run: main.py meta-test DIR")
-    if len(seeds) == 1:
-        return start(values | {"seed": seeds[0]})
-    for seed in seeds:
-        code, asked_to_stop = run_apart(argv, seed)
-        if code:
-            return code
-        if asked_to_stop and seed != seeds[-1]:
-            return STOPPED
-    return 0
 
 
 def start(
-    values: dict[str, Any], prepare: Callable[[Any], dict[str, Any]] = lambda loop: {}
+    values: Mapping[str, Any], prepare: Callable[[Any], dict[str, Any]] = lambda loop: {}
 ) -> int:
-    """Trains with these values of all flags; first `prepare` may change the loop. It returns notes
-    for `config.json`.
+    """Trains with these values of all flags. Returns the exit code.
 
-    That is written when the loop is ready: until then there is nothing that could be resumed.
+    Args:
+      prepare: may change the loop before it starts, and returns notes for `config.json`. That is
+        written when the loop is ready: until then there is nothing that could be resumed.
+
+    Raises:
+      UserError: a flag's value is refused, or there is a run already.
     """
-    configs = [build(part, values) for part in sections(values["algo"]).values()]
-    run = configs[0]
-    name = run.exp_name or re.sub(r"[^\w.-]+", "_", f"{run.algo}_{run.env}")
-    if not re.fullmatch(r"[\w.-]+", name) or name in (".", ".."):
-        raise UserError(
-            f"--exp_name must be a plain folder name inside data_dir, got {run.exp_name!r}"
-        )
-    directory = Path(run.data_dir) / name / f"{name}_s{run.seed}"
-    if directory.exists() and not run.overwrite:
-        raise UserError(
-            f"{directory} exists; add --overwrite to replace it, or: main.py resume {directory}"
-        )
-    values = {k: v for config in configs for k, v in dataclasses.asdict(config).items()}
-    values |= {"env": envs.resolve(run.env), "exp_name": name}
-    loop = make_loop(values, directory)
-    for part in ("checkpoints", "tb"):
-        shutil.rmtree(directory / part, ignore_errors=True)
-    for part in ("progress.txt", SPLITS):
-        (directory / part).unlink(missing_ok=True)
+    flags = rundir.flags_of(values)
+    directory = rundir.directory_of(flags)
+    rundir.refuse_existing(directory, flags["overwrite"])
+    flags |= {"env": resolve_env(flags), "exp_name": rundir.name_of(flags)}
+    envs = make_envs(flags)
+    print(f"run directory: {directory}", flush=True)
+    loop = deferred.load("rl.experiments.build").make_loop(flags, directory, envs)
+    _clear(directory)
     directory.mkdir(parents=True, exist_ok=True)
     notes = prepare(loop)
-    write_json(directory / "config.json", values | notes | provenance())
+    _write_difference(directory, "code.diff")
+    rundir.write_config(directory, flags | notes | provenance())
     return _go(loop, directory)
 
 
-def resume(argv: Sequence[str]) -> int:
-    """The command `main.py resume DIR [--epochs N]`."""
-    parser = Parser(
-        prog="main.py resume", description="Go on with a run as if it had never stopped."
-    )
-    parser.add_argument("directory", type=Path, help="of the run")
-    parser.add_argument("--epochs", type=int, help="new length of the run, in epochs")
-    args = parser.parse(argv)
-    values = load_config(args.directory)
-    if args.epochs is not None:
-        values["epochs"] = args.epochs
-    loop = make_loop(values, args.directory)
-    steps = values["epochs"] * values["steps_per_epoch"]
+def _clear(directory: Path) -> None:
+    """Removes what a run has written, and nothing else that is in its folder."""
+    for folder in ("checkpoints", "tb"):
+        shutil.rmtree(directory / folder, ignore_errors=True)
+    for pattern in ("progress.txt", SPLITS, "code*.diff"):
+        for path in directory.glob(pattern):
+            path.unlink()
+
+
+def resume(directory: Path, values: Mapping[str, Any], changes: dict[str, Any]) -> int:
+    """Goes on with the run in `directory`. Returns the exit code.
+
+    Args:
+      values: as `rundir.load_config` returns them. changes: new values of some flags. A schedule
+        among them starts at the first update from here and ends at the run's last; without one
+        the run's own goes on, over the new length.
+
+    Raises:
+      UserError: there is nothing to do, or nothing to go on from.
+    """
+    values = dict(values) | changes
+    flags = rundir.flags_of(values)
+    envs = make_envs(flags)
+    loop = deferred.load("rl.experiments.build").make_loop(flags, directory, envs)
     done = max(loop.session.checkpoints.steps(), default=0)
+    steps = flags["epochs"] * flags["steps_per_epoch"]
     if done >= steps and training.ended(loop.session):
-        raise UserError(
-            f"{args.directory} already has {done} of {steps} steps; extend it with --epochs N"
-        )
-    write_json(args.directory / "config.json", values)
-    return _go(loop, args.directory)
+        raise UserError(f"{directory} already has {done} of {steps} steps; extend it with --epochs")
+    if set(changes) & set(SCHEDULE):
+        values["schedule_from"] = done
+    resumes = [*values.get("resumes", []), {"step": done, "changes": changes, **provenance()}]
+    values["resumes"] = resumes
+    loop.session.schedule_from = values.get("schedule_from", 0)
+    loop.session.changed = rundir.changed_flags(values)
+    training.restore(loop)
+    _write_difference(directory, f"code_{len(resumes)}.diff")
+    rundir.write_config(directory, values)
+    return _go(loop, directory, from_checkpoint=False)
 
 
-def _go(loop: Any, directory: Path) -> int:
+def _write_difference(directory: Path, name: str) -> None:
+    """Keeps what the code differs from its commit by, where it does."""
+    patch = difference()
+    if patch:
+        rundir.write_text(directory / name, patch)
+
+
+def _go(loop: Any, directory: Path, from_checkpoint: bool = True) -> int:
     try:
-        if training.run(loop, directory.name):
+        if training.run(loop, directory.name, from_checkpoint):
             print(f"done: {directory}")
             return 0
-        print(f"stopped at step {loop.step}; go on with: python main.py resume {directory}")
+        print(f"stopped at step {loop.step}; go on with: {program()} resume {directory}")
         return STOPPED
     finally:
         loop.session.close(loop)
-
-
-def provenance() -> dict[str, Any]:
-    """Package versions and the git commit of this code, where it has one."""
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    command = [
-        "git",
-        "-C",
-        str(Path(__file__).parent),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-    ]
-    try:
-        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = "unknown"
-    return {"versions": versions, "git_commit": commit}

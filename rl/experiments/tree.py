@@ -10,18 +10,20 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rl.config import SPLITS, UserError
-from rl.experiments.curves import Run
+from rl.experiments.curves import Run, read_regular
+from rl.experiments.groups import Group
 
 
 def load(run: Run) -> dict[str, Any]:
     """What `splits.json` of a run holds. Raises a UserError if there is none or it can't be
     read."""
+    text = read_regular(run.directory / SPLITS)
+    if text is None:
+        raise UserError(f"{run.directory} has no {SPLITS}, which networks that split write")
     try:
-        return json.loads((run.directory / SPLITS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{run.directory} has no {SPLITS}, which networks that split write ({error})"
-        ) from None
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"cannot read {run.directory / SPLITS}: {error}") from None
 
 
 def history(network: Mapping[str, Any]) -> tuple[list[int], np.ndarray]:
@@ -59,7 +61,7 @@ def layers(network: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], slice]]
         start += layer["regions"]
 
 
-def draw_splits(groups: Mapping[str, Sequence[Run]]) -> Figure:
+def draw_splits(groups: Sequence[Group]) -> Figure:
     """Of the one run in `groups`: a row of two panels per layer of each network.
 
     Left, a colour for each copy (or, where units split, for the share of units whose copy isn't the
@@ -70,7 +72,7 @@ def draw_splits(groups: Mapping[str, Sequence[Run]]) -> Figure:
     Raises:
       UserError: there are several runs, or it has no splits.
     """
-    runs = [run for own in groups.values() for run in own]
+    runs = [run for group in groups for run in group.runs]
     if len(runs) != 1:
         raise UserError(f"--splits draws one run, and {len(runs)} match")
     report = load(runs[0])

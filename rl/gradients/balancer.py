@@ -4,7 +4,8 @@ gradients out.
 The gradient g_t of task t's loss is cut into R regions, the layers. Gram matrices (R, T, T) hold
 <g_s, g_t> of each region, and `share` (R, T, T) how far s and t have that region's parameters in
 common: 1 for the same copy, 0 for copies of their own, A A^T for copies mixed by A (T, copies).
-What is applied to a region is sum_t weights_t g_t.
+Members of a layer that mix by an A of their own are regions of their own. What is applied to a
+region is sum_t weights_t g_t; A itself is no part of it, its rows are each a task's own.
 
 A method that works on gradients sees those of shared parameters only. A region that a task shares
 with nobody keeps weight 1, and the Gram matrix of the whole network is the sum over regions of
@@ -68,22 +69,23 @@ class GramBalancer(Balancer):
     """
 
     def weights(self, losses: Any, gram: Any, share: Any, seed: Any) -> tf.Tensor:
-        kernel = shared_gram(gram, share)
+        # in float64: squared norms that are 1e6 apart, and sums of gradients that nearly cancel
+        kernel = tf.cast(shared_gram(gram, share), tf.float64)
         square = tf.linalg.diag_part(kernel)
         present = square > TINY * tf.reduce_max(square)
-        mask = tf.cast(present, kernel.dtype)
+        mask = tf.cast(present, tf.float64)
         count = tf.reduce_sum(mask)
         # entries near 1, for tolerances; a task that is absent is orthogonal to all
         scale = tf.math.divide_no_nan(count, tf.reduce_sum(mask * square))
         raw = mask * self.solve(scale * kernel * mask * mask[:, None], mask, losses)
         scaled = raw * tf.math.divide_no_nan(count, tf.reduce_sum(tf.abs(raw)))
-        return tf.where(shared_regions(share) & present, scaled, 1.0)
+        return tf.where(shared_regions(share) & present, tf.cast(scaled, tf.float32), 1.0)
 
     def solve(self, kernel: tf.Tensor, mask: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
-        """Finite numbers (T,) in proportion to the weights of the tasks that have `mask` 1.
+        """Finite float64 numbers (T,) in proportion to the weights of the tasks that have `mask` 1.
 
-        `kernel` (T, T) has a mean diagonal of 1 over those tasks and is 0 for others; all may be
-        absent.
+        `kernel` (T, T), float64 like `mask`, has a mean diagonal of 1 over those tasks and is 0 for
+        others; all may be absent.
         """
         raise NotImplementedError
 

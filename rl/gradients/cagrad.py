@@ -17,7 +17,7 @@ import tensorflow as tf
 from rl.gradients.balancer import GramBalancer
 from rl.gradients.simplex import minimum
 
-SMALL = 1e-8  # added to squared norms, whose mean over tasks is 1
+SMALL = 1e-12  # added to squared norms, whose mean over tasks is 1
 
 
 class CAGrad(GramBalancer):
@@ -38,4 +38,5 @@ class CAGrad(GramBalancer):
             return radius / tf.sqrt(tf.nn.relu(square) + SMALL)
 
         w = minimum(kernel, mask, slope, rate)
-        return 1 + count * rate(tf.reduce_sum(w * tf.linalg.matvec(kernel, w))) * w
+        length = tf.reduce_sum(w * tf.linalg.matvec(kernel, w))
+        return 1 + count * rate(length) * w

@@ -12,9 +12,8 @@ Differs from them:
 2. MGDA moves weight between pairs of tasks (`rl.gradients.simplex`) where the reference takes
    Frank-Wolfe steps, which slow down near the minimum; gradients are not normalised first;
 3. IMTL-G solves one symmetric system of cosines, with 1e-4 added to its diagonal, and it is the
-   sizes of its weights
-   that sum to the number of tasks: some may be negative, and where their sum is, a sum of 1 would
-     step uphill;
+   sizes of its weights that sum to the number of tasks: some may be negative, and where their sum
+   is, a sum of 1 would step uphill;
 4. tasks without a gradient are left out (with them MGDA would stop all the others).
 """
 
@@ -37,11 +36,6 @@ class IMTLG(GramBalancer):
     """With u_t = g_t / |g_t|: (sum_s w_s g_s) . u_t is the same for all t."""
 
     def solve(self, kernel: tf.Tensor, mask: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
-        kernel, mask = tf.cast(kernel, tf.float64), tf.cast(
-            mask, tf.float64
-        )  # near singular for like gradients
         norm = tf.sqrt(tf.linalg.diag_part(kernel)) + 1 - mask
         system = tf.linalg.set_diag(kernel / (norm * norm[:, None]), tf.ones_like(norm) + RIDGE)
-        return tf.cast(
-            tf.linalg.solve(system, tf.ones_like(norm)[:, None])[:, 0] / norm, tf.float32
-        )
+        return tf.linalg.solve(system, tf.ones_like(norm)[:, None])[:, 0] / norm

@@ -2,11 +2,16 @@
 
 Each task's parameters E are made from the variables (stage 1), the losses from E (stage 2). The
 gradient of the summed losses with respect to E holds all task gradients G, because row t of E is in
-the loss of task t alone; the transpose of stage 1 takes `weights * G` to the variables.
+the loss of task t alone; the transpose of stage 1 takes `weights * G` to the variables. Where
+stage 1 also reads numbers that a task has for itself, as PaCo's mix, these get G as it is.
+
+The tasks' gradients are summed, not averaged, so that a task learns as fast as it would alone, and
+the joined gradient grows with the number of tasks: T times as long where they agree, about sqrt(T)
+times where they don't. `--max_grad_norm` is of that sum.
 """
 
 import contextlib
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, Iterator, NamedTuple
 
 import tensorflow as tf
 
@@ -47,43 +52,46 @@ class TaskGradients:
     Attributes:
       losses, info: what `loss_fn` returned.
       grams: group -> `(regions, num_tasks, num_tasks)`, inner products of the tasks' gradients.
-      shares: group -> the same shape, 1 where two tasks have a region's parameters in common.
+      shares: group -> the same shape, how far two tasks have a region's parameters in common, see
+        rl.gradients.balancer.
     """
 
     def __init__(self, net: Any, loss_fn: LossFn, batch: Any, halves: bool = False) -> None:
         torsos = [torso for group in net.groups.values() for torso in group]
-        self.variables, self.halves = net.trainable_variables, halves
-        self.regions: dict[str, list[Any]] = (
-            {}
-        )  # group -> for each region its banks with their gradients
-        self.parts: dict[str, list[Any]] = {}  # the same with Halves
+        self.variables = net.trainable_variables
+        self.halves = halves
+        # group -> for each region its banks with their gradients; the same with Halves
+        self.regions: dict[str, list[Any]] = {}
+        self.parts: dict[str, list[Any]] = {}
         with tf.GradientTape() as self.tape:
-            params = [torso.expand() for torso in torsos]
-            self.params = tf.nest.flatten(params)
+            params = [torso.expand_copies() for torso in torsos]
+            self.private = [bank.expand_private() for bank in banks_of(torsos)]
+        self.params = tf.nest.flatten(params)
         passes: list[Any] = []
         with tf.GradientTape() as tape, contextlib.ExitStack() as stack:
             tape.watch(self.params)
-            for torso, own in zip(torsos, params):
-                stack.enter_context(torso.using(own, passes.append if halves else None))
+            for torso, expanded in zip(torsos, params):
+                stack.enter_context(torso.using(expanded, passes.append if halves else None))
             self.losses, self.info = loss_fn(batch)
-        zero = tf.UnconnectedGradients.ZERO
-        sources = [*self.params, *(each.y for each in passes)]
-        grads = tape.gradient(self.losses, sources, unconnected_gradients=zero)
-        self.grams, self.shares = {}, {}
-        through = iter(samples(self.params, passes, grads[len(self.params) :]))
-        rest = iter(grads)
+        grads = tape.gradient(
+            self.losses,
+            [*self.params, *(layer_pass.y for layer_pass in passes)],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        self.grads = grads[: len(self.params)]
+        self.grams: dict[str, tf.Tensor] = {}
+        self.shares: dict[str, tf.Tensor] = {}
+        grads_left = iter(self.grads)
         for name, group in net.groups.items():
-            regions = self.regions[name] = [
-                [(b, next(rest)) for b in own] for torso in group for own in torso.regions
-            ]
-            if halves:
-                self.parts[name] = [
-                    [(bank, Halves.of(g, next(through))) for bank, g in own] for own in regions
-                ]
+            self.regions[name] = by_region(group, grads_left)
             self.grams[name] = over(self.regions[name], inner)
-            self.shares[name] = tf.concat(
-                [region[0][0].share() for region in self.regions[name]], axis=0
-            )
+            shares = [region[0][0].share() for region in self.regions[name]]
+            self.shares[name] = tf.concat(shares, axis=0)
+        if halves:
+            through = samples(self.params, passes, grads[len(self.params) :])
+            halves_left = map(Halves.of, self.grads, through)
+            for name, group in net.groups.items():
+                self.parts[name] = by_region(group, halves_left)
 
     def products(self, name: str) -> Products:
         """What is known of a group's gradients."""
@@ -101,22 +109,39 @@ class TaskGradients:
 
     def weighted(self, weights: dict[str, tf.Tensor]) -> list[tf.Tensor]:
         """For each variable the sum of the task gradients with weights `(regions, num_tasks)` of
-        each group."""
-        scaled = []
-        for name, group in self.regions.items():
-            counts = [region[0][0].count for region in group]
-            for weight, region in zip(tf.split(weights[name], counts), group):
-                scaled += [bank.scaled(weight, gradient) for bank, gradient in region]
-        return self.tape.gradient(self.params, self.variables, output_gradients=scaled)
+        each group; of what a task has for itself the gradient as it is."""
+        targets = list(self.params)
+        upstream = []
+        for name, regions in self.regions.items():
+            counts = [region[0][0].count for region in regions]
+            for weight, region in zip(tf.split(weights[name], counts), regions):
+                upstream += [bank.scaled(weight, gradient) for bank, gradient in region]
+        for private, gradient in zip(self.private, self.grads):
+            if private is not None:
+                targets.append(private)
+                upstream.append(gradient)
+        return self.tape.gradient(targets, self.variables, output_gradients=upstream)
+
+
+def banks_of(torsos: list[Any]) -> list[Any]:
+    """The banks of all torsos."""
+    return [bank for torso in torsos for region in torso.regions for bank in region]
+
+
+def by_region(torsos: list[Any], values: Iterator[Any]) -> list[list[tuple[Any, Any]]]:
+    """For each region of the torsos its banks, each with the next of `values`."""
+    regions = [region for torso in torsos for region in torso.regions]
+    return [[(bank, next(values)) for bank in region] for region in regions]
 
 
 def inner(rows: tf.Tensor) -> tf.Tensor:
     """`(regions, num_tasks, num_tasks)`: inner products of `Bank.rows`, of all members together."""
     width = max(1, PIECE // rows.shape[-2])
-    pieces = [rows[..., first : first + width] for first in range(0, rows.shape[-1], width)]
-    return tf.add_n(
-        [tf.reduce_sum(tf.matmul(piece, piece, transpose_b=True), axis=1) for piece in pieces]
-    )
+    products = []
+    for first in range(0, rows.shape[-1], width):
+        piece = rows[..., first : first + width]
+        products.append(tf.reduce_sum(tf.matmul(piece, piece, transpose_b=True), axis=1))
+    return tf.add_n(products)
 
 
 def total(rows: tf.Tensor) -> tf.Tensor:
@@ -126,6 +151,7 @@ def total(rows: tf.Tensor) -> tf.Tensor:
 
 def over(regions: list[Any], product: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """`product` of the rows of each region's banks, added up; regions one after another."""
-    return tf.concat(
-        [tf.add_n([product(b.rows(g)) for b, g in region]) for region in regions], axis=0
-    )
+    sums = []
+    for region in regions:
+        sums.append(tf.add_n([product(bank.rows(gradient)) for bank, gradient in region]))
+    return tf.concat(sums, axis=0)

@@ -10,12 +10,17 @@ Differs from them:
 2. a pair's inner product, norms and change are those of the regions that the two share;
 3. each task visits the others, not itself, in a fresh random order (PCGrad's reference shuffles
    without effect);
-4. GradVac's target cosine moves at every visit, as in the paper (LibMTL: only when it was missed),
-   and stays within 0.99 where it is used; cosines are of the whole shared network, not of each
-   layer.
+4. GradVac has one target cosine for each ordered pair of tasks and the whole shared network; the
+   paper one for each layer too;
+5. a target is used within -0.99 and 0.99, and kept as it is.
+As in the paper GradVac measures the cosine of a pair (i, j) when i visits j: of g_i' as the visits
+before have left it, and the original g_j, and before this visit changes g_i'. Every target starts
+at 0 and moves once an update, by gradvac_beta of the way to the cosine measured, whether it was
+missed or not (LibMTL: only if missed); a gradient of 0 has cosine 0. What an update uses are the
+targets from before it.
 """
 
-from typing import Any, Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -31,14 +36,13 @@ def random_orders(seed: tf.Tensor, num_tasks: int) -> tf.Tensor:
 
 
 def operate(
-    gram: tf.Tensor, share: tf.Tensor, orders: tf.Tensor, multiple: Callable[..., tf.Tensor]
-) -> Any:
-    """Adds to each task's gradient multiples of the others', one after the other in the order of
-    `orders` (T, T).
+    gram: tf.Tensor, share: tf.Tensor, orders: tf.Tensor, target: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Lets each task visit the others in the order of `orders` (T, T). Where task i's gradient g_i'
+    has a smaller cosine with g_j than `target` (T, T), it gets the multiple of g_j that makes them
+    equal.
 
-    `multiple(cosine, target_of, ratio)` is how many g_j are added to g_i', for (T,) cosines between
-    them and ratios |g_i'| / |g_j|; `target_of` picks entry (i, j) of a matrix. Returns weights (R,
-    T) and cosines (T, T) as met.
+    Returns weights (R, T) of the original gradients, and the cosines (T, T) as met.
     """
     tasks = gram.shape[-1]
     common = tf.cast(share != 0, gram.dtype)
@@ -49,15 +53,23 @@ def operate(
         """`dots` (R, T, T) are <g_i', g_j> of each region."""
         other = orders[:, n]
         pick = tf.one_hot(other, tasks)
-        both = tf.reduce_sum(common * pick, axis=-1)
-        dot = tf.reduce_sum(both * tf.reduce_sum(dots * pick, axis=-1), axis=0)
-        mine = tf.sqrt(
-            tf.reduce_sum(both * tf.nn.relu(tf.reduce_sum(coef * dots, axis=-1)), axis=0)
-        )
-        theirs = tf.sqrt(tf.reduce_sum(both * tf.reduce_sum(squares * pick, axis=-1), axis=0))
-        cosine = tf.clip_by_value(tf.math.divide_no_nan(dot, mine * theirs), -1.0, 1.0)
-        ratio = tf.math.divide_no_nan(mine, theirs)
-        added = both * multiple(cosine, lambda matrix: tf.reduce_sum(matrix * pick, axis=-1), ratio)
+
+        def of_other(matrix: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_sum(matrix * pick, axis=-1)
+
+        both = of_other(common)
+        dot = tf.reduce_sum(both * of_other(dots), axis=0)
+        my_square = tf.nn.relu(tf.reduce_sum(coef * dots, axis=-1))
+        my_norm = tf.sqrt(tf.reduce_sum(both * my_square, axis=0))
+        other_norm = tf.sqrt(tf.reduce_sum(both * of_other(squares), axis=0))
+        cosine = tf.math.divide_no_nan(dot, my_norm * other_norm)
+        cosine = tf.clip_by_value(cosine, -1.0, 1.0)
+
+        wanted = of_other(target)
+        # to turn g_i' by the angle that is missing: wanted / sqrt(1 - wanted^2) is a cotangent
+        missing = wanted * tf.sqrt((1 - cosine**2) / (1 - wanted**2)) - cosine
+        ratio = tf.math.divide_no_nan(my_norm, other_norm)
+        added = both * tf.where(cosine < wanted, missing * ratio, 0.0)
         coef += added[..., None] * pick
         dots += added[..., None] * tf.gather(gram, other, axis=1)
         return n + 1, coef, dots, cosines + cosine[:, None] * pick
@@ -69,13 +81,12 @@ def operate(
 
 
 class PCGrad(Balancer):
-    """Where two gradients conflict, each loses its part along the other."""
+    """Where two gradients conflict, each loses its part along the other: their cosine becomes 0."""
 
     def weights(self, losses: Any, gram: Any, share: Any, seed: Any) -> tf.Tensor:
         orders = random_orders(seed, self.num_tasks)
-        return operate(
-            gram, share, orders, lambda cosine, _, ratio: -tf.minimum(cosine, 0.0) * ratio
-        )[0]
+        weights, _ = operate(gram, share, orders, tf.zeros((self.num_tasks, self.num_tasks)))
+        return weights
 
 
 class GradVac(Balancer):
@@ -86,14 +97,8 @@ class GradVac(Balancer):
         self.target = self.variable(tf.zeros((num_tasks, num_tasks)))
 
     def weights(self, losses: Any, gram: Any, share: Any, seed: Any) -> tf.Tensor:
+        orders = random_orders(seed, self.num_tasks)
         target = tf.clip_by_value(self.target, -HIGHEST, HIGHEST)
-
-        def multiple(cosine: tf.Tensor, target_of: Any, ratio: tf.Tensor) -> tf.Tensor:
-            wanted = target_of(target)
-            # to turn g_i' by the angle that is missing: wanted / sqrt(1 - wanted^2) is a cotangent
-            missing = wanted * tf.sqrt((1 - cosine**2) / (1 - wanted**2)) - cosine
-            return tf.where(cosine < wanted, missing * ratio, 0.0)
-
-        weights, cosines = operate(gram, share, random_orders(seed, self.num_tasks), multiple)
+        weights, cosines = operate(gram, share, orders, target)
         self.target.assign_add(self.config.gradvac_beta * (cosines - self.target))
         return weights

@@ -8,13 +8,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+FIRST, LATER = 5.0, 60.0  # seconds between lines that tell of progress within an epoch
+
 
 class Terminal:
-    """Shows progress in env steps on a terminal; prints one plain line per epoch elsewhere.
+    """Shows progress in env steps, and each row: a bar above short lines on a terminal, plain lines
+    elsewhere, the first of them at once.
 
     Args:
       name: of the run. total, done: env steps of the whole run, and those already behind it.
-      shown: the columns of a plain line.
+      shown: the columns of a short line. table: show all columns of each row instead.
     """
 
     def __init__(
@@ -23,45 +26,72 @@ class Terminal:
         total: int,
         done: int,
         shown: tuple[str, ...],
+        table: bool = False,
         file: Optional[TextIO] = None,
     ) -> None:
         self.console = Console(file=file or sys.stdout)
-        self.name, self.total, self.shown = name, total, shown
-        self._steps, self._when = done, time.perf_counter()
+        self.name = name
+        self.total = total
+        self.shown = shown
+        self.table = table
+        self._steps = done
+        self._when = time.perf_counter()
         self._bar: Any = None
         if self.console.is_terminal:
-            parts = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.percentage:>3.0f}%"),
-            )
-            speed = TextColumn("{task.fields[speed]:.0f} steps/s")
-            self._bar = Progress(
-                *parts, TimeElapsedColumn(), TimeRemainingColumn(), speed, console=self.console
-            )
-            self._task = self._bar.add_task(name, total=total, completed=done, speed=0.0)
-            self._bar.start()
+            self._start_bar(done)
+        else:
+            self._print(f"{name}: {done}/{total} steps, begun")
+        self._next_line = self._when + FIRST
+
+    def _start_bar(self, done: int) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[speed]:.0f} steps/s"),
+            console=self.console,
+        )
+        self._task = self._bar.add_task(self.name, total=self.total, completed=done, speed=0.0)
+        self._bar.start()
 
     def advance(self, step: int) -> None:
-        """Moves the bar to `step` env steps; cheap, call it once per burst or so."""
+        """Shows that `step` env steps are done; cheap, call it once per burst or so."""
         if self._bar is not None:
             self._bar.update(self._task, completed=step, speed=self._speed(step))
+        elif time.perf_counter() >= self._next_line:
+            self._print(self._progress(step))
 
     def epoch(self, step: int, row: dict[str, float]) -> None:
         """Shows the row of an epoch that ended at `step`."""
-        speed = self._speed(step)
-        eta = (self.total - step) / speed if speed else float("nan")
+        cells = [f"{name} {row[name]:.5g}" for name in self.shown if name in row]
+        line = ", ".join([self._progress(step), *cells])
         if self._bar is None:
-            cells = [f"{name} {row[name]:.5g}" for name in self.shown if name in row]
-            line = f"{self.name}: {step}/{self.total} steps, {speed:.0f} steps/s, {eta:.0f} s left"
-            print(", ".join([line, *cells]), file=self.console.file, flush=True)
-        else:
-            table = Table("", self.name, title=None)
-            for name, value in row.items():
-                table.add_row(name, f"{value:.6g}")
-            self._bar.console.print(table)
-            self.advance(step)
-        self._steps, self._when = step, time.perf_counter()
+            self._print(line)
+        elif not self.table:
+            self._bar.console.print(line, highlight=False, markup=False)
+        if self.table:
+            self._print_table(row)
+        self.advance(step)
+        self._steps = step
+        self._when = time.perf_counter()
+
+    def _progress(self, step: int) -> str:
+        speed = self._speed(step)
+        left = (self.total - step) / speed if speed else float("nan")
+        return f"{self.name}: {step}/{self.total} steps, {speed:.0f} steps/s, {left:.0f} s left"
+
+    def _print(self, line: str) -> None:
+        print(line, file=self.console.file, flush=True)
+        self._next_line = time.perf_counter() + LATER
+
+    def _print_table(self, row: dict[str, float]) -> None:
+        table = Table("", self.name)
+        for name, value in row.items():
+            table.add_row(name, f"{value:.6g}")
+        console = self.console if self._bar is None else self._bar.console
+        console.print(table)
 
     def _speed(self, step: int) -> float:
         return (step - self._steps) / max(time.perf_counter() - self._when, 1e-9)

@@ -8,20 +8,29 @@ import tensorflow as tf
 from rl.networks.forward import compile_call, numpy_forward
 
 
+def env_action(spec: Any, act: tf.Tensor) -> tf.Tensor:
+    """`EnvSpec.env_action` in TensorFlow: the env's own actions for unit actions `(...,
+    act_dim)`."""
+    if spec.num_actions:
+        return act + spec.act_low
+    low, high = spec.act_low.astype(float), spec.act_high.astype(float)
+    inside = spec.act_center + spec.act_limit * tf.cast(act, tf.float64)
+    inside = tf.cast(tf.clip_by_value(inside, low, high), tf.float32)
+    return tf.where(act >= 1, spec.act_high, tf.where(act <= -1, spec.act_low, inside))
+
+
 class DeterministicActor(tf.keras.Model):
-    """Action = center + limit * tanh(torso(obs)), inside the env's bounds whatever the torso says.
+    """Action = tanh(torso(obs)), a unit action: inside [-1, 1] whatever the torso says.
 
     Args:
       torso: a network with `act_dim` outputs.
-      center, limit: middle and half width of the action range, `(act_dim,)`.
 
     Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`.
     """
 
-    def __init__(self, torso: tf.keras.Model, center: np.ndarray, limit: np.ndarray) -> None:
+    def __init__(self, torso: tf.keras.Model) -> None:
         super().__init__()
-        self.torso, self.center, self.limit = torso, center, limit
-        self.compiled = compile_call(torso)
+        self.torso, self.compiled = torso, compile_call(torso)
 
     def build(self, input_shape: Any) -> None:
         """`input_shape` is that of obs."""
@@ -34,17 +43,13 @@ class DeterministicActor(tf.keras.Model):
         return {"LossPi": [self.torso]}
 
     def call(self, obs: tf.Tensor) -> tf.Tensor:
-        return self.center + self.limit * tf.tanh(self.torso(obs))
+        return tf.tanh(self.torso(obs))
 
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
         """The policy with the weights `get_weights()` gave, as a function of arrays that later
         updates don't change."""
-        torso, center, limit = (
-            numpy_forward(self.torso, self.compiled, weights),
-            self.center,
-            self.limit,
-        )
-        return lambda obs: center + limit * np.tanh(torso(obs))
+        torso = numpy_forward(self.torso, self.compiled, weights)
+        return lambda obs: np.tanh(torso(obs))
 
 
 class Critic(tf.keras.Model):

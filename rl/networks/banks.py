@@ -8,27 +8,28 @@ import tensorflow as tf
 
 class Bank:
     """A variable `(*lead, copies, ...)` with one copy for all tasks, one for each, or some that
-    they choose or mix.
+    they choose.
 
     Args:
-      variable: the copies. axis: their place among its axes. num_tasks: T; copies is 1 or T but for
-        a map:
-      copy: int32 `(num_tasks,)`, the copy that each task uses. mix: `([members,] num_tasks,
-        copies)`, their weights.
+      variable: the copies.
+      axis: their place among its axes.
+      num_tasks: T; copies is 1 or T where there is no `copy`.
+      copy: int32 `(num_tasks,)`, the copy that each task uses.
+
+    Raises:
+      ValueError: tasks can't tell which of the copies are theirs.
     """
 
-    def __init__(
-        self, variable: Any, axis: int, num_tasks: int, copy: Any = None, mix: Any = None
-    ) -> None:
-        self.variable, self.axis, self.num_tasks, self.copy, self.mix = (
-            variable,
-            axis,
-            num_tasks,
-            copy,
-            mix,
-        )
-        self.copies, self.mapped = variable.shape[axis], copy is not None or mix is not None
-        if not self.mapped and self.copies not in (1, num_tasks):
+    mixes = False  # whether tasks use all copies, in parts
+
+    def __init__(self, variable: Any, axis: int, num_tasks: int, copy: Any = None) -> None:
+        self.variable = variable
+        self.axis = axis
+        self.num_tasks = num_tasks
+        self.copy = copy
+        self.copies = variable.shape[axis]
+        mapped = copy is not None or self.mixes
+        if not mapped and self.copies not in (1, num_tasks):
             raise ValueError(f"{self.copies} copies for {num_tasks} tasks need a map")
 
     @property
@@ -38,44 +39,102 @@ class Bank:
 
     def expand(self, full: bool) -> tf.Tensor:
         """`(*lead, num_tasks, ...)`; what all share may stay `(*lead, 1, ...)` unless `full`."""
-        if not self.mapped:
+        if self.copy is not None:
+            # By a product with ones and zeros: its gradient is a dense sum in a fixed order,
+            # tf.gather's is not.
+            return self.combined(self.weights(), self.variable)
+        if full:
             shape = list(self.variable.shape)
             shape[self.axis] = self.num_tasks
-            return (
-                tf.broadcast_to(self.variable, shape)
-                if full
-                else tf.convert_to_tensor(self.variable)
-            )
-        # Copies too by a product with ones and zeros: its gradient is a dense sum in a fixed order,
-        # tf.gather's is not.
-        flat = tf.reshape(self.variable, (*self.variable.shape[: self.axis + 1], -1))
-        rows = tf.matmul(self.weights(), flat)
+            return tf.broadcast_to(self.variable, shape)
+        return tf.convert_to_tensor(self.variable)
+
+    def expand_copies(self) -> tf.Tensor:
+        """`expand`, in full, as a function of the copies alone."""
+        return self.expand(full=True)
+
+    def expand_private(self) -> Optional[tf.Tensor]:
+        """`expand`, in full, as a function alone of what tasks have for themselves besides the
+        copies; None: nothing."""
+        return None
+
+    def combined(self, weights: tf.Tensor, copies: Any) -> tf.Tensor:
+        """Sums `(*lead, num_tasks, ...)` of `copies`, as the variable's, by `weights`."""
+        flat = tf.reshape(copies, (*self.variable.shape[: self.axis + 1], -1))
+        rows = tf.matmul(weights, flat)
         return tf.reshape(rows, (*rows.shape[:-1], *self.variable.shape[self.axis + 1 :]))
 
     def weights(self) -> tf.Tensor:
-        """`([members,] num_tasks, copies)`: how much of each copy makes up a task's parameters."""
-        if self.mix is not None:
-            return tf.convert_to_tensor(self.mix)
+        """`(num_tasks, copies)`: how much of each copy makes up a task's parameters; of a UnitBank
+        `(units, num_tasks, copies)`."""
         if self.copy is not None:
             return tf.one_hot(self.copy, self.copies)
-        return tf.ones((self.num_tasks, 1)) if self.copies == 1 else tf.eye(self.num_tasks)
+        if self.copies == 1:
+            return tf.ones((self.num_tasks, 1))
+        return tf.eye(self.num_tasks)
 
     def share(self) -> tf.Tensor:
-        """`(1, num_tasks, num_tasks)`, 1 where tasks use the same copy; inner products of mixes,
-        mean of members."""
-        weights = tf.reshape(self.weights(), (-1, self.num_tasks, self.copies))
-        return tf.reduce_mean(tf.matmul(weights, weights, transpose_b=True), axis=0, keepdims=True)
+        """`(count, num_tasks, num_tasks)`: 1 where tasks use the same copy, else 0."""
+        weights = self.weights()
+        return tf.matmul(weights, weights, transpose_b=True)[None]
 
     def rows(self, gradient: tf.Tensor) -> tf.Tensor:
-        """`(1, members, rows, size)` of a gradient `(*lead, rows, ...)` with a row for each task,
-        or several."""
-        return tf.reshape(
-            gradient, (1, math.prod(gradient.shape[: self.axis]), gradient.shape[self.axis], -1)
-        )
+        """`(count, members, rows, size)` of a gradient `(*lead, rows, ...)` with a row for each
+        task, or several."""
+        members = math.prod(gradient.shape[: self.axis])
+        return tf.reshape(gradient, (1, members, gradient.shape[self.axis], -1))
 
     def scaled(self, weights: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-        """A gradient `(*lead, rows, ...)` times weights `(1, rows)`."""
-        return tf.reshape(weights, (-1, *[1] * (len(gradient.shape) - self.axis - 1))) * gradient
+        """A gradient `(*lead, rows, ...)` times weights `(count, rows)`."""
+        ones = [1] * (len(gradient.shape) - self.axis - 1)
+        return tf.reshape(weights, (-1, *ones)) * gradient
+
+
+class MixBank(Bank):
+    """A variable `([members,] copies, ...)` whose copies each task mixes by numbers of its own.
+
+    Members mix by different numbers, so that each of them is a region: with A the mix of a member
+    and G the inner products of its parameters' gradients, those of the copies' are A A^T * G.
+
+    Args:
+      mix: `([members,] num_tasks, copies)`, trained with the copies.
+    """
+
+    mixes = True
+
+    def __init__(self, variable: Any, axis: int, num_tasks: int, mix: Any) -> None:
+        super().__init__(variable, axis, num_tasks)
+        self.mix = mix
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.variable.shape[: self.axis])
+
+    def expand(self, full: bool) -> tf.Tensor:
+        return self.combined(self.weights(), self.variable)
+
+    def expand_copies(self) -> tf.Tensor:
+        return self.combined(tf.stop_gradient(self.weights()), self.variable)
+
+    def expand_private(self) -> Optional[tf.Tensor]:
+        copies = tf.stop_gradient(tf.convert_to_tensor(self.variable))
+        return self.combined(self.weights(), copies)
+
+    def weights(self) -> tf.Tensor:
+        """`([members,] num_tasks, copies)`, the mix."""
+        return tf.convert_to_tensor(self.mix)
+
+    def share(self) -> tf.Tensor:
+        """`(members or 1, num_tasks, num_tasks)`: inner products of the tasks' mixes."""
+        weights = tf.reshape(self.weights(), (self.count, self.num_tasks, self.copies))
+        return tf.matmul(weights, weights, transpose_b=True)
+
+    def rows(self, gradient: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(gradient, (self.count, 1, gradient.shape[self.axis], -1))
+
+    def scaled(self, weights: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+        ones = [1] * (len(gradient.shape) - self.axis - 1)
+        return tf.reshape(weights, (*gradient.shape[: self.axis + 1], *ones)) * gradient
 
 
 class UnitBank(Bank):
@@ -91,23 +150,24 @@ class UnitBank(Bank):
         return self.variable.shape[-1]
 
     def expand(self, full: bool) -> tf.Tensor:
-        weights = self.weights()
-        lead, middle = self.variable.shape[: self.axis], self.variable.shape[self.axis + 1 : -1]
-        flat = tf.reshape(self.variable, (*lead, self.copies, -1, self.variable.shape[-1]))
-        rows = tf.einsum("utc,...cku->...tku", weights, flat)
-        return tf.reshape(rows, (*lead, self.num_tasks, *middle, self.variable.shape[-1]))
+        lead = self.variable.shape[: self.axis]
+        middle = self.variable.shape[self.axis + 1 : -1]
+        flat = tf.reshape(self.variable, (*lead, self.copies, -1, self.count))
+        rows = tf.einsum("utc,...cku->...tku", self.weights(), flat)
+        return tf.reshape(rows, (*lead, self.num_tasks, *middle, self.count))
 
     def share(self) -> tf.Tensor:
-        return tf.matmul(self.weights(), self.weights(), transpose_b=True)
+        weights = self.weights()
+        return tf.matmul(weights, weights, transpose_b=True)
 
     def rows(self, gradient: tf.Tensor) -> tf.Tensor:
         flat = super().rows(gradient)
-        flat = tf.reshape(flat, (*flat.shape[1:3], -1, gradient.shape[-1]))
+        flat = tf.reshape(flat, (*flat.shape[1:3], -1, self.count))
         return tf.transpose(flat, (3, 0, 1, 2))
 
     def scaled(self, weights: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-        shape = (-1, *[1] * (len(gradient.shape) - self.axis - 2), gradient.shape[-1])
-        return tf.reshape(tf.transpose(weights), shape) * gradient
+        ones = [1] * (len(gradient.shape) - self.axis - 2)
+        return tf.reshape(tf.transpose(weights), (-1, *ones, self.count)) * gradient
 
 
 class WeightBank(Bank):
@@ -150,9 +210,8 @@ def copy_rows(
     lead: tuple[Any, ...] = (slice(None),) * axis
     rest: tuple[Any, ...] = () if unit is None else (..., unit)
     for variable in variables:
-        tensor = (
-            variable if isinstance(variable, tf.Variable) else variable.value
-        )  # Keras' can't be assigned in part
+        # Keras' variables can't be assigned in part
+        tensor = variable if isinstance(variable, tf.Variable) else variable.value
         tensor[lead + (dst,) + rest].assign(tensor[lead + (src,) + rest])
 
 

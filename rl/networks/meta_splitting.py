@@ -18,7 +18,7 @@ from typing import Any, Iterable, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
-from rl.networks.banks import Bank
+from rl.networks.banks import Bank, MixBank
 from rl.networks.splitting import Splitting
 from rl.networks.stacks import StackNet, mixed
 
@@ -57,7 +57,7 @@ class MetaSplitting(StackNet):
             shape = (*self.lead, self.num_tasks, self.copies)
             mix = self.add_weight(shape=shape, initializer=start, name=f"mix_{k}")
             gain = self.out_gain if k == len(self.sizes) - 1 else self.hidden_gain
-            self.layer(fan_in, units, copies=self.copies, gain=gain, mix=mix)
+            self.layer(fan_in, units, copies=self.copies, gain=gain, kind=MixBank, mix=mix)
             frozen = [bank.variable for bank in self.regions.pop()]
             used = {"shape": (self.copies,), "initializer": "ones", "name": f"used_{k}"}
             self.frozen.append([*frozen, self.add_weight(**used, trainable=False)])

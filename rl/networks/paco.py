@@ -18,6 +18,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from rl.networks.banks import MixBank
 from rl.networks.stacks import StackNet
 
 
@@ -36,15 +37,14 @@ class PaCo(StackNet):
         self.experts = experts
 
     def make(self, fan_in: int) -> None:
-        shape, normal = (
-            *self.lead,
-            self.num_tasks,
-            self.experts,
-        ), tf.keras.initializers.RandomNormal
         self.mix = self.add_weight(
-            shape=shape, initializer=normal(stddev=1 / math.sqrt(self.experts)), name="mix"
+            shape=(*self.lead, self.num_tasks, self.experts),
+            initializer=tf.keras.initializers.RandomNormal(stddev=1 / math.sqrt(self.experts)),
+            name="mix",
         )
-        self.make_stack(fan_in, self.sizes, self.out_gain, copies=self.experts, mix=self.mix)
+        self.make_stack(
+            fan_in, self.sizes, self.out_gain, copies=self.experts, kind=MixBank, mix=self.mix
+        )
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         return self.stack(params, x)

@@ -4,9 +4,10 @@ from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
-from rl.networks import distributions
 from rl.networks.constants import Constants
+from rl.networks.distributions import gaussian
 from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.squashed import LOG_STD
 
@@ -14,9 +15,8 @@ from rl.networks.squashed import LOG_STD
 class PolicyValue(tf.keras.Model):
     """A policy and a value, by two torsos or by two heads on a shared one.
 
-    For a Box, u is Gaussian and the env gets center + limit * clip(u, -1, 1); the density is that
-    of u. For a choice among some, u is the number of the choice, from 0, and the env gets u +
-    act_low.
+    For a Box, u is Gaussian and the action is clip(u, -1, 1), in units; the density is that of u.
+    For a choice among some, u and the action are the number of the choice, from 0.
 
     Args:
       make_torso: function of the output size, see `torso_maker`. spec: an EnvSpec.
@@ -24,8 +24,7 @@ class PolicyValue(tf.keras.Model):
         `log_std`, "shared" one per action, "split" one per action until tasks' gradients split it;
         "state" makes it an output, to which `log_std` is added.
 
-    Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`, the env's action at the mean or
-      mode.
+    Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`, the action at the mean or mode.
     """
 
     def __init__(
@@ -65,9 +64,8 @@ class PolicyValue(tf.keras.Model):
     def call(self, obs: tf.Tensor) -> tf.Tensor:
         params = self.torso(obs)[..., : self.width]
         if self.spec.num_actions:
-            return tf.cast(tf.argmax(params, axis=-1), tf.float32)[..., None] + self.spec.act_low
-        mu = params[..., : self.spec.act_dim]
-        return self.spec.act_center + self.spec.act_limit * tf.clip_by_value(mu, -1, 1)
+            return tf.cast(tf.argmax(params, axis=-1), tf.float32)[..., None]
+        return tf.clip_by_value(params[..., : self.spec.act_dim], -1, 1)
 
     def value(self, obs: tf.Tensor) -> tf.Tensor:
         """V(obs), `(...)`."""
@@ -78,14 +76,11 @@ class PolicyValue(tf.keras.Model):
         each."""
         params = self.torso(obs)[..., : self.width]
         if self.spec.num_actions:
-            return distributions.categorical_log_prob(
-                tf.cast(u[..., 0], tf.int32), params
-            ), distributions.categorical_entropy(params)
+            choice = tfd.Categorical(params)
+            return choice.log_prob(tf.cast(u[..., 0], tf.int32)), choice.entropy()
         free = self._free(params[..., : self.spec.act_dim]) if self.log_std else None
-        mu, log_std = self._gaussian(params, free, tf.clip_by_value)
-        return distributions.gaussian_log_prob(u, mu, log_std), distributions.gaussian_entropy(
-            log_std
-        )
+        policy = gaussian(*self._gaussian(params, free, tf.clip_by_value))
+        return policy.log_prob(u), policy.entropy()
 
     def _free(self, mu: tf.Tensor) -> tf.Tensor:
         """The log std of a batch whose means are `mu`, where it depends on the task at most."""

@@ -6,27 +6,25 @@ from typing import Any, Callable, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
-from rl.networks.distributions import squashed_log_prob
+from rl.networks.distributions import squashed_sample
 from rl.networks.forward import compile_call, numpy_forward
 
 LOG_STD = (-20.0, 2.0)  # bounds of the log std, Haarnoja et al.'s
 
 
 class SquashedGaussianActor(tf.keras.Model):
-    """Action = center + limit * tanh(u), u Gaussian with a mean and a std that depend on the
+    """Action = tanh(u), a unit action; u Gaussian with a mean and a std that depend on the
     observation.
 
     Args:
       torso: a network with `2 * act_dim` outputs.
-      center, limit: middle and half width of the action range, `(act_dim,)`.
 
     Input shape: `(..., obs_dim)`. Output shape: `(..., act_dim)`, the action of the mean.
     """
 
-    def __init__(self, torso: tf.keras.Model, center: np.ndarray, limit: np.ndarray) -> None:
+    def __init__(self, torso: tf.keras.Model) -> None:
         super().__init__()
-        self.torso, self.center, self.limit = torso, center, limit
-        self.compiled = compile_call(torso)
+        self.torso, self.compiled = torso, compile_call(torso)
 
     def build(self, input_shape: Any) -> None:
         """`input_shape` is that of obs."""
@@ -39,31 +37,26 @@ class SquashedGaussianActor(tf.keras.Model):
         return {"LossPi": [self.torso]}
 
     def call(self, obs: tf.Tensor) -> tf.Tensor:
-        return self.center + self.limit * tf.tanh(tf.split(self.torso(obs), 2, axis=-1)[0])
+        return tf.tanh(tf.split(self.torso(obs), 2, axis=-1)[0])
 
     def sample(self, obs: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Actions for standard normal noise `(..., act_dim)`, and log densities `(...)` of the
-        tanh(u) in them."""
+        """Actions for standard normal noise `(..., act_dim)`, and their log densities `(...)`."""
         mu, log_std = tf.split(self.torso(obs), 2, axis=-1)
         log_std = tf.clip_by_value(log_std, *LOG_STD)
-        u = mu + tf.exp(log_std) * noise
-        return self.center + self.limit * tf.tanh(u), squashed_log_prob(u, noise, log_std)
+        return squashed_sample(mu, log_std, noise)
 
     def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
         """The policy with the weights `get_weights()` gave, as a function of obs and noise, None
         for the mean."""
-        heads, center, limit = (
-            numpy_forward(self.torso, self.compiled, weights),
-            self.center,
-            self.limit,
-        )
+        heads = numpy_forward(self.torso, self.compiled, weights)
 
         def act(obs: np.ndarray, noise: Optional[np.ndarray] = None) -> np.ndarray:
             out = heads(obs)
-            u, log_std = out[..., : len(center)], out[..., len(center) :]
+            act_dim = out.shape[-1] // 2
+            u, log_std = out[..., :act_dim], out[..., act_dim:]
             if noise is not None:
                 u = u + np.exp(np.clip(log_std, *LOG_STD)) * noise
-            return center + limit * np.tanh(u)
+            return np.tanh(u)
 
         return act
 

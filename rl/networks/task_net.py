@@ -62,6 +62,10 @@ class TaskNet(Torso):
         """Each task's parameters, by region; see `Bank.expand`."""
         return [[bank.expand(full) for bank in region] for region in self.regions]
 
+    def expand_copies(self) -> list[list[tf.Tensor]]:
+        """The same, in full, by `Bank.expand_copies`."""
+        return [[bank.expand_copies() for bank in region] for region in self.regions]
+
     @contextlib.contextmanager
     def using(
         self, params: list[list[tf.Tensor]], record: Optional[Callable[[Pass], None]] = None

@@ -24,8 +24,9 @@ def evaluate(
 
     Every env of the vector runs a share fixed in advance: taking whichever episodes end first would
     favour short ones. `act` is a function of obs `(num_envs, obs_dim)` and start `(num_envs,)`,
-    true at first steps; `env` is a VectorEnv, reset with `seed`. Where it has goals each task's are
-    played in turn. `stopping` is asked before every step; `title` is for messages.
+    true at first steps, to unit actions; `env` is a VectorEnv, reset with `seed`. Where it has
+    goals each task's are played in turn. `stopping` is asked before every step; `title` is for
+    messages.
 
     Returns:
       EpRet, EpLen and, where the env defines it, Success: `(episodes,)`, or `(num_tasks,
@@ -78,7 +79,7 @@ def _steps(
         if start.any():  # the next episodes; the goals of those under way are set
             number = number + start
             aim(number)
-        step = env.step(act(obs, start))
+        step = env.step(env.spec.env_action(act(obs, start)))
         check_step(step, env, f"at step {count} of {title}")
         yield step
         obs = step.obs

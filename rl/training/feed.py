@@ -1,49 +1,42 @@
 """What a burst of updates is fed: batches from replay, normalised, and all else an update needs."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 
 from rl.buffers import ReplayBuffer
-from rl.config import flag
+from rl.flags.replay import Config
 from rl.prioritised import PrioritisedReplay
 from rl.visited import VisitedReplay
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Replay flags."""
-
-    batch_size: int = flag(100, "transitions in a batch, per task", low=1)
-    replay_size: int = flag(1_000_000, "transitions kept, per task", low=1)
-    n_step: int = flag(1, "rewards in a return before it bootstraps", low=1)
-    replay: str = flag("uniform", "how transitions are sampled", choices=("uniform", "prioritised"))
-    per_alpha: float = flag(0.6, "prioritised: power of the TD error, 0 is uniform", low=0, high=1)
-    per_beta: float = flag(
-        0.4, "prioritised: share of its bias corrected at first, rising to 1", low=0, high=1
-    )
 
 
 class Feed:
     """The replay of a run, its normaliser and schedule, and the generators behind its batches."""
 
     def __init__(self, env: Any, gamma: float, config: Config, session: Any) -> None:
-        self.config, self.session, spec = config, session, env.spec
-        shape = (spec.obs_dim, spec.act_dim, config.replay_size, spec.batch_dims)
+        self.config = config
+        self.session = session
+        self.replay = self._make_replay(env, gamma)
+        self.rngs = [np.random.default_rng(session.seed_for(stream)) for stream in (4, 5)]
+        self.updates = 0  # whose batches were drawn
+        self.kept_errors: list[Any] = []  # of bursts: transitions' numbers, TD errors
+
+    def _make_replay(self, env: Any, gamma: float) -> Any:
+        config = self.config
+        spec = env.spec
+        kind: Any = ReplayBuffer
         options: dict[str, Any] = {
             "num_envs": env.num_envs // (spec.num_tasks or 1),
             "gamma": gamma,
+            "n_step": config.n_step,
         }
-        kind: Any = {"uniform": ReplayBuffer, "prioritised": PrioritisedReplay}[config.replay]
         if env.task is not None:
-            kind, options["num_envs"] = VisitedReplay, env.num_envs
-        if config.replay == "prioritised":
+            kind = VisitedReplay
+            options["num_envs"] = env.num_envs
+        elif config.replay == "prioritised":
+            kind = PrioritisedReplay
             options |= {"alpha": config.per_alpha, "beta0": config.per_beta}
-        self.replay = kind(*shape, n_step=config.n_step, **options)
-        self.rngs = [np.random.default_rng(session.seed_for(stream)) for stream in (4, 5)]
-        self.updates = 0
-        self.kept: list[Any] = []
+        return kind(spec.obs_dim, spec.act_dim, config.replay_size, spec.batch_dims, **options)
 
     def store(self, obs: np.ndarray, act: np.ndarray, step: Any, end: np.ndarray) -> None:
         """Adds the transitions from `obs` by `act` to a Step; `end` where it ended an episode."""
@@ -60,27 +53,29 @@ class Feed:
         self.replay.store(**row)
 
     def draw(self, size: int, count: int, total: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """`size` batches, of which `count` will be used, of a run of `total` updates; and the rows
-        of those.
+        """`size` batches, of which `count` will be used, of a run of `total` updates; before them
+        the numbers in replay of those transitions, for `keep`.
 
         Beside a batch's transitions an update gets `lr`, the fraction of its learning rates,
         `seed`, two whole numbers for its random draws, and `number`, how many updates came before
         it.
         """
+        normaliser = self.session.normaliser
         self.replay.progress(min(1.0, self.updates / max(1, total)))
-        batches = self.replay.sample(size, self.config.batch_size, self.rngs[0])
-        batches |= {key: self.session.normaliser.obs(batches[key]) for key in ("obs", "obs2")}
-        batches["rew"] = self.session.normaliser.rew(batches["rew"])
+        batches = self.replay.sample(size, self.config.batch_size, self.rngs[0], normaliser.rew)
+        batches["obs"] = normaliser.obs(batches["obs"])
+        batches["obs2"] = normaliser.obs(batches["obs2"])
         batches["lr"] = self.session.schedule(self.updates, size, total)
         batches["seed"] = self.rngs[1].integers(0, 2**31, (size, 2), np.int32)
         batches["number"] = np.arange(self.updates, self.updates + size, dtype=np.int32)
         self.updates += count
-        return batches.pop("row")[:count], batches
+        numbers = self.replay.numbers(batches.pop("row")[:count])
+        return numbers, batches
 
-    def keep(self, rows: np.ndarray, error: np.ndarray) -> None:
-        """Keeps the absolute TD errors of the rows of `draw` until `learn`."""
+    def keep(self, numbers: np.ndarray, error: np.ndarray) -> None:
+        """Keeps until `learn` the absolute TD errors of the transitions that `draw` numbered."""
         if self.config.replay == "prioritised":
-            self.kept.append([rows, error])
+            self.kept_errors.append([numbers, error])
 
     def learn(self) -> None:
         """Tells replay what was kept.
@@ -88,9 +83,9 @@ class Feed:
         It waits for this moment, a fixed one in the order of draws, so that a burst which ended
         early because the run was stopped changes no batch.
         """
-        for rows, error in self.kept:
-            self.replay.learn(rows, error)
-        self.kept = []
+        for numbers, error in self.kept_errors:
+            self.replay.learn(numbers, error)
+        self.kept_errors = []
 
     def state(self) -> dict[str, Any]:
         """All that later batches depend on, besides the replay's rows."""
@@ -99,12 +94,13 @@ class Feed:
             "rngs": rngs,
             "updates": self.updates,
             "replay": self.replay.state(),
-            "kept": self.kept,
+            "kept": self.kept_errors,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
         for rng, saved in zip(self.rngs, state["rngs"]):
             rng.bit_generator.state = saved
-        self.updates, self.kept = state["updates"], state["kept"]
+        self.updates = state["updates"]
+        self.kept_errors = state["kept"]
         self.replay.load_state(state["replay"])

@@ -1,30 +1,21 @@
 """The on-policy loop: a rollout, many epochs of minibatches of it, the next rollout. It knows no
 algorithm.
 
-An algorithm has `act(obs)`, `policy(obs, rng)` and `bound(u)` to act, `evaluate(obs, obs2, act)`
+An algorithm has `act(obs)` and `policy(obs, rng)` to act, `evaluate(obs, obs2, act)`
 and `targets(ret)` for what a rollout is worth, and `update(batches, count) -> info`.
 """
 
-import dataclasses
 import types
 from typing import Any
 
 import numpy as np
 
-from rl.config import UserError, flag
+from rl.config import UserError
+from rl.flags.on_policy import Config
 from rl.training.episodes import Episodes
 from rl.training.finite import check_finite, check_obs, check_step
 from rl.training.rollout import Rollout
 from rl.training.session import Session
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """The on-policy loop's flags."""
-
-    rollout_steps: int = flag(2048, "steps of each env between two updates", low=1)
-    update_epochs: int = flag(10, "passes over a rollout in an update", low=1)
-    batch_size: int = flag(64, "steps in a minibatch, per task", low=1)
 
 
 class OnPolicy:
@@ -44,6 +35,13 @@ class OnPolicy:
         if not self.minibatches:
             raise UserError(
                 f"--batch_size {config.batch_size} is more than the steps of a task in a rollout"
+            )
+        rollout_size = config.rollout_steps * env.num_envs
+        if session.total_steps < rollout_size:
+            raise UserError(
+                f"nothing would be learned: a rollout by --rollout_steps {config.rollout_steps} of "
+                f"{env.num_envs} envs is {rollout_size} env steps, and the run has "
+                f"{session.total_steps}"
             )
         self.rollout = Rollout(spec, config.rollout_steps, env.num_envs)
         self.step, self.updates = 0, 0
@@ -76,9 +74,9 @@ class OnPolicy:
             seen = session.normaliser.obs(spec.by_task(self.obs))
             act = self.algo.policy(seen, self.act_rng)
             check_finite(self.step, action=act)
-            bounded = self.algo.bound(act).reshape(count, -1)
+            act = act.reshape(count, -1)
         with session.timer("env"):
-            step = self.env.step(bounded)
+            step = self.env.step(spec.env_action(act))
         check_step(step, self.env, f"at env step {self.step + count}")
         end = step.terminated | step.truncated
         session.normaliser.observe(step.obs, step.rew, end)
@@ -86,7 +84,7 @@ class OnPolicy:
         seen2 = session.normaliser.obs(step.obs2)
         row = {
             "obs": seen.reshape(count, -1),
-            "act": act.reshape(count, -1),
+            "act": act,
             "obs2": seen2,
             "rew": rew,
         }

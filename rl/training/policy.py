@@ -11,7 +11,8 @@ def policy(
     """A function from obs `(num_envs, obs_dim)` and start `(num_envs,)`, true at first steps, to
     actions.
 
-    Deterministic, or exploring if there is an `rng`. Actions are `(num_envs, act_dim)`.
+    Deterministic, or exploring if there is an `rng`. Actions are `(num_envs, act_dim)` in units,
+    which `spec.env_action` turns into the env's own.
     """
 
     def act(obs: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import time
 from typing import Any, Optional
 
 from rl import signals
+from rl.flags.binding import check_unchanged
 from rl.logging import Terminal
 from rl.training.files import TORN, load_tree
 
@@ -31,7 +32,7 @@ class Request:
             signals.leave(number)
 
 
-def run(loop: Any, name: str = "run") -> bool:
+def run(loop: Any, name: str = "run", from_checkpoint: bool = True) -> bool:
     """Trains to the end, from the newest checkpoint if there is one.
 
     SIGINT, SIGTERM and SIGHUP end it after the step in hand, of training or of a test, with a row
@@ -39,21 +40,22 @@ def run(loop: Any, name: str = "run") -> bool:
 
     Args:
       loop: a loop with its session. name: shown on the terminal.
+      from_checkpoint: whether to restore the newest checkpoint first; False where that was done.
 
     Returns:
       Whether it reached the end.
     """
     with signals.handled(Request(loop.session)):
-        return _run(loop, name)
+        return _run(loop, name, from_checkpoint)
 
 
-def _run(loop: Any, name: str) -> bool:
+def _run(loop: Any, name: str, from_checkpoint: bool) -> bool:
     session = loop.session
     total = session.total_steps
-    restore(loop)
-    session.terminal = Terminal(
-        name, total, loop.step, ("AverageEpRet", "AverageTestEpRet", *session.algo.columns)
-    )
+    if from_checkpoint:
+        restore(loop)
+    shown = ("AverageEpRet", "AverageTestEpRet", *session.algo.columns)
+    session.terminal = Terminal(name, total, loop.step, shown, session.table)
     try:
         if session.test_due:
             session.end_epoch(loop)
@@ -86,6 +88,8 @@ def restore(loop: Any) -> None:
     if state is None:
         session.logger.path.unlink(missing_ok=True)
         return
+    place = f"config.json of {session.directory}"
+    check_unchanged(session.flags, state["flags"], session.changed, place)
     session.algo.load_state(state["algo"])
     session.logger.load_state(state["logger"])
     session.normaliser.load_state(state["normaliser"])
@@ -93,6 +97,8 @@ def restore(loop: Any) -> None:
     session.best, session.began = state["best"], time.perf_counter() - state["time"]
     session.test_due = state.get("test_due", False)
     loop.load_state(state["loop"])
+    if loop.step <= session.schedule_from:
+        session.schedule.begin(loop.updates)
     if state["envs"] is None:
         loop.env.rebuild(session.seed_for(2, session.logger.epoch))
     else:

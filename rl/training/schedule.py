@@ -1,30 +1,11 @@
 """Learning-rate schedules: the fraction of the base rate for each update of a run."""
 
-import dataclasses
 from typing import Any, Callable
 
 import numpy as np
 
-from rl.config import UserError, flag
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Schedule flags."""
-
-    lr_schedule: str = flag(
-        "constant",
-        "course of every learning rate over the run's updates",
-        choices=("constant", "linear", "cosine", "exponential", "cyclic", "plateau"),
-    )
-    lr_end: float = flag(
-        0.0, "fraction of the learning rate a schedule ends at, or its lowest", low=0, high=1
-    )
-    lr_cycles: int = flag(
-        4, "triangles of the cyclic schedule, each from lr_end to 1 and back", low=1
-    )
-    lr_factor: float = flag(0.5, "what plateau multiplies the rate by", above=0, high=1)
-    lr_patience: int = flag(10, "epochs without a better test return before plateau does so", low=1)
+from rl.config import UserError
+from rl.flags.schedule import Config
 
 
 def _cyclic(progress: np.ndarray, config: Config) -> np.ndarray:
@@ -54,15 +35,23 @@ class Schedule:
         if config.lr_schedule == "exponential" and config.lr_end == 0:
             raise UserError("--lr_schedule exponential needs an --lr_end above 0")
         self.config = config
-        self.scale, self.best, self.bad = 1.0, -np.inf, 0
+        self.first = 0
+        self.begin(0)
+
+    def begin(self, first: int) -> None:
+        """Starts over: the schedule spans the updates from number `first` to the run's last."""
+        self.first = first
+        self.scale = 1.0
+        self.best = -np.inf
+        self.bad = 0
 
     def __call__(self, first: int, count: int, total: int) -> np.ndarray:
         """Fractions for the updates numbered `first <= k < first + count` of `total`, float32
         `(count,)`."""
-        progress = np.clip(np.arange(first, first + count) / max(1, total - 1), 0, 1)
-        return (self.scale * SCHEDULES[self.config.lr_schedule](progress, self.config)).astype(
-            np.float32
-        )
+        behind = np.arange(first - self.first, first - self.first + count)
+        progress = np.clip(behind / max(1, total - self.first - 1), 0, 1)
+        fractions = self.scale * SCHEDULES[self.config.lr_schedule](progress, self.config)
+        return fractions.astype(np.float32)
 
     def observe(self, score: float) -> None:
         """Told the return of an epoch; "plateau" lowers the rate after `lr_patience` epochs without
@@ -76,8 +65,16 @@ class Schedule:
 
     def state(self) -> dict[str, Any]:
         """All that later fractions depend on."""
-        return {"scale": self.scale, "best": float(self.best), "bad": self.bad}
+        return {
+            "first": self.first,
+            "scale": self.scale,
+            "best": float(self.best),
+            "bad": self.bad,
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
-        self.scale, self.best, self.bad = state["scale"], state["best"], state["bad"]
+        self.first = state["first"]
+        self.scale = state["scale"]
+        self.best = state["best"]
+        self.bad = state["bad"]

@@ -49,6 +49,10 @@ class Session:
         self.total_steps = config.epochs * config.steps_per_epoch
         self.timer = Timer(*self.parts)
         self.terminal: Any = None  # also gets the rows, once there is one
+        self.table = False  # whether the terminal shows every column
+        self.flags: dict[str, Any] = {}  # the run's, which its checkpoints bind
+        self.changed: set[str] = set()  # names of those that were given anew when it was resumed
+        self.schedule_from = 0  # env step at which the schedule began
         columns = {
             "Epoch": "value",
             "EpRet": "episode",
@@ -160,6 +164,7 @@ class Session:
                 "logger": self.logger.state(),
             }
             state |= {"normaliser": self.normaliser.state(), "schedule": self.schedule.state()}
+            state["flags"] = self.flags
             state |= {"best": float(self.best), "time": time.perf_counter() - self.began}
             state |= {"test_due": self.test_due}
             self.checkpoints.save(loop.step, state, loop.replay, best)

@@ -1,0 +1,1 @@
+"""Commands of the front door, a module each: what they are told, checked without TensorFlow."""

@@ -1,0 +1,54 @@
+"""`eval`: test the policy of a run, film it, export it."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Sequence
+
+from rl.config import Parser, UserError, add_flags, build, flag
+from rl.experiments import deferred, rundir
+from rl.experiments.commands.resume import TRUST
+from rl.experiments.commands.train import make_current_folder_importable
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The flags of `eval`."""
+
+    episodes: int = flag(10, "how many, of each task", low=1)
+    checkpoint: str = flag("last", "last, best, or an env step")
+    split: str = flag(
+        "", "of ML's goals; by default that of training", choices=("", "train", "test")
+    )
+    noise: bool = flag(False, "act with exploration noise, as in training")
+    seed: int = flag(0, "of the episodes and the noise", low=0, high=2**31 - 2, short="-s")
+    video: str = flag("", "film an episode into this folder")
+    format: str = flag("mp4", "of the video", choices=("mp4", "gif"))
+    export: str = flag("", "write the policy into this new folder, as a SavedModel")
+    trust: bool = flag(False, TRUST)
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command `main.py eval DIR ...`; prints one JSON object."""
+    directory, config = parse(argv)
+    if config.trust:
+        make_current_folder_importable()
+    values = rundir.load_config(directory, config.trust)
+    return deferred.load("rl.experiments.eval").evaluate_run(directory, values, config)
+
+
+def parse(argv: Sequence[str]) -> tuple[Path, Any]:
+    """The run's directory and the Config.
+
+    Raises:
+      UserError: an unknown flag, or a value that it can't have.
+    """
+    parser = Parser("eval", description="Test the policy of a run, film it, export it.")
+    parser.add_argument("directory", type=Path, help="of the run")
+    add_flags(parser, Config, "flags")
+    given = vars(parser.parse(argv))
+    config = build(Config, given)
+    if config.export and Path(config.export).exists():
+        raise UserError(f"--export {config.export} exists; the policy needs a folder of its own")
+    if config.video and Path(config.video).exists() and not Path(config.video).is_dir():
+        raise UserError(f"--video {config.video} is no folder")
+    return given["directory"], config

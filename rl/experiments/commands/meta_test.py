@@ -1,0 +1,105 @@
+"""`meta-test`: adapt a run's splitting networks to the test tasks of its ML set."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Sequence
+
+from rl import envs
+from rl.config import Parser, UserError, add_flags, build, flag
+from rl.experiments import deferred, rundir
+from rl.experiments.commands.resume import TRUST
+from rl.experiments.commands.train import make_current_folder_importable
+from rl.experiments.commands.training_flags import given, parse
+
+# Flags that follow from the run, and from --episodes.
+FIXED = {
+    "algo",
+    "env",
+    "env_kwargs",
+    "network",
+    "hidden_sizes",
+    "activation",
+    "task_onehot",
+    "share_torso",
+    "split",
+    "split_map",
+    "split_capacity",
+    "split_biases",
+    "epochs",
+    "steps_per_epoch",
+    "max_ep_len",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The flags that `meta-test` has beside those of training."""
+
+    episodes: int = flag(10, "how many, of each test task", low=1)
+    checkpoint: str = flag("last", "last, best, or an env step")
+    start: str = flag(
+        "equal",
+        "weights of the copies at first: equal, or for each test task those of the training task "
+        "whose policy does best in one of its episodes; these are the first of --episodes",
+        choices=("equal", "best"),
+    )
+    trust: bool = flag(False, TRUST)
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command `main.py meta-test DIR ...`."""
+    parser = arguments()
+    args, flags = parser.parse_known_args(argv)
+    config = build(Config, vars(args))
+    if config.trust:
+        make_current_folder_importable()
+    saved = rundir.load_config(args.directory, config.trust)
+    check(args.directory, saved)
+    check_flags(args.directory, saved, flags)
+    adapt = deferred.load("rl.experiments.meta_test").adapt
+    return adapt(args.directory, saved, config, flags)
+
+
+def arguments() -> Parser:
+    """What `meta-test` has beside the flags of training."""
+    text = (
+        "Adapt a run's splitting networks to the test tasks of its ML set; flags of training may "
+        "follow."
+    )
+    parser = Parser("meta-test", description=text)
+    parser.add_argument("directory", type=Path, help="of the run")
+    add_flags(parser, Config, "flags")
+    return parser
+
+
+def check_flags(directory: Path, saved: dict[str, Any], flags: Sequence[str]) -> None:
+    """Raises a UserError if one of the flags of training is unknown or not to be chosen."""
+    algo = ["--algo", saved["algo"]]
+    chosen = sorted(given(saved["algo"], flags) & FIXED)
+    if chosen:
+        raise UserError(
+            f"--{chosen[0]} is not for meta-test, which has the networks and the env of "
+            f"{directory}"
+        )
+    seeds = [saved["seed"]]
+    values = parse([*algo, *flags], saved | {"network": "meta_splitting", "seed": seeds})
+    if len(values["seed"]) > 1:
+        raise UserError(f"--seed: meta-test makes one run, got {len(values['seed'])} seeds")
+
+
+def check(directory: Path, saved: dict[str, Any]) -> None:
+    """Raises a UserError if a run of these flags has nothing that could adapt, or nothing to adapt
+    to."""
+    if saved["network"] != "splitting":
+        raise UserError(
+            f"meta-test is for --network splitting, and {directory} has {saved['network']}"
+        )
+    if saved["task_onehot"]:
+        raise UserError(
+            f"{directory} needs --task_onehot false: the one-hot code has no place for test tasks"
+        )
+    learned, others = (envs.tasks_of(saved["env"], split) for split in ("train", "test"))
+    if learned == others and not saved["env"].startswith("ML"):
+        raise UserError(
+            f"meta-test is for ML sets, which have test tasks, and {directory} has {saved['env']}"
+        )

@@ -1,0 +1,37 @@
+"""`train`: one run, or one after another for several seeds, each in a process of its own."""
+
+import os
+import sys
+from typing import Sequence
+
+from rl.config import UserError
+from rl.experiments.apart import run_apart
+from rl.experiments.commands.training_flags import parse
+from rl.experiments.run import start
+from rl.signals import STOPPED
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command `main.py [train] ...`."""
+    make_current_folder_importable()
+    values = parse(argv)
+    seeds = values.pop("seed")
+    if values["network"] == "meta_splitting":
+        raise UserError("--network meta_splitting is made from a run: main.py meta-test DIR")
+    if len(seeds) == 1:
+        return start(values | {"seed": seeds[0]})
+    if len(set(seeds)) < len(seeds):
+        raise UserError(f"--seed: each seed makes a run, so none can be given twice, got {seeds}")
+    for seed in seeds:
+        code, asked_to_stop = run_apart(argv, seed)
+        if code:
+            return code
+        if asked_to_stop and seed != seeds[-1]:
+            return STOPPED
+    return 0
+
+
+def make_current_folder_importable() -> None:
+    """Lets `--env module:Env` find modules of the current folder, after all installed ones."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())

@@ -1,0 +1,237 @@
+"""Learning curves as a figure: a row of panels per env, a panel per value, a curve per group."""
+
+import dataclasses
+import textwrap
+from typing import Any, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from rl.experiments.curves import read_curves, shorten
+from rl.experiments.estimates import BANDS, ESTIMATORS, band, choose_band
+from rl.experiments.groups import Group, differences
+from rl.experiments.table import Table
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
+DASHES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
+PANEL_WIDTH = 5.2  # inches, without the legend
+PANEL_HEIGHT = 3.6
+STYLE = {
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.size": 9,
+    "grid.alpha": 0.3,
+    "text.parse_math": False,  # a dollar in a name is a dollar
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to draw of the groups.
+
+    Attributes:
+      xaxis, values: columns. window: of smoothing, in rows. est: of ESTIMATORS. band: of BANDS, or
+        None for the estimate's default.
+    """
+
+    xaxis: str = "TotalEnvInteracts"
+    values: tuple[str, ...] = ("Performance",)
+    window: int = 1
+    est: str = "mean"
+    band: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """Runs of a group on one grid: x `(points,)`, y `(runs with data, points)`, and how they
+    look."""
+
+    x: np.ndarray
+    y: np.ndarray
+    look: dict[str, Any]
+
+    @property
+    def count(self) -> int:
+        """How many runs have data."""
+        return len(self.y)
+
+
+def look(number: int) -> dict[str, Any]:
+    """Colour and dashes of the curve `number`; 32 are distinct."""
+    dashes = DASHES[number // len(COLORS) % len(DASHES)]
+    return {"color": COLORS[number % len(COLORS)], "linestyle": dashes}
+
+
+def draw(groups: Sequence[Group], options: Options) -> Figure:
+    """Curves with bands, the legend of each row right of it, and the table of what differs between
+    groups.
+
+    A label looks the same in all panels.
+    """
+    labels = list(dict.fromkeys(group.label for group in groups))
+    looks = {label: look(number) for number, label in enumerate(labels)}
+    envs = list(dict.fromkeys(group.env for group in groups))
+    rows = [[group for group in groups if group.env == env] for env in envs]
+    longest = max(len(line) for label in labels for line in _wrapped(label).split("\n"))
+    legend_width = 0.9 + 0.075 * max(longest, 18)
+    width = PANEL_WIDTH * len(options.values) + legend_width
+    heights = [max(PANEL_HEIGHT, _legend_height(row)) for row in rows]
+    with matplotlib.rc_context(STYLE):
+        table = Table([group.label for group in groups], *differences(groups), width)
+        figure = Figure(figsize=(width, sum(heights) + table.height))
+        FigureCanvasAgg(figure)
+        upper = figure
+        if table.height:
+            ratios = (sum(heights), table.height)
+            upper, lower = figure.subfigures(2, 1, height_ratios=ratios)
+            table.draw(lower)
+        figure.set_layout_engine("constrained", h_pad=0.1)
+        axes = upper.subplots(
+            len(rows),
+            len(options.values) + 1,
+            squeeze=False,
+            height_ratios=heights,
+            width_ratios=[PANEL_WIDTH] * len(options.values) + [legend_width],
+        )
+        for (*panels, place), row in zip(axes, rows):
+            _draw_row(panels, place, row, looks, options)
+    return figure
+
+
+def _draw_row(
+    panels: Sequence[Any],
+    place: Any,
+    row: Sequence[Group],
+    looks: dict[str, dict[str, Any]],
+    options: Options,
+) -> None:
+    """The panels of one env, and their legend in the axes `place`."""
+    counts: list[list[int]] = [[] for _ in row]
+    for panel, value in zip(panels, options.values):
+        curves = []
+        for group, of_group in zip(row, counts):
+            x, y = read_curves(group.runs, options.xaxis, value, options.window)
+            curves.append(Curve(x, y, looks[group.label]))
+            of_group.append(len(y))
+        _draw_panel(panel, curves, options)
+        panel.set(xlabel=options.xaxis, ylabel=value)
+        panel.set_title(shorten(row[0].env or value, 60))
+    handles = [Line2D([], [], linewidth=1.6, **looks[group.label]) for group in row]
+    names = [_legend_name(group.label, of_group) for group, of_group in zip(row, counts)]
+    place.set_axis_off()
+    legend = place.legend(
+        handles,
+        [""] * len(names),
+        title=_legend_title(options, max(map(max, counts))),
+        loc="upper left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0,
+        frameon=False,
+        alignment="left",
+        handlelength=3,
+    )
+    for text, name in zip(legend.get_texts(), names):
+        text.set_text(name)  # given as labels, names that begin with "_" would be left out
+
+
+def _legend_name(label: str, counts: Sequence[int]) -> str:
+    """A label with its number of runs; where panels differ in it, with that of each."""
+    shown = counts[:1] if len(set(counts)) == 1 else counts
+    return _wrapped(f"{label} (n={', '.join(map(str, shown))})")
+
+
+def _legend_title(options: Options, most: int) -> str:
+    """The estimate, and the band where one is drawn; none where every curve is one run."""
+    if most < 2:
+        return ""
+    name = BANDS[choose_band(options.band, options.est)]
+    return f"{options.est} over n runs" + (f",\nband: {name}" if name else "")
+
+
+def _wrapped(label: str) -> str:
+    return textwrap.fill(shorten(label, 120), 34)
+
+
+def _legend_height(row: Sequence[Group]) -> float:
+    lines = 4 + sum(_legend_name(group.label, [100]).count("\n") + 1 for group in row)
+    return 0.18 * lines
+
+
+def _draw_panel(panel: Any, curves: Sequence[Curve], options: Options) -> None:
+    for curve in curves:
+        _draw_lines(panel, curve, ESTIMATORS[options.est])
+    _draw_bands(panel, curves, options)
+    panel.ticklabel_format(style="sci", axis="x", scilimits=(0, 4))
+    if not any(curve.count for curve in curves):
+        panel.text(0.5, 0.5, "no data", ha="center", va="center", transform=panel.transAxes)
+
+
+def _draw_lines(panel: Any, curve: Curve, estimate: Any) -> None:
+    """The estimate where all runs have data; beyond, a thin line for each stretch of the same
+    runs."""
+    for start, stop, runs in stretches(np.isfinite(curve.y)):
+        values = estimate(curve.y[runs, start:stop], axis=0)
+        marker = "o" if stop - start == 1 else ""  # a line of one point would not be seen
+        width = 1.6 if runs.all() else 0.7
+        panel.plot(
+            curve.x[start:stop],
+            values,
+            linewidth=width,
+            marker=marker,
+            markersize=2.5 * width,
+            **curve.look,
+        )
+
+
+def stretches(present: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+    """Stretches of points at which the same runs have data: start, stop, and which runs `(runs,)`.
+
+    Each reaches to the neighbouring point where its runs still have data, but for the one of all
+    runs: so a stretch of fewer begins where a run ended.
+
+    Args:
+      present: `(runs, points)`, whether a run has data at a point.
+    """
+    points = present.shape[1]
+    changes = np.flatnonzero((present[:, 1:] != present[:, :-1]).any(axis=0)) + 1
+    bounds = [0, *changes.tolist(), points]
+    found = []
+    for start, stop in zip(bounds, bounds[1:]):
+        if start == stop or not present[:, start].any():
+            continue
+        runs = present[:, start]
+        if start > 0 and present[runs, start - 1].all():
+            start -= 1
+        if stop < points and present[runs, stop].all():
+            stop += 1
+        found.append((start, stop, runs))
+    return found
+
+
+def _draw_bands(panel: Any, curves: Sequence[Curve], options: Options) -> None:
+    """Bands where all of at least two runs have data.
+
+    They may make the y axis three times as high as the runs themselves, and no higher: an interval
+    of two runs would flatten every curve.
+    """
+    kind = choose_band(options.band, options.est)
+    several = [curve for curve in curves if curve.count > 1]
+    if kind == "none" or not several:
+        return
+    low = min(np.nanmin(curve.y) for curve in curves if curve.count)
+    high = max(np.nanmax(curve.y) for curve in curves if curve.count)
+    for curve in several:
+        everywhere = np.isfinite(curve.y).all(axis=0)
+        if everywhere.any():
+            lower, upper = band(curve.y[:, everywhere], kind, options.est)
+            color = curve.look["color"]
+            panel.fill_between(
+                curve.x[everywhere], lower, upper, alpha=0.2, linewidth=0, color=color
+            )
+    if high > low:
+        bottom, top = panel.get_ylim()
+        panel.set_ylim(max(bottom, low - (high - low)), min(top, high + (high - low)))

@@ -1,0 +1,105 @@
+"""Which flags matter only beside others: giving one that has no effect is an error."""
+
+from typing import Any, Callable, Mapping, NamedTuple
+
+from rl.config import UserError
+
+Values = Mapping[str, Any]
+
+
+class Need(NamedTuple):
+    """When a flag has an effect: in words, and as a function of the values of all flags."""
+
+    words: str
+    holds: Callable[[Values], bool]
+
+
+def _is(name: str, *choices: Any) -> Need:
+    """The flag `name` has one of `choices`."""
+    shown = " or ".join("true" if choice is True else str(choice) for choice in choices)
+    return Need(f"--{name} {shown}", lambda values: values.get(name) in choices)
+
+
+def _is_not(name: str, choice: str) -> Need:
+    words = f"another --{name} than {choice}"
+    return Need(words, lambda values: values.get(name) != choice)
+
+
+def _is_on_metaworld(values: Values) -> bool:
+    return values["env"][:3] in ("MT1", "MT2", "MT5", "MT:", "ML1", "ML2", "ML4", "ML:")
+
+
+def _has_test_tasks(values: Values) -> bool:
+    return values["env"].startswith(("ML", "PointMass-ML"))
+
+
+def _has_tasks(values: Values) -> bool:
+    return _is_on_metaworld(values) or values["env"].startswith("PointMass")
+
+
+METAWORLD = Need("an env of Meta-World", _is_on_metaworld)
+TEST_TASKS = Need("an ML set, which has test tasks", _has_test_tasks)
+SEVERAL_TASKS = Need("an env of several tasks", _has_tasks)
+GYMNASIUM = Need("an env of Gymnasium", lambda values: not _has_tasks(values))
+SPLITTING = _is("network", "splitting", "sparse_splitting")
+META_TEST = _is("network", "meta_splitting")
+
+NEEDS = {
+    "goals": METAWORLD,
+    "reward": METAWORLD,
+    "split": TEST_TASKS,
+    "env_kwargs": GYMNASIUM,
+    "num_workers": _is("env_backend", "async"),
+    "per_alpha": _is("replay", "prioritised"),
+    "per_beta": _is("replay", "prioritised"),
+    "overlap": _is("update_at", "steps"),
+    "ou_theta": _is("noise", "ou"),
+    "alpha_lr": _is("learn_alpha", True),
+    "target_entropy": _is("learn_alpha", True),
+    "lr_end": _is_not("lr_schedule", "constant"),
+    "lr_cycles": _is("lr_schedule", "cyclic"),
+    "lr_factor": _is("lr_schedule", "plateau"),
+    "lr_patience": _is("lr_schedule", "plateau"),
+    "epsilon": _is_not("optimizer", "sgd"),
+    "gradient_stats": SEVERAL_TASKS,
+    "task_onehot": SEVERAL_TASKS,
+    "task_layers": _is("network", "trunk"),
+    "task_embedding": _is("network", "film", "care"),
+    "experts": _is("network", "paco", "moore", "care"),
+    "modules": _is("network", "soft_modules"),
+    "module_layers": _is("network", "soft_modules"),
+    "module_units": _is("network", "soft_modules"),
+    "meta_mix": META_TEST,
+    "meta_softmax": META_TEST,
+    "split_map": SPLITTING,
+    "split_capacity": SPLITTING,
+    "split_biases": SPLITTING,
+    "split_criterion": SPLITTING,
+    "split_every": SPLITTING,
+    "split_warmup": SPLITTING,
+    "splits_per_check": SPLITTING,
+    "split_min_sharing": SPLITTING,
+    "split_private": _is("split_weights", True),
+    "split_reset": SPLITTING,
+    "split_decay": SPLITTING,
+    "split_z": SPLITTING,
+    "split_cosine": _is("split_criterion", "conflict"),
+    "split_alpha": _is("split_criterion", "v1"),
+    "split_variance": _is("split_criterion", "v1"),
+    "split_cap": _is("split_criterion", "v1"),
+    "split_metric": _is("split_criterion", "v2"),
+    "cagrad_c": _is("gradient", "cagrad"),
+    "gradvac_beta": _is("gradient", "gradvac"),
+    "gradnorm_alpha": _is("gradient", "gradnorm"),
+    "famo_decay": _is("gradient", "famo"),
+    "dwa_window": _is("gradient", "dwa"),
+    "task_weight_lr": _is("gradient", "gradnorm", "famo", "uncertainty"),
+}
+
+
+def refuse_idle(given: set[str], values: Values) -> None:
+    """Raises a UserError naming the first of the flags `given` that has no effect with `values`."""
+    for name in sorted(given):
+        need = NEEDS.get(name)
+        if need and not need.holds(values):
+            raise UserError(f"--{name} has no effect here: it needs {need.words}")

@@ -1,0 +1,48 @@
+"""PPO's flags."""
+
+import dataclasses
+
+from rl.config import flag
+
+# Of flags of other parts.
+DEFAULTS = {
+    "hidden_sizes": (64, 64),
+    "activation": "tanh",
+    "initializer": "orthogonal",
+    "epsilon": 1e-5,
+    "max_grad_norm": 0.5,
+    "lr_schedule": "linear",
+    "obs_norm": True,
+    "rew_norm": True,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """PPO's flags."""
+
+    gamma: float = flag(0.99, "discount", low=0, high=1)
+    lam: float = flag(0.95, "lambda of generalised advantage estimation", low=0, high=1)
+    lr: float = flag(3e-4, "learning rate of actor and critic", above=0)
+    clip_ratio: float = flag(
+        0.2, "how far a probability ratio may move from 1 and still count", above=0
+    )
+    clip_value: float = flag(
+        0.0, "how far a value may move from the old one and still count; 0: any way", low=0
+    )
+    vf_coef: float = flag(0.25, "weight of the value loss, a mean square", low=0)
+    ent_coef: float = flag(0.0, "weight of the entropy bonus", low=0)
+    target_kl: float = flag(
+        0.0, "end an update when the policy has moved 1.5 times this far; 0: never", low=0
+    )
+    norm_adv: bool = flag(True, "normalise advantages in each minibatch, per task")
+    norm_value: bool = flag(
+        False, "let the critic predict returns minus their running mean, over their running std"
+    )
+    share_torso: bool = flag(False, "one torso for actor and critic")
+    std: str = flag(
+        "free",
+        "log std: per action and task, per action, per action and split like a layer, or by state",
+        choices=("free", "shared", "split", "state"),
+    )
+    log_std: float = flag(0.0, "log std at the start, of actions scaled to [-1, 1]")

@@ -1,0 +1,173 @@
+"""What bursts of updates are fed: n-step returns of scaled rewards, and priorities from TD errors."""
+
+import types
+
+import numpy as np
+import pytest
+
+from rl.envs.normaliser import Config as NormConfig
+from rl.envs.normaliser import Normaliser
+from rl.training.feed import Config, Feed
+from rl.training.schedule import Config as ScheduleConfig
+from rl.training.schedule import Schedule
+from tests.test_algos import make_spec
+from tests.test_off_policy import Fake, make
+
+
+def make_feed(num_tasks=None, task=None, gamma=0.5, norm=NormConfig(), **flags):
+    """The feed of one env of each task, or of one that goes from task to task."""
+    spec = make_spec(num_tasks)
+    num_envs = 1 if task is not None else num_tasks or 1
+    session = types.SimpleNamespace(
+        normaliser=Normaliser(spec, norm, num_envs, gamma),
+        schedule=Schedule(ScheduleConfig()),
+        seed_for=lambda stream: stream,
+    )
+    env = types.SimpleNamespace(spec=spec, num_envs=num_envs, task=task)
+    return Feed(env, gamma, Config(**flags), session)
+
+
+def store(feed, number, rews, end=False, task=None):
+    """A step of every env whose observation says its number."""
+    obs = np.full((len(rews), 3), number, np.float32)
+    ended = np.full(len(rews), end)
+    step = types.SimpleNamespace(rew=np.array(rews), obs2=obs + 1, terminated=ended, task=task)
+    feed.store(obs, np.zeros((len(rews), 2)), step, ended)
+
+
+def returns_of(batches, number, task=()):
+    """The returns that begin at step `number`, which must be alike."""
+    rew = batches["rew"][0][task]
+    found = np.unique(rew[batches["obs"][0][task][:, 0] == number])
+    assert len(found) == 1
+    return found[0]
+
+
+# A trajectory's rewards; with a scale of 2 they count as 10 (clipped), -10 (clipped), 2 and 3.
+REWS = (100.0, -50.0, 4.0, 6.0)
+RETURNS = {0: 10 - 10 / 2 + 2 / 4, 1: -10 + 2 / 2 + 3 / 4, 2: 2 + 3 / 2, 3: 3}
+
+
+def test_rewards_are_scaled_one_by_one_in_a_return():
+    """Three steps at gamma 1/2; the sum of the raw rewards would be clipped as one."""
+    feed = make_feed(norm=NormConfig(rew_norm=True), n_step=3)
+    feed.session.normaliser.earned.var = np.array(4.0)
+    for number, rew in enumerate(REWS):
+        store(feed, number, [rew], end=number == 3)
+    _, batches = feed.draw(1, 1, 10)
+    for number, value in RETURNS.items():
+        np.testing.assert_allclose(returns_of(batches, number), value, rtol=1e-6)
+
+
+def test_rewards_are_scaled_by_their_own_task_in_a_return():
+    """Task 1 earns ten times what task 0 does."""
+    feed = make_feed(2, norm=NormConfig(rew_norm=True), n_step=3)
+    feed.session.normaliser.earned.var = np.array([4.0, 400.0])
+    for number, rew in enumerate(REWS):
+        store(feed, number, [rew, 10 * rew], end=number == 3)
+    _, batches = feed.draw(1, 1, 10)
+    for number, value in RETURNS.items():
+        for task in (0, 1):
+            np.testing.assert_allclose(returns_of(batches, number, task), value, rtol=1e-6)
+
+
+def test_rewards_are_scaled_by_the_task_an_env_is_at():
+    """One env, at task 0 and then at task 1, which earns ten times as much."""
+    feed = make_feed(2, np.zeros(1, int), norm=NormConfig(rew_norm=True), n_step=3)
+    feed.session.normaliser.earned.var = np.array([4.0, 400.0])
+    for task in (0, 1):
+        for number, rew in enumerate(REWS):
+            store(feed, number, [10**task * rew], end=number == 3, task=np.array([task]))
+    _, batches = feed.draw(1, 1, 10)
+    for number, value in RETURNS.items():
+        for task in (0, 1):
+            np.testing.assert_allclose(returns_of(batches, number, task), value, rtol=1e-6)
+
+
+def test_single_rewards_are_as_the_normaliser_has_them():
+    feed = make_feed(norm=NormConfig(rew_norm=True))
+    feed.session.normaliser.earned.var = np.array(7.0)
+    for number, rew in enumerate(REWS):
+        store(feed, number, [rew])
+    _, batches = feed.draw(1, 1, 10)
+    raw = np.array(REWS, np.float32)[batches["obs"][0, :, 0].astype(int)]
+    np.testing.assert_array_equal(batches["rew"][0], feed.session.normaliser.rew(raw))
+
+
+@pytest.mark.parametrize("num_tasks", [None, 2])
+def test_errors_of_overwritten_transitions_are_dropped(num_tasks):
+    """A ring of 4 that holds steps 0 to 3 when a burst is drawn, and 2 to 5 when its errors come."""
+    tasks = num_tasks or 1
+    feed = make_feed(num_tasks, replay="prioritised", replay_size=4, per_alpha=1.0, batch_size=8)
+    for number in range(4):
+        store(feed, number, [0.0] * tasks)
+    drawn, batches = feed.draw(1, 1, 10)  # alike in priority, so each of the 4 twice
+    errors = 2.0 + batches["obs"][..., 0]
+    for number in (4, 5):
+        store(feed, number, [0.0] * tasks)
+    feed.draw(1, 1, 10)  # steps 4 and 5 get the largest priority so far, 1
+    feed.keep(drawn, errors)
+    feed.learn()
+    for tree in feed.replay.trees:
+        np.testing.assert_allclose(tree.leaves[:4], [1, 1, 4, 5], atol=1e-5)
+        np.testing.assert_allclose(tree.tree[1], 11, atol=1e-5)
+
+
+def test_errors_that_all_come_too_late_change_no_priority():
+    feed = make_feed(replay="prioritised", replay_size=4, per_alpha=1.0)
+    for number in range(4):
+        store(feed, number, [0.0])
+    drawn, _ = feed.draw(1, 1, 10)
+    for number in range(4, 8):
+        store(feed, number, [0.0])
+    feed.draw(1, 1, 10)
+    feed.keep(drawn, np.full(drawn.shape, 5.0))
+    feed.learn()
+    np.testing.assert_allclose(feed.replay.trees[0].leaves[:4], 1)
+
+
+class Numbered(Fake):
+    """The TD errors of burst k are k."""
+
+    def update(self, batches, count):
+        info = super().update(batches, count)
+        return info | {"TDError": np.full(info["TDError"].shape, float(len(self.counts)))}
+
+
+@pytest.mark.parametrize(
+    "flags, unknown",
+    [
+        # Bursts at steps 30, 40, 50 and so on, 8 of them in an epoch of 100 steps but for its first
+        ({"overlap": True}, 1),
+        ({"overlap": False}, 0),
+        # Bursts of at most 10 for each trajectory of 25 steps
+        ({"update_at": "episode", "update_every": 10}, 0),
+    ],
+)
+def test_batches_are_drawn_by_all_errors_but_those_of_the_burst_under_way(tmp_path, flags, unknown):
+    algo = Numbered()
+    loop = make(tmp_path, algo, env="Ones", limit=25, replay="prioritised", **flags)
+    learned, at_draw, first = set(), [], []
+    learn, draw, end_epoch = loop.replay.learn, loop.feed.draw, loop.session.end_epoch
+
+    def learn_and_tell(number, error):
+        learned.update(np.unique(error))
+        learn(number, error)
+
+    def draw_and_tell(*args):
+        at_draw.append(set(learned))
+        return draw(*args)
+
+    def end_epoch_and_tell(*args):
+        first.append(len(at_draw) + 1)
+        end_epoch(*args)
+
+    loop.replay.learn = learn_and_tell
+    loop.feed.draw = draw_and_tell
+    loop.session.end_epoch = end_epoch_and_tell
+    loop.train(200)
+    assert len(at_draw) > 15
+    for number, known in enumerate(at_draw, start=1):
+        # Nothing is under way when an epoch begins.
+        missing = 0 if number in first else unknown
+        assert known == set(range(1, number - missing))

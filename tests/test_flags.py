@@ -1,0 +1,49 @@
+"""The tables of names that flags know are those of the parts they configure."""
+
+import subprocess
+import sys
+
+import pytest
+
+from rl import flags
+from rl.algos import ALGOS
+from rl.algos.optimizers import OPTIMIZERS
+from rl.envs.visits import Visits
+from rl.gradients import GRADIENTS
+from rl.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
+from rl.splitting import CRITERIA
+from rl.training import LOOPS
+
+
+@pytest.mark.parametrize(
+    "names, table",
+    [
+        (flags.run.ALGOS, ALGOS),
+        (flags.ALGORITHMS, ALGOS),
+        (flags.optimizer.OPTIMIZERS, OPTIMIZERS),
+        (flags.gradients.GRADIENTS, GRADIENTS),
+        (flags.network.NETWORKS, NETWORKS),
+        (flags.network.ACTIVATIONS, ACTIVATIONS),
+        (flags.network.INITIALIZERS, INITIALIZERS),
+        (flags.splitting.CRITERIA, CRITERIA),
+    ],
+)
+def test_names_are_those_of_the_parts(names, table):
+    assert sorted(names) == sorted(table)
+
+
+def test_every_order_of_visits_is_known():
+    for order in flags.training.ORDERS[1:]:
+        assert 0 <= Visits(order, 3, 2).task(seed=0, env=1, number=5) < 3
+
+
+@pytest.mark.parametrize("name", sorted(ALGOS))
+def test_an_algorithm_has_the_flags_it_is_listed_with(name):
+    listed = flags.ALGORITHMS[name]
+    assert listed.config is ALGOS[name].flags
+    assert listed.loop is LOOPS[ALGOS[name].loop].flags
+
+
+def test_flags_import_no_tensorflow():
+    code = "import sys, rl.flags; sys.exit(any('tensorflow' in name for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,263 @@
+"""What the front door says: commands, help, hints, and refusals that come before TensorFlow."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from rl import config
+from rl.__main__ import COMMANDS, main
+from rl.experiments import memory
+from rl.experiments.commands.training_flags import COMMON
+from rl.flags import ALGORITHMS, conditions, sections
+from tests.helpers import ROOT, command, train
+
+TOYS = "tests.toy_envs:"
+
+
+def refused(capsys, *argv):
+    """Runs a command that must fail; returns its one line."""
+    capsys.readouterr()
+    assert main([str(arg) for arg in argv]) == 2
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1 and "Traceback" not in said.err
+    return said.err
+
+
+def alone(*argv, cwd=ROOT):
+    """Output of a command in a process of its own, which must not import TensorFlow, and the
+    seconds of processor time that it took."""
+    code = (
+        "import os, sys\n"
+        "from rl.__main__ import main\n"
+        "try:\n"
+        "    code = main(sys.argv[1:])\n"
+        "except SystemExit as end:\n"
+        "    code = end.code\n"
+        "assert 'tensorflow' not in sys.modules\n"
+        "print(sum(os.times()[:2]), file=sys.stderr)\n"
+        "sys.exit(code)\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.run(
+        [sys.executable, "-c", code, *argv], cwd=cwd, env=env, capture_output=True, text=True
+    )
+    *lines, seconds = process.stderr.splitlines()
+    return process.returncode, process.stdout, lines, float(seconds)
+
+
+@pytest.mark.parametrize("argv", [(), ("--help",), ("-h",)])
+def test_alone_it_prints_the_commands(capsys, argv):
+    assert main(list(argv)) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed and kept.purpose in printed for name, kept in COMMANDS.items())
+
+
+@pytest.mark.parametrize(
+    "argv", [("--algo", "sac", "--help"), ("resume", "--help"), ("eval", "-h"), ("meta-test", "-h")]
+)
+def test_help_needs_no_tensorflow_and_no_second(argv):
+    code, printed, errors, seconds = alone(*argv)
+    assert code == 0 and not errors and "usage:" in printed
+    assert seconds < 1.0
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--algo", "sac", "--learning_rate", "1"),
+        ("--env", "Nothing"),
+        ("--env", "CartPole"),
+        ("--env", "MT10", "--steps_per_epoch", "4001"),
+        ("resume", "nothing"),
+        ("eval", "nothing", "--episodes", "0"),
+    ],
+)
+def test_usage_errors_need_no_tensorflow(argv):
+    code, printed, errors, seconds = alone(*argv)
+    assert code == 2 and not printed and len(errors) == 1
+    assert seconds < 1.0
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_two_lengths_of_help(capsys, algo):
+    """The short one has the common flags and the algorithm's own, the long one has all."""
+    shown = {}
+    for text in ("--help", "--help-all"):
+        with pytest.raises(SystemExit):
+            main(["--algo", algo, text])
+        shown[text] = capsys.readouterr().out
+    flags = [name for part in sections(algo).values() for name in part.__dataclass_fields__]
+    assert all(f"--{name} " in shown["--help-all"] for name in flags)
+    expected = {name for name in flags if name in COMMON}
+    expected |= set(sections(algo)[algo].__dataclass_fields__)
+    assert {name for name in flags if f"  --{name} " in shown["--help"]} == expected
+    assert f"--help-all shows all {len(flags)} flags" in shown["--help"]
+    assert shown["--help"].index("--algo") < shown["--help"].index("--hidden_sizes")
+
+
+@pytest.mark.parametrize(
+    "name, told",
+    [
+        ("learning_rate", "--pi_lr"),
+        ("n_envs", "--num_envs"),
+        ("total_timesteps", "--epochs times --steps_per_epoch"),
+        ("tau", "1 - tau"),
+        ("rollout_steps", "ppo has it, sac has not"),
+        ("ou_theta", "ddpg has it, sac has not"),
+    ],
+)
+def test_hints_know_other_names(capsys, name, told):
+    assert told in refused(capsys, "--algo", "sac", f"--{name}", "1")
+
+
+def test_hints_name_flags_that_exist():
+    known = {
+        name
+        for algo in ALGORITHMS
+        for part in sections(algo).values()
+        for name in part.__dataclass_fields__
+    }
+    for text in conditions_and_hints():
+        for word in text.replace(",", " ").replace(";", " ").replace(":", " ").split():
+            if word.startswith("--"):
+                assert word.strip("()").removeprefix("--") in known, text
+
+
+def conditions_and_hints():
+    from rl.flags.hints import HINTS  # pylint: disable=import-outside-toplevel
+
+    return [*HINTS.values(), *(need.words for need in conditions.NEEDS.values())]
+
+
+@pytest.mark.parametrize(
+    "argv, need",
+    [
+        ("--env Pendulum --goals fixed", "an env of Meta-World"),
+        ("--env Pendulum --reward v1", "an env of Meta-World"),
+        ("--env MT10 --split test", "an ML set"),
+        ("--env Pendulum --per_alpha 0.5", "--replay prioritised"),
+        ("--env Pendulum --ou_theta 0.5", "--noise ou"),
+        ("--env Pendulum --lr_end 0.5", "--lr_schedule"),
+        ("--env Pendulum --lr_schedule linear --lr_cycles 3", "--lr_schedule cyclic"),
+        ("--env Pendulum --experts 3", "--network paco"),
+        ("--env MT10 --network paco --modules 3", "--network soft_modules"),
+        ("--env MT10 --split_z 3", "--network splitting"),
+        ("--env MT10 --cagrad_c 0.3", "--gradient cagrad"),
+        ("--env Pendulum --num_workers 2", "--env_backend async"),
+        ("--env Pendulum --optimizer sgd --epsilon 1e-5", "--optimizer"),
+        ("--algo sac --env Pendulum --learn_alpha false --alpha_lr 1", "--learn_alpha true"),
+        ("--env MT10 --env_kwargs {}", "an env of Gymnasium"),
+        ("--env Pendulum --gradient_stats", "an env of several tasks"),
+    ],
+)
+def test_flags_without_effect_are_refused(capsys, argv, need):
+    line = refused(capsys, *argv.split())
+    assert "has no effect here" in line and need in line
+
+
+def test_every_condition_is_of_a_flag():
+    known = [part for algo in ALGORITHMS for part in sections(algo).values()]
+    names = {name for part in known for name in part.__dataclass_fields__}
+    assert set(conditions.NEEDS) <= names
+
+
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        ("--env CarRacing", ["(96, 96, 3)", "images"]),
+        ("-s 4294967296", ["--seed", "2147483647"]),
+        ("--max_ep_len 1e25", ["--max_ep_len", "at most 2147483647"]),
+        ("--hidden_sizes 2000000000", ["GiB", "--hidden_sizes"]),
+        ("--batch_size 2000000000", ["GiB", "--batch_size"]),
+        ("--num_envs 2000000000 --steps_per_epoch 2000000000", ["GiB", "--num_envs"]),
+        ("--exp_name -", ["--exp_name", "plain folder name"]),
+        ("--exp_name a\nb", ["--exp_name", "printable"]),
+        ("-s 1 1", ["--seed", "twice"]),
+        ("--env_kwargs [1]", ["--env_kwargs", "JSON object"]),
+        ('--env_kwargs {"speed":1}', ["--env_kwargs", "speed"]),
+        ('--env_kwargs {"max_episode_steps":1}', ["--env_kwargs", "max_episode_steps"]),
+    ],
+)
+def test_absurd_values_are_refused(capsys, tmp_path, argv, words):
+    given = ["--env", "Pendulum", "--data_dir", tmp_path, *argv.split(" ")]
+    line = refused(capsys, *given)
+    assert all(word in line for word in words), line
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("flag", ["--exp_name", "--env", "--data_dir"])
+def test_long_and_odd_texts_are_refused(capsys, tmp_path, flag):
+    for text in ("x" * 300, "x" * 5000, "a\0b", "\udcff", "\x1b[31m"):
+        assert refused(capsys, *command("--data_dir", tmp_path / "d", flag, text))
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_run_that_fits_is_not_refused(monkeypatch, capsys):
+    """PPO with a rollout that needs 30 MB, on a machine with 1 GiB and on one with 10 MiB."""
+    argv = ("--algo", "ppo", "--env", "Pendulum", "--rollout_steps", "60000", "--epochs", "0")
+    sizes = {"SC_PAGE_SIZE": 2**20, "SC_PHYS_PAGES": 1024}
+    monkeypatch.setattr(memory.os, "sysconf", sizes.get)
+    values = {"env": "Pendulum-v1", "split": "train", "visit": "all", "num_envs": 1}
+    memory.check_envs(values | {"env_backend": "sync", "num_workers": 0})
+    sizes["SC_PHYS_PAGES"] = 10
+    assert "at least 1" in refused(capsys, *argv)
+    assert "--rollout_steps" in refused(capsys, *argv[:-1], "1")
+
+
+@pytest.mark.parametrize(
+    "started, name",
+    [
+        ("/usr/local/bin/rl", "rl"),
+        ("/home/me/project/main.py", "python main.py"),
+        ("/usr/lib/python3/site-packages/rl/__main__.py", "python -m rl"),
+    ],
+)
+def test_the_name_of_the_program(monkeypatch, capsys, tmp_path, started, name):
+    """In errors, in help, and in what to do about an existing run."""
+    monkeypatch.setattr(sys, "argv", [started])
+    assert config.program() == name
+    assert refused(capsys, "--gama", "1").startswith(f"{name.split()[-1]}: error: ")
+    (tmp_path / "x" / "x_s0").mkdir(parents=True)
+    line = refused(capsys, *command("--data_dir", tmp_path, "--exp_name", "x"))
+    assert f"{name} resume {tmp_path}" in line
+    with pytest.raises(SystemExit):
+        main(["--help-all"])
+    assert capsys.readouterr().out.startswith(f"usage: {name} ")
+
+
+def test_arguments_of_the_env(tmp_path):
+    """They reach its constructor, in training and tests, and the run's config."""
+    given = ("--env", "Pendulum", "--env_kwargs", '{"g": 0.0}', "--epochs", "1")
+    run = train(tmp_path, *given)
+    assert json.loads((run / "config.json").read_text())["env_kwargs"] == '{"g": 0.0}'
+    assert main(["eval", str(run), "--episodes", "1"]) == 2  # see test_rundir.py
+    assert main(["eval", str(run), "--episodes", "1", "--trust"]) == 0
+
+
+def test_modules_of_the_current_folder(tmp_path, monkeypatch):
+    """`module:Env` finds a module beside the user, wherever this package is."""
+    source = (
+        "import gymnasium\n"
+        "gymnasium.register('Mine-v0', 'gymnasium.envs.classic_control:PendulumEnv')\n"
+    )
+    (tmp_path / "mine.py").write_text(source)
+    code, _, errors, _ = alone("--env", "mine:Mine", "--num_envs", "3", cwd=tmp_path)
+    assert code == 2 and "--steps_per_epoch" in errors[0]
+
+
+def test_eval_prints_json_alone(tmp_path, capsys):
+    run = train(tmp_path, "--env", TOYS + "Matrix", "--epochs", "1")
+    capsys.readouterr()
+    wanted = {"--export": tmp_path / "policy", "--video": tmp_path / "video"}
+    argv = [str(text) for pair in wanted.items() for text in pair]
+    assert main(["eval", str(run), "--trust", "--episodes", "1", *argv]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["policy"] == str(tmp_path / "policy")
+    assert result["video"] == str(tmp_path / "video" / "x_s0_200.mp4")
+    (tmp_path / "file").write_text("")
+    for flag in ("--export", "--video"):
+        line = refused(capsys, "eval", run, "--trust", flag, tmp_path / "file")
+        assert str(tmp_path / "file") in line

@@ -147,7 +147,7 @@ def test_before_training_starts(tmp_path, number):
     wait_until_handled(process)
     process.send_signal(number)
     out = process.communicate(timeout=20)[0]
-    assert process.returncode == 130 and not out
+    assert process.returncode == 130 and "Traceback" not in out, out
     assert not list(tmp_path.iterdir())
 
 
@@ -157,7 +157,7 @@ def test_sigterm_to_the_parent_of_two_seeds(tmp_path):
     run = tmp_path / "x" / "x_s0"
 
     def signal_this():
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline and not (run / "progress.txt").exists():
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -197,7 +197,7 @@ def test_a_closed_terminal(tmp_path):
 
 def test_sigterm_to_the_whole_group(tmp_path):
     """As kubectl, Slurm and timeout(1) do it; then resume goes on exactly."""
-    args = ("--num_envs", "2", "--env_backend", "async", "--epochs", "12", "--save_freq", "5")
+    args = ("--num_envs", "2", "--env_backend", "async", "--epochs", "6", "--save_freq", "5")
     process = start(
         *command("--data_dir", tmp_path, "--exp_name", "x", *args), start_new_session=True
     )
@@ -234,7 +234,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
 
 
 def pendulum(count):
-    return [functools.partial(make_one, i, "Pendulum-v1", None, 5) for i in range(count)]
+    return [functools.partial(make_one, i, "Pendulum-v1", None, 5, {}) for i in range(count)]
 
 
 @pytest.mark.parametrize("number", ENDS)
@@ -256,12 +256,42 @@ def test_signals_are_not_the_workers_to_handle(capfd, number):
 
 def test_hanging_workers_are_killed_together(monkeypatch):
     monkeypatch.setattr(closing, "SECONDS", 1.0)
-    makers = [functools.partial(make_one, i, TOYS + "Stuck-v0", None, 5) for i in range(3)]
-    workers = Workers(makers, 3, 1)
+    makers = [functools.partial(make_one, i, TOYS + "Stuck-v0", None, 5, {}) for i in range(4)]
+    workers = Workers(makers, 4, 1)
     began = time.monotonic()
     workers.close()
-    assert 1 <= time.monotonic() - began < 2
-    assert [process.exitcode for process in workers.processes] == [-signal.SIGKILL] * 3
+    assert 1 <= time.monotonic() - began < 3
+    assert [process.exitcode for process in workers.processes] == [-signal.SIGKILL] * 4
+
+
+ENDLESS = """
+import numpy as np
+from rl import envs
+
+if __name__ == "__main__":
+    env = envs.make("tests.toy_envs:Endless", 2, backend="async")
+    env.reset(0)
+    for step in range(30):
+        print(step, flush=True)
+        env.step(np.zeros((2, 1), np.float32))
+"""
+
+
+@pytest.mark.slow
+def test_a_hanging_worker_ends_after_the_main_process(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(ENDLESS)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    argv = [sys.executable, str(script)]
+    with subprocess.Popen(
+        argv, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        while process.stdout.readline() != "29\n":
+            pass
+        time.sleep(1)
+        process.kill()
+    time.sleep(closing.SECONDS)
+    assert_no_process_left(process.pid)
 
 
 # Envs that hang on close ----------------------------------------------------------

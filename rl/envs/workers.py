@@ -140,16 +140,21 @@ def _serve(
 ) -> None:
     """A worker's life: it ends when the main process closes the pipe, or dies."""
     signals.ignore()  # they are the main process's to handle
+    threading.Thread(target=_follow, daemon=True).start()
     share = _Share(np.frombuffer(memory, _row(obs_dim))[first : first + len(makers)])
     with contextlib.suppress(EOFError, ConnectionError):
         pipe.send(_result(share.make, *makers))
         while True:
             name, args = pipe.recv()
             pipe.send(_result(getattr(share, name), *args))
-    timer = threading.Timer(closing.SECONDS, os._exit, [1])  # where nobody is left to kill it
-    timer.daemon = True
-    timer.start()
     share.call("close")
+
+
+def _follow() -> None:
+    """Ends a worker whose envs hang when nobody is left to kill it."""
+    multiprocessing.parent_process().join()  # type: ignore[union-attr]
+    time.sleep(closing.SECONDS)
+    os._exit(1)
 
 
 def _result(function: Callable[..., Any], *args: Any) -> Any:

@@ -30,6 +30,6 @@ def squashed_sample(
     TFP's samplers turn a seed into other numbers on each kind of device.
     """
     squash = tfb.Chain([tfb.Tanh(), tfb.Shift(mu), tfb.Scale(log_scale=log_std)])
-    standard = tfd.Independent(tfd.Normal(tf.zeros_like(noise), 1.0), 1)
-    log_det = squash.forward_log_det_jacobian(noise, event_ndims=1)
-    return squash.forward(noise), standard.log_prob(noise) - log_det
+    standard = tfd.Normal(tf.zeros_like(noise), 1.0)
+    log_prob = standard.log_prob(noise) - squash.forward_log_det_jacobian(noise, event_ndims=0)
+    return squash.forward(noise), tf.reduce_sum(log_prob, axis=-1)

@@ -24,7 +24,8 @@ class SyncEnvs:
     def step(self, act: np.ndarray) -> tuple[Any, ...]:
         """Steps every env; where an episode ended `final_obs` in info has its last observation.
 
-        Envs whose own info has `success` show it in info as bool `(num_envs,)`.
+        Where an env's own info has `success`, or `is_success`, info has it as bool `(num_envs,)`;
+        False for envs that tell nothing.
         """
         obs, rew, terminated, truncated, infos = map(
             list, zip(*(env.step(a) for env, a in zip(self.envs, act)))
@@ -35,8 +36,9 @@ class SyncEnvs:
                 final[i] = np.array(obs[i])  # an env may reuse its array
                 obs[i] = env.reset()[0]
         info: dict[str, Any] = {"final_obs": final}
-        if "success" in infos[0]:
-            info["success"] = np.array([own["success"] > 0 for own in infos])
+        told = [_success(of_env) for of_env in infos]
+        if any(success is not None for success in told):
+            info["success"] = np.array([bool(success) for success in told])
         return np.stack(obs), np.array(rew, float), np.array(terminated), np.array(truncated), info
 
     def call(self, name: str, *args: Any) -> list[Any]:
@@ -50,3 +52,8 @@ class SyncEnvs:
     def close(self) -> None:
         """Ends the envs."""
         self.call("close")
+
+
+def _success(info: dict[str, Any]) -> Any:
+    """What an env's info tells of its success, under either name; None if it tells nothing."""
+    return info.get("success", info.get("is_success"))

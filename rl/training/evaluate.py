@@ -14,7 +14,7 @@ def evaluate(act: Any, env: Any, episodes: int, seed: int) -> dict[str, np.ndarr
     goals each task's are played in turn.
 
     Returns:
-      EpRet, EpLen and, where the env defines it, Success: `(episodes,)`, or `(num_tasks,
+      EpRet, EpLen and, if any env told of it, Success: `(episodes,)`, or `(num_tasks,
         episodes)`.
     """
     tasks = env.spec.num_tasks or 1
@@ -28,6 +28,7 @@ def evaluate(act: Any, env: Any, episodes: int, seed: int) -> dict[str, np.ndarr
         np.zeros(env.num_envs, int),
         np.zeros(env.num_envs, bool),
     )
+    told = False  # whether any env has told of its success
     ended: dict[str, list[list[Any]]] = {
         name: [[] for _ in range(tasks)] for name in ("EpRet", "EpLen", "Success")
     }
@@ -37,7 +38,9 @@ def evaluate(act: Any, env: Any, episodes: int, seed: int) -> dict[str, np.ndarr
             aim(number)
         step = env.step(env.spec.env_action(act(obs, start)))
         ret, length = ret + step.rew, length + 1
-        success = success | (step.success if step.success is not None else False)
+        if step.success is not None:
+            success = success | step.success
+            told = True
         start = step.terminated | step.truncated
         for i in np.flatnonzero(start & (left > 0)):
             for name, value in (("EpRet", ret[i]), ("EpLen", length[i]), ("Success", success[i])):
@@ -45,7 +48,7 @@ def evaluate(act: Any, env: Any, episodes: int, seed: int) -> dict[str, np.ndarr
             left[i] -= 1
         ret[start], length[start], success[start] = 0, 0, False
         obs = step.obs
-    if step.success is None:
+    if not told:
         del ended["Success"]
     return {
         name: np.array(values).reshape(*env.spec.batch_dims, episodes)

@@ -199,6 +199,55 @@ class Paid(Toy):
         return reward, False
 
 
+class Tells(Toy):
+    """Half of the episodes are won at step 2, which pays 1; they end at 3. Every step tells."""
+
+    def reset(self, *, seed=None, options=None):
+        obs, info = super().reset(seed=seed)
+        self.won = self.np_random.random() < 0.5
+        return obs, info
+
+    def step(self, action):
+        obs, reward, terminated, truncated, _ = super().step(action)
+        return obs, reward, terminated, truncated, self.info()
+
+    def _step(self, action):
+        return float(self.won and self.steps == 2), self.steps == 3
+
+    def info(self):
+        return {"success": float(self.won and self.steps == 2)}
+
+
+class TellsAtEnd(Tells):
+    """As others call it, and only in an episode's last step."""
+
+    def info(self):
+        return {"is_success": self.won} if self.steps == 3 else {}
+
+
+class TellsWins(Tells):
+    """Says nothing of the episodes that are lost."""
+
+    def info(self):
+        return {"success": True} if self.won and self.steps == 2 else {}
+
+
+class TellsSome(Tells):
+    """Wins every episode; only envs that were first seeded with an even number tell."""
+
+    tells = None
+
+    def reset(self, *, seed=None, options=None):
+        result = super().reset(seed=seed)
+        self.won = True
+        if self.tells is None:
+            self.tells = seed % 2 == 0
+        return result
+
+    def info(self):
+        return super().info() if self.tells else {}
+
+
 LIMITS = {
     Matrix: 20,
     Ones: 10,
@@ -215,7 +264,8 @@ LIMITS = {
     TwoRewards: 3,
     Paid: 10,
 }
-for cls in (*LIMITS, DictObs, Unbounded, MultiBinary):
+TELLERS = (Tells, TellsAtEnd, TellsWins, TellsSome)
+for cls in (*LIMITS, *TELLERS, DictObs, Unbounded, MultiBinary):
     if f"{cls.__name__}-v0" not in gym.registry:
         gym.register(
             f"{cls.__name__}-v0",

@@ -54,6 +54,11 @@ class EnvSpec:
         """Half the width of the action range, float64 `(act_dim,)`."""
         return (self.act_high.astype(float) - self.act_low) / 2
 
+    @functools.cached_property
+    def act_reach(self) -> np.ndarray:
+        """`act_limit` and a hair more, by which -1 and 1 get past all rounding to the bounds."""
+        return self.act_limit * (1 + 2**-50)
+
     def env_action(self, act: np.ndarray) -> np.ndarray:
         """The env's own actions for those of an algorithm, `(..., act_dim)`: a new float32 array.
 
@@ -63,10 +68,8 @@ class EnvSpec:
         """
         if self.num_actions:
             return act + self.act_low
-        # In float64, and the ends on their own: rounding must neither leave nor miss the bounds.
-        inside = np.clip(self.act_center + self.act_limit * act, self.act_low, self.act_high)
-        inside = inside.astype(np.float32)
-        return np.where(act >= 1, self.act_high, np.where(act <= -1, self.act_low, inside))
+        wide = self.act_center + self.act_reach * act  # float64: to float32 it rounds once
+        return np.clip(wide, self.act_low, self.act_high).astype(np.float32)
 
     def by_task(self, obs: np.ndarray) -> np.ndarray:
         """Observations `(num_envs, obs_dim)` with the task axis in front, if there is one."""

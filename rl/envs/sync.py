@@ -28,7 +28,8 @@ class SyncEnvs:
     def step(self, act: np.ndarray) -> tuple[Any, ...]:
         """Steps every env; where an episode ended `final_obs` in info has its last observation.
 
-        Envs whose own info has `success` show it in info as bool `(num_envs,)`.
+        Where an env's own info has `success`, or `is_success`, info has it as bool `(num_envs,)`;
+        False for envs that tell nothing.
         """
         obs, rew, terminated, truncated, infos = map(
             list, zip(*(env.step(a) for env, a in zip(self.envs, act)))
@@ -39,9 +40,10 @@ class SyncEnvs:
                 final[i] = np.array(obs[i])  # an env may reuse its array
                 obs[i] = env.reset()[0]
         info: dict[str, Any] = {"final_obs": final}
-        if "success" in infos[0]:
-            info["success"] = np.array([own["success"] > 0 for own in infos])
         rew = [_number(value) for value in rew]
+        told = [_success(of_env) for of_env in infos]
+        if any(success is not None for success in told):
+            info["success"] = np.array([bool(success) for success in told])
         return np.stack(obs), np.array(rew, float), np.array(terminated), np.array(truncated), info
 
     def call(self, name: str, *args: Any) -> list[Any]:
@@ -64,3 +66,8 @@ def _number(rew: Any) -> float:
     if np.size(rew) != 1:
         raise UserError(f"an env gave a reward of {np.size(rew)} numbers; it takes one")
     return float(np.reshape(rew, ()))
+
+
+def _success(info: dict[str, Any]) -> Any:
+    """What an env's info tells of its success, under either name; None if it tells nothing."""
+    return info.get("success", info.get("is_success"))

@@ -21,8 +21,8 @@ class Step(NamedTuple):
 
     obs2 is the observation the step led to, even where the episode ended. obs is the one to act on
     next: the reset observation where it ended, obs2 elsewhere. A step that both terminates and
-    truncates counts as terminated. success, where an env defines it, tells whether its goal is met
-    now.
+    truncates counts as terminated. success tells whether an env's goal is met now; it is False for
+    envs that tell nothing, and None if none of them tells.
     """
 
     obs2: np.ndarray

@@ -75,7 +75,7 @@ class Workers:
         self._ask("step_rows", [(act[share[0] : share[-1] + 1],) for share in self.shares])
         rows = self.rows.copy()
         info = {"final_obs": rows["final_obs"]}
-        if rows["success"][0] >= 0:
+        if (rows["success"] >= 0).any():
             info["success"] = rows["success"] > 0
         return rows["obs"], rows["rew"], rows["terminated"], rows["truncated"], info
 
@@ -119,7 +119,7 @@ class Workers:
 
 
 def _row(obs_dim: int) -> np.dtype:
-    """What a step of one env brings. `success` is -1 where the env doesn't tell."""
+    """What a step of one env brings. `success` is -1 where no env of the worker tells."""
     obs, flags = (np.float32, (obs_dim,)), [(name, bool) for name in ("terminated", "truncated")]
     return np.dtype(
         [("rew", float), ("obs", *obs), ("final_obs", *obs), *flags, ("success", np.int8)],

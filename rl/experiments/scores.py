@@ -38,9 +38,12 @@ def summary(played: dict[str, np.ndarray], spec: Any) -> dict[str, Any]:
         }
     solved = None if threshold is None else bool(returns.mean() >= threshold)
     stats |= {"reward_threshold": threshold, "solved": solved}
-    if "Success" in played and spec.tasks:
-        rates = played["Success"].mean(-1)
-        stats |= {"success_mean": float(rates.mean()), "success_iqm": iqm(rates), "tasks": {}}
+    if "Success" not in played:
+        return stats
+    rates = played["Success"].mean(-1)
+    stats["success_mean"] = float(rates.mean())
+    if spec.tasks:
+        stats |= {"success_iqm": iqm(rates), "tasks": {}}
         for task, won, ret in zip(spec.tasks, played["Success"], returns):
             interval = wilson(int(won.sum()), len(won))
             stats["tasks"][task] = {
@@ -48,4 +51,6 @@ def summary(played: dict[str, np.ndarray], spec: Any) -> dict[str, Any]:
                 "interval": interval,
                 "return": float(ret.mean()),
             }
+    else:
+        stats["success_interval"] = wilson(int(played["Success"].sum()), returns.size)
     return stats

@@ -15,6 +15,7 @@ KINDS = {
     "task": ("",),
     "all": ("Average", "Std", "Max", "Min"),
     "episode": ("Average", "Std", "Max", "Min", "Moving"),
+    "rate": ("", "Moving"),
 }
 STATISTICS = {"": np.mean, "Average": np.mean, "Std": np.std, "Max": np.max, "Min": np.min}
 
@@ -44,8 +45,8 @@ class EpochLogger:
 
     Columns may be stored any number of times an epoch, as numbers or arrays; statistics are over
     all elements, and nan where nothing was stored. `Moving<name>` is the mean over all values of
-    the
-    last `window` epochs: the same stretch of training for every column, however often it is stored.
+    the last `window` epochs: the same stretch of training for every column, however often it is
+    stored.
 
     Args:
       directory: gets `progress.txt`: tab-separated, one row per epoch.
@@ -54,6 +55,8 @@ class EpochLogger:
       window: epochs in a moving average. capacity: values a column has room for before it first
         grows.
       tasks: their names; the last axis of what "task" columns are given.
+      optional: names of columns that join with their first value. The file is rewritten then, with
+        nan in the rows before.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class EpochLogger:
         window: int = 10,
         capacity: int = 1024,
         tasks: tuple[str, ...] = (),
+        optional: tuple[str, ...] = (),
     ) -> None:
         self.path, self.tasks = Path(directory) / "progress.txt", {
             n: tasks for n, k in columns.items() if k == "task"
@@ -73,14 +77,28 @@ class EpochLogger:
                 f"{name}/{task}": "mean" for task in self.tasks.get(name, ())
             }
         columns = self.columns
-        self.header = [prefix + name for name, kind in columns.items() for prefix in KINDS[kind]]
+        self.optional = {name for name in optional if name in columns}
+        self.hidden = set(self.optional)
         self.values = {name: Values(capacity) for name, kind in columns.items() if kind != "value"}
         self.past: dict[str, Any] = {  # (sum, count) of each of the last `window` epochs
             name: collections.deque(maxlen=window)
             for name, kind in columns.items()
-            if kind == "episode"
+            if "Moving" in KINDS[kind]
         }
-        self.epoch, self.end = 0, 0  # complete rows, and the byte at which the last one ends
+        self.epoch = 0  # the number of complete rows
+
+    @property
+    def header(self) -> list[str]:
+        """The names in the first line of the file."""
+        shown = [name for name in self.columns if name not in self.hidden]
+        return [heading for name in shown for heading in self._headings(name)]
+
+    def _headings(self, name: str) -> list[str]:
+        return [prefix + name for prefix in KINDS[self.columns[name]]]
+
+    def shows(self, name: str) -> bool:
+        """Whether there is a column of this name and it has joined."""
+        return name in self.columns and name not in self.hidden
 
     def store(self, **values: Any) -> None:
         """Adds one value or array of values to each of the named columns."""
@@ -93,6 +111,8 @@ class EpochLogger:
         """The statistics of the epoch so far and the "value" columns, in the header's order."""
         row = {}
         for name, kind in self.columns.items():
+            if name in self.hidden:
+                continue
             filled = np.array([values[name]]) if kind == "value" else self.values[name].filled()
             for prefix in KINDS[kind]:
                 if prefix == "Moving":
@@ -112,15 +132,20 @@ class EpochLogger:
 
         With `complete` False the row is of an epoch cut short, which a resumed run writes again.
         """
+        joining = {name for name in self.hidden if self.values[name].size}
+        if joining:
+            self.hidden -= joining
+            self._fit_file()
         row = self.row(**values)
-        lines = [] if self.end else [self.header]
+        header = self.header
+        lines = [] if self.epoch else [header]
         with open(self.path, "a", encoding="utf-8") as file:
-            for cells in [*lines, [_text(row[name]) for name in self.header]]:
+            for cells in [*lines, [_text(row[name]) for name in header]]:
                 file.write("\t".join(cells) + "\n")
             file.flush()
             os.fsync(file.fileno())
         if complete:
-            self.end, self.epoch = self.path.stat().st_size, self.epoch + 1
+            self.epoch += 1
             for name, past in self.past.items():
                 past.append((self.values[name].filled().sum(), self.values[name].size))
             for stored in self.values.values():
@@ -133,19 +158,44 @@ class EpochLogger:
         past = {
             name: [list(map(float, pair)) for pair in pairs] for name, pairs in self.past.items()
         }
-        return {"epoch": self.epoch, "end": self.end, "values": filled, "past": past}
+        return {"epoch": self.epoch, "values": filled, "past": past}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`, cutting off what was written to `progress.txt` since."""
-        self.epoch, self.end = state["epoch"], state["end"]
+        self.epoch = state["epoch"]
         for name, filled in state["values"].items():
             self.values[name].size = 0
             self.values[name].add(filled)
         for name, pairs in state["past"].items():
             self.past[name].clear()
             self.past[name].extend(tuple(pair) for pair in pairs)
-        if self.path.exists():
-            os.truncate(self.path, self.end)
+        table = self._table()
+        written = table[0] if table else []
+        self.hidden = {name for name in self.optional if self._headings(name)[0] not in written}
+        self._fit_file()
+
+    def _table(self) -> list[list[str]]:
+        """The cells of the file: its header, if it has one, and its complete rows."""
+        if not (self.epoch and self.path.exists()):
+            return []
+        lines = self.path.read_text(encoding="utf-8").splitlines()
+        return [line.split("\t") for line in lines[: self.epoch + 1]]
+
+    def _fit_file(self) -> None:
+        """Gives the file the header's columns, and cuts off what follows its complete rows."""
+        if not self.path.exists():
+            return
+        table = self._table()
+        lines = [self.header] if table else []
+        for cells in table[1:]:
+            row = dict(zip(table[0], cells))
+            lines.append([row.get(name, "nan") for name in self.header])
+        temporary = self.path.with_name(self.path.name + ".tmp")
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.writelines("\t".join(cells) + "\n" for cells in lines)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, self.path)
 
 
 def _text(value: float) -> str:

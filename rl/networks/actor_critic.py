@@ -14,9 +14,8 @@ def env_action(spec: Any, act: tf.Tensor) -> tf.Tensor:
     if spec.num_actions:
         return act + spec.act_low
     low, high = spec.act_low.astype(float), spec.act_high.astype(float)
-    inside = spec.act_center + spec.act_limit * tf.cast(act, tf.float64)
-    inside = tf.cast(tf.clip_by_value(inside, low, high), tf.float32)
-    return tf.where(act >= 1, spec.act_high, tf.where(act <= -1, spec.act_low, inside))
+    wide = spec.act_center + spec.act_reach * tf.cast(act, tf.float64)
+    return tf.cast(tf.clip_by_value(wide, low, high), tf.float32)
 
 
 class DeterministicActor(tf.keras.Model):

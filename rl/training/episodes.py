@@ -19,20 +19,23 @@ class Episodes:
             np.zeros(num_envs, int),
         )
         self.success, self.tasks = np.zeros(num_envs, bool), tasks
+        self.told = False  # whether any env has told of its success
 
     def step(self, step: Any, end: np.ndarray, logger: Any) -> bool:
         """Counts in a Step of every env and logs the episodes that it ended, those of `end`.
-        Returns whether any."""
+        Returns whether any.
+
+        From the first time on that an env tells of success, episodes that don't count as failures.
+        """
         self.ret, self.length, self.start = self.ret + step.rew, self.length + 1, end
         if step.success is not None:
             self.success = self.success | step.success
+            self.told = True
         ended = bool(end.any())
         if ended:
-            scores = (
-                {"EpRet": self.ret, "Success": self.success}
-                if step.success is not None
-                else {"EpRet": self.ret}
-            )
+            scores = {"EpRet": self.ret}
+            if self.told or logger.shows("Success"):
+                scores["Success"] = self.success
             logger.store(EpLen=self.length[end], **by_task(scores, end, self.tasks, step.task))
             self.ret[end], self.length[end], self.success[end] = 0, 0, False
         return ended
@@ -44,12 +47,14 @@ class Episodes:
             "ret": self.ret,
             "length": self.length,
             "success": self.success,
+            "told": self.told,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
         self.start, self.ret, self.length = state["start"], state["ret"], state["length"]
         self.success = state["success"]
+        self.told = state["told"]
 
 
 def by_task(

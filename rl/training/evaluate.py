@@ -29,7 +29,7 @@ def evaluate(
     messages.
 
     Returns:
-      EpRet, EpLen and, where the env defines it, Success: `(episodes,)`, or `(num_tasks,
+      EpRet, EpLen and, if any env told of it, Success: `(episodes,)`, or `(num_tasks,
         episodes)`.
 
     Raises:
@@ -41,6 +41,7 @@ def evaluate(
     ret = np.zeros(env.num_envs)
     length = np.zeros(env.num_envs, int)
     success = np.zeros(env.num_envs, bool)
+    told = False  # whether any env has told of its success
     ended: dict[str, list[list[Any]]] = {
         name: [[] for _ in range(tasks)] for name in ("EpRet", "EpLen", "Success")
     }
@@ -48,14 +49,16 @@ def evaluate(
     while left.any():
         step = next(steps)
         ret, length = ret + step.rew, length + 1
-        success = success | (step.success if step.success is not None else False)
+        if step.success is not None:
+            success = success | step.success
+            told = True
         end = step.terminated | step.truncated
         for i in np.flatnonzero(end & (left > 0)):
             for name, value in (("EpRet", ret[i]), ("EpLen", length[i]), ("Success", success[i])):
                 ended[name][i // len(shares)].append(value)
             left[i] -= 1
         ret[end], length[end], success[end] = 0, 0, False
-    if step.success is None:
+    if not told:
         del ended["Success"]
     return {
         name: np.array(values).reshape(*env.spec.batch_dims, episodes)

@@ -62,14 +62,16 @@ class Session:
         }
         columns |= {"TotalEnvInteracts": "value", **algo.columns, "Time": "value"}
         columns |= {f"Time{part.capitalize()}": "value" for part in self.parts}
+        columns |= {"Success": "rate", "TestSuccess": "rate"}
         if algo.spec.tasks:
-            columns |= {"Success": "mean", "TestSuccess": "mean"}
             scores = ("EpRet", "Success", "TestEpRet", "TestSuccess")
             columns |= {f"{score}/{task}": "mean" for score in scores for task in algo.spec.tasks}
         columns = {
             name: kind for name, kind in columns.items() if test_env or not name.startswith("Test")
         }
-        self.logger = EpochLogger(directory, columns, config.window, tasks=algo.spec.tasks)
+        tasks = algo.spec.tasks
+        maybe = () if tasks else ("Success", "TestSuccess")  # envs of several tasks always tell
+        self.logger = EpochLogger(directory, columns, config.window, tasks=tasks, optional=maybe)
         self.checkpoints = Checkpoints(directory, config.keep)
         self.best = -np.inf
         self.stopping = False  # whether a signal asked to stop
@@ -135,6 +137,8 @@ class Session:
                 act, self.test_env, episodes, seed, stopping=lambda: self.stopping, title=title
             )
         self.logger.store(TestEpLen=played.pop("EpLen"))
+        if self.logger.shows("TestSuccess"):  # who tells nothing this time has failed
+            played.setdefault("Success", np.zeros_like(played["EpRet"]))
         for score, values in played.items():
             self.logger.store(**{f"Test{score}": values})
             for task, of_task in zip(self.algo.spec.tasks, values):

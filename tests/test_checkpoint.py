@@ -8,9 +8,9 @@ import pytest
 
 from rl.buffers import ReplayBuffer
 from rl.config import UserError
-from rl.training import files
+from rl import files
 from rl.training.checkpoint import Checkpoints
-from rl.training.files import load_tree, save_tree
+from rl.files import load_tree, save_tree
 
 TREE = {
     "step": 3,

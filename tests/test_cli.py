@@ -17,7 +17,7 @@ from rl.envs import make
 from rl.experiments.build import use_device
 from rl.experiments.rundir import load_config
 from rl.training.checkpoint import Checkpoints
-from rl.training.files import load_tree, save_tree
+from rl.files import load_tree, save_tree
 from tests.helpers import (
     ROOT,
     column,

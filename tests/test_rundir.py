@@ -11,7 +11,7 @@ import pytest
 from rl.__main__ import main
 from rl.experiments import provenance
 from rl.experiments.rundir import load_config
-from rl.training.files import load_tree
+from rl.files import load_tree
 from rl.training.schedule import Config, Schedule
 from tests.helpers import ROOT, column, rows, train
 from tests.test_front_door import refused

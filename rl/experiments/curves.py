@@ -10,6 +10,7 @@ from typing import Any, Iterator, NamedTuple, Sequence
 import numpy as np
 
 from rl.config import UserError, closest
+from rl.files import read_text
 
 
 class Run(NamedTuple):
@@ -75,7 +76,7 @@ def read_regular(file: Path) -> str | None:
     try:
         if not _is_regular(file):
             return None
-        return file.read_text(encoding="utf-8")
+        return read_text(file)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -8,9 +8,9 @@ from rl import envs
 from rl.config import UserError, build
 from rl.envs import EnvSpec
 from rl.experiments import memory
-from rl.flags import ALGORITHMS, metaworld, optimizer, sections
+from rl.flags import ALGORITHMS, metaworld
 from rl.flags import on_policy as on_policy_flags
-from rl.flags import training
+from rl.flags import optimizer, sections, training
 from rl.flags.network import SPLITTING
 from rl.flags.optimizer import check_parameters
 from rl.training.config import check_visits

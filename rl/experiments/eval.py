@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any, Callable, Mapping
 
@@ -18,12 +19,12 @@ from rl.experiments.build import make_algo, use_device
 from rl.experiments.environments import env_options
 from rl.experiments.rundir import changed_flags
 from rl.experiments.scores import summary
-from rl.flags.binding import check_unchanged
+from rl.files import Damaged, check_tree, load_tree
 from rl.networks.actor_critic import env_action
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
-from rl.training.files import TORN, load_tree
 from rl.training.policy import policy
+from rl.training.run import VARYING, check_flags
 
 
 def evaluate_run(directory: Path, values: Mapping[str, Any], config: Any) -> int:
@@ -90,25 +91,35 @@ def load_policy(
     """The algorithm and the normaliser of a run at a checkpoint ("last", "best" or a step), and
     that step."""
     checkpoints = Checkpoints(directory)
-    steps, best = checkpoints.steps(), checkpoints.directory / "best.npz"
-    known = ({"best": best} if best.exists() else {}) | {
-        str(step): checkpoints.path(step) for step in steps
-    }
-    algo, normaliser = make_algo(values, spec), Normaliser(spec, build(NormaliserConfig, values))
+    best = checkpoints.best()
+    steps = checkpoints.steps()
+    known = {"best": best} if best else {}
+    known |= {str(step): checkpoints.path(step) for step in steps}
+    algo = make_algo(values, spec)
+    normaliser = Normaliser(spec, build(NormaliserConfig, values))
+    expected = {"algo": algo.state(), "normaliser": normaliser.state()}
+    varying = (*VARYING, "state/normaliser/ret")  # of the envs of training
     names = [str(step) for step in reversed(steps)] if which == "last" else [which]
+    reason = ""
     for path in [known[name] for name in names if name in known]:
         try:
             state = load_tree(path)
-            place = f"config.json of {directory}"
-            check_unchanged(values, state["flags"], changed_flags(values), place)
-            algo.load_state(state["algo"])
-            normaliser.load_state(state["normaliser"])
-        except TORN:  # damaged, or of another version of this package
+            check_flags(state, values, changed_flags(values), directory)
+            parts = {name: state.get(name) for name in expected}
+            check_tree(parts, expected, varying)
+            step = int(state["loop"]["step"])
+        except (Damaged, KeyError, TypeError, ValueError) as error:  # or of another version of this
+            reason = reason or f" ({error})"
             continue
+        if reason:
+            print(f"a later checkpoint is damaged{reason}; using {path.name}", file=sys.stderr)
+        algo.load_state(state["algo"])
+        normaliser.load_state(state["normaliser"])
         algo.refresh()
-        return algo, normaliser, state["loop"]["step"]
+        return algo, normaliser, step
     raise UserError(
-        f"{directory} has no sound checkpoint {which!r}; it has: {', '.join(known) or 'none'}"
+        f"{directory} has no sound checkpoint {which!r}{reason}; it has: "
+        f"{', '.join(known) or 'none'}"
     )
 
 

@@ -4,11 +4,12 @@ import shutil
 from pathlib import Path
 from typing import Any, Callable, Mapping
 
-from rl import training
+from rl import lock, training
 from rl.config import SPLITS, UserError, program
 from rl.experiments import deferred, rundir
 from rl.experiments.environments import make_envs, resolve_env
 from rl.experiments.provenance import difference, provenance
+from rl.files import is_folder, remove
 from rl.flags.binding import SCHEDULE
 from rl.signals import STOPPED
 
@@ -23,7 +24,7 @@ def start(
         written when the loop is ready: until then there is nothing that could be resumed.
 
     Raises:
-      UserError: a flag's value is refused, or there is a run already.
+      UserError: a flag's value is refused, there is a run already, or another process works on it.
     """
     flags = rundir.flags_of(values)
     directory = rundir.directory_of(flags)
@@ -32,52 +33,63 @@ def start(
     envs = make_envs(flags)
     print(f"run directory: {directory}", flush=True)
     loop = deferred.load("rl.experiments.build").make_loop(flags, directory, envs)
-    _clear(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    notes = prepare(loop)
-    _write_difference(directory, "code.diff")
-    rundir.write_config(directory, flags | notes | provenance())
-    return _go(loop, directory)
+    rundir.make(directory, flags["overwrite"])
+    with lock.locked(directory):
+        _clear(directory)
+        notes = prepare(loop)
+        _write_difference(directory, "code.diff")
+        rundir.write_config(directory, flags | notes | provenance())
+        return _go(loop, directory)
 
 
 def _clear(directory: Path) -> None:
-    """Removes what a run has written, and nothing else that is in its folder."""
-    for folder in ("checkpoints", "tb"):
-        shutil.rmtree(directory / folder, ignore_errors=True)
-    for pattern in ("progress.txt", SPLITS, "code*.diff"):
-        for path in directory.glob(pattern):
-            path.unlink()
+    """Removes what a run has written, the config first: without it there is nothing to resume."""
+    patches = [path.name for path in directory.glob("code*.diff")]
+    for name in ("config.json", "progress.txt", "saved.txt", SPLITS, *patches):
+        remove(directory / name)
+    for name in ("checkpoints", "tb"):
+        if is_folder(directory / name):
+            shutil.rmtree(directory / name)
 
 
-def resume(directory: Path, values: Mapping[str, Any], changes: dict[str, Any]) -> int:
+def resume(directory: Path, trust: bool, changes: dict[str, Any]) -> int:
     """Goes on with the run in `directory`. Returns the exit code.
 
     Args:
-      values: as `rundir.load_config` returns them. changes: new values of some flags. A schedule
-        among them starts at the first update from here and ends at the run's last; without one
-        the run's own goes on, over the new length.
+      trust: as `rundir.load_config` has it. changes: new values of some flags. A schedule among
+        them starts at the first update from here and ends at the run's last; without one the run's
+        own goes on, over the new length.
 
     Raises:
-      UserError: there is nothing to do, or nothing to go on from.
+      UserError: there is nothing to do, nothing to go on from, or another process works on it.
     """
-    values = dict(values) | changes
-    flags = rundir.flags_of(values)
-    envs = make_envs(flags)
-    loop = deferred.load("rl.experiments.build").make_loop(flags, directory, envs)
-    done = max(loop.session.checkpoints.steps(), default=0)
-    steps = flags["epochs"] * flags["steps_per_epoch"]
-    if done >= steps and training.ended(loop.session):
-        raise UserError(f"{directory} already has {done} of {steps} steps; extend it with --epochs")
-    if set(changes) & set(SCHEDULE):
-        values["schedule_from"] = done
-    resumes = [*values.get("resumes", []), {"step": done, "changes": changes, **provenance()}]
-    values["resumes"] = resumes
-    loop.session.schedule_from = values.get("schedule_from", 0)
-    loop.session.changed = rundir.changed_flags(values)
-    training.restore(loop)
-    _write_difference(directory, f"code_{len(resumes)}.diff")
-    rundir.write_config(directory, values)
-    return _go(loop, directory, from_checkpoint=False)
+    with lock.locked(directory):
+        values = rundir.load_config(directory, trust) | changes
+        flags = rundir.flags_of(values)
+        envs = make_envs(flags)
+        loop = deferred.load("rl.experiments.build").make_loop(flags, directory, envs)
+        done = max(loop.session.checkpoints.steps(), default=0)
+        if set(changes) & set(SCHEDULE):
+            values["schedule_from"] = done
+        note = {"step": done, "changes": changes, **provenance()}
+        values["resumes"] = [*values.get("resumes", []), note]
+        loop.session.schedule_from = values.get("schedule_from", 0)
+        loop.session.changed = rundir.changed_flags(values)
+        _refuse_finished(loop, directory, done)
+        training.restore(loop)  # where that is refused, the config stays as it was
+        _write_difference(directory, f"code_{len(values['resumes'])}.diff")
+        rundir.write_config(directory, values)
+        return _go(loop, directory, restored=True)
+
+
+def _refuse_finished(loop: Any, directory: Path, done: int) -> None:
+    """Raises a UserError if the newest sound checkpoint is from the run's end, with its test."""
+    total = loop.session.total_steps
+    if done < total:
+        return
+    state = training.saved_state(loop)  # of an earlier step if the last one is damaged
+    if state and state["loop"]["step"] >= total and not state["test_due"]:
+        raise UserError(f"{directory} already has {done} of {total} steps; extend it with --epochs")
 
 
 def _write_difference(directory: Path, name: str) -> None:
@@ -87,9 +99,9 @@ def _write_difference(directory: Path, name: str) -> None:
         rundir.write_text(directory / name, patch)
 
 
-def _go(loop: Any, directory: Path, from_checkpoint: bool = True) -> int:
+def _go(loop: Any, directory: Path, restored: bool = False) -> int:
     try:
-        if training.run(loop, directory.name, from_checkpoint):
+        if training.run(loop, directory.name, restored):
             print(f"done: {directory}")
             return 0
         print(f"stopped at step {loop.step}; go on with: {program()} resume {directory}")

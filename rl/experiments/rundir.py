@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from rl.config import UserError, build, program
+from rl.files import read_text, write_atomically, write_json
 from rl.flags import sections
-from rl.training.files import write_atomically, write_json
 
 # What `config.json` has beside the values of flags, and of what type.
 NOTES = {
@@ -63,7 +63,7 @@ def load_config(directory: Path, trust: bool = False) -> dict[str, Any]:
     """
     place = f"{directory} is not a run directory: config.json"
     try:
-        raw = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+        raw = json.loads(read_text(directory / "config.json"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{place}: {error}") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("algo"), str):
@@ -141,7 +141,19 @@ def write_text(path: Path, text: str) -> None:
 def refuse_existing(directory: Path, overwrite: bool) -> None:
     """Raises a UserError if there is a run already, unless it may be replaced."""
     if directory.exists() and not overwrite:
-        raise UserError(
-            f"{directory} exists; add --overwrite to replace it, or: "
-            f"{program()} resume {directory}"
-        )
+        raise _exists(directory)
+
+
+def make(directory: Path, overwrite: bool) -> None:
+    """Makes the directory of a run. Raises a UserError if there is one, unless it may be replaced:
+    another process may just have made it."""
+    try:
+        directory.mkdir(parents=True, exist_ok=overwrite)
+    except FileExistsError:
+        raise _exists(directory) from None
+
+
+def _exists(directory: Path) -> UserError:
+    return UserError(
+        f"{directory} exists; add --overwrite to replace it, or: {program()} resume {directory}"
+    )

@@ -6,12 +6,19 @@ from typing import Optional
 
 from tensorboardX import SummaryWriter
 
+from rl.files import file_names
+
 
 class Board:
-    """Event files in `directory`/tb, begun with the first row so that a run refused writes none."""
+    """Event files in `directory`/tb, begun with the first row so that a run refused writes none.
+
+    Raises:
+      UserError: tb is something else than a folder of regular files.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory) / "tb"
+        file_names(self.directory, lambda name: True)
         self._writer: Optional[SummaryWriter] = None
 
     def write(self, step: int, row: dict[str, float]) -> None:

@@ -2,11 +2,12 @@
 `progress.txt`."""
 
 import collections
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from rl.logging.table import Table
 
 # kind of a column -> the prefixes of its statistics, in Spinning Up's order
 KINDS = {
@@ -24,7 +25,8 @@ class Values:
     """A growing float64 array: doubles when full, reused every epoch."""
 
     def __init__(self, capacity: int) -> None:
-        self.array, self.size = np.empty(capacity), 0
+        self.array = np.empty(capacity)
+        self.size = 0
 
     def add(self, values: Any) -> None:
         """Appends all elements of an array of any shape, or one number."""
@@ -68,30 +70,32 @@ class EpochLogger:
         tasks: tuple[str, ...] = (),
         optional: tuple[str, ...] = (),
     ) -> None:
-        self.path, self.tasks = Path(directory) / "progress.txt", {
-            n: tasks for n, k in columns.items() if k == "task"
-        }
+        self.table = Table(directory)
+        self.tasks = {name: tasks for name, kind in columns.items() if kind == "task"}
         self.columns: dict[str, str] = {}
         for name, kind in columns.items():
-            self.columns |= {name: kind} | {
-                f"{name}/{task}": "mean" for task in self.tasks.get(name, ())
-            }
-        columns = self.columns
-        self.optional = {name for name in optional if name in columns}
-        self.hidden = set(self.optional)
-        self.values = {name: Values(capacity) for name, kind in columns.items() if kind != "value"}
-        self.past: dict[str, Any] = {  # (sum, count) of each of the last `window` epochs
-            name: collections.deque(maxlen=window)
-            for name, kind in columns.items()
-            if "Moving" in KINDS[kind]
-        }
-        self.epoch = 0  # the number of complete rows
+            self.columns[name] = kind
+            for task in self.tasks.get(name, ()):
+                self.columns[f"{name}/{task}"] = "mean"
+        self.optional = {name for name in optional if name in self.columns}
+        self.hidden = set(self.optional)  # those that have not joined
+        self.values: dict[str, Values] = {}
+        self.past: dict[str, Any] = {}  # (sum, count) of each of the last `window` epochs
+        for name, kind in self.columns.items():
+            if kind != "value":
+                self.values[name] = Values(capacity)
+            if "Moving" in KINDS[kind]:
+                self.past[name] = collections.deque(maxlen=window)
+        self.epoch = 0  # complete rows
 
     @property
     def header(self) -> list[str]:
         """The names in the first line of the file."""
-        shown = [name for name in self.columns if name not in self.hidden]
-        return [heading for name in shown for heading in self._headings(name)]
+        names: list[str] = []
+        for name in self.columns:
+            if name not in self.hidden:
+                names += self._headings(name)
+        return names
 
     def _headings(self, name: str) -> list[str]:
         return [prefix + name for prefix in KINDS[self.columns[name]]]
@@ -116,16 +120,20 @@ class EpochLogger:
             filled = np.array([values[name]]) if kind == "value" else self.values[name].filled()
             for prefix in KINDS[kind]:
                 if prefix == "Moving":
-                    sums, counts = np.sum(
-                        [*self.past[name], (filled.sum(), len(filled))][-self.past[name].maxlen :],
-                        0,
-                    )
-                    row[prefix + name] = float(sums / counts) if counts else float("nan")
+                    row[prefix + name] = self._moving(name)
+                elif len(filled):
+                    row[prefix + name] = float(STATISTICS[prefix](filled))
                 else:
-                    row[prefix + name] = (
-                        float(STATISTICS[prefix](filled)) if len(filled) else float("nan")
-                    )
+                    row[prefix + name] = float("nan")
         return row
+
+    def _moving(self, name: str) -> float:
+        """The mean over all values of the last `window` epochs, this one included."""
+        past = self.past[name]
+        filled = self.values[name].filled()
+        window = [*past, (filled.sum(), len(filled))][-past.maxlen :]
+        total, count = np.sum(window, axis=0)
+        return float(total / count) if count else float("nan")
 
     def dump(self, complete: bool = True, **values: float) -> dict[str, float]:
         """Writes a row, given the "value" columns, and starts the next epoch.
@@ -134,16 +142,12 @@ class EpochLogger:
         """
         joining = {name for name in self.hidden if self.values[name].size}
         if joining:
-            self.hidden -= joining
-            self._fit_file()
+            self._join(joining)
         row = self.row(**values)
-        header = self.header
-        lines = [] if self.epoch else [header]
-        with open(self.path, "a", encoding="utf-8") as file:
-            for cells in [*lines, [_text(row[name]) for name in header]]:
-                file.write("\t".join(cells) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        text = "\t".join(_text(row[name]) for name in self.header) + "\n"
+        if not self.table.text:
+            text = "\t".join(self.header) + "\n" + text
+        self.table.append(text, complete)
         if complete:
             self.epoch += 1
             for name, past in self.past.items():
@@ -152,16 +156,22 @@ class EpochLogger:
                 stored.size = 0
         return row
 
+    def saved(self) -> None:
+        """To be called when a checkpoint with the logger's state is on disk."""
+        self.table.save()
+
     def state(self) -> dict[str, Any]:
         """All that the next rows depend on."""
         filled = {name: values.filled().copy() for name, values in self.values.items()}
-        past = {
-            name: [list(map(float, pair)) for pair in pairs] for name, pairs in self.past.items()
-        }
-        return {"epoch": self.epoch, "values": filled, "past": past}
+        past = {}
+        for name, pairs in self.past.items():
+            past[name] = [[float(total), float(count)] for total, count in pairs]
+        return {"epoch": self.epoch, "table": self.table.state(), "values": filled, "past": past}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Goes back to `state`, cutting off what was written to `progress.txt` since."""
+        """Goes back to `state`, and `progress.txt` to its rows. Raises a UserError if they are
+        lost."""
+        self.table.load_state(state["table"])
         self.epoch = state["epoch"]
         for name, filled in state["values"].items():
             self.values[name].size = 0
@@ -169,33 +179,21 @@ class EpochLogger:
         for name, pairs in state["past"].items():
             self.past[name].clear()
             self.past[name].extend(tuple(pair) for pair in pairs)
-        table = self._table()
-        written = table[0] if table else []
+        written = self.table.rows()[0]
         self.hidden = {name for name in self.optional if self._headings(name)[0] not in written}
-        self._fit_file()
 
-    def _table(self) -> list[list[str]]:
-        """The cells of the file: its header, if it has one, and its complete rows."""
-        if not (self.epoch and self.path.exists()):
-            return []
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        return [line.split("\t") for line in lines[: self.epoch + 1]]
-
-    def _fit_file(self) -> None:
-        """Gives the file the header's columns, and cuts off what follows its complete rows."""
-        if not self.path.exists():
+    def _join(self, names: set[str]) -> None:
+        """Lets optional columns join, with nan in the rows before."""
+        before = self.table.rows()
+        self.hidden -= names
+        if not any(before):
             return
-        table = self._table()
-        lines = [self.header] if table else []
-        for cells in table[1:]:
-            row = dict(zip(table[0], cells))
+        header, *rows = before
+        lines = [self.header]
+        for cells in rows:
+            row = dict(zip(header, cells))
             lines.append([row.get(name, "nan") for name in self.header])
-        temporary = self.path.with_name(self.path.name + ".tmp")
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.writelines("\t".join(cells) + "\n" for cells in lines)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self.path)
+        self.table.replace("".join("\t".join(cells) + "\n" for cells in lines))
 
 
 def _text(value: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Iterable
 import numpy as np
 
 from rl.config import SPLITS, UserError
+from rl.files import read_text
 
 
 def copies_of(maps: np.ndarray) -> np.ndarray:
@@ -41,11 +42,13 @@ def load_maps(path: str, names: Iterable[str]) -> dict[str, Any]:
     Raises:
       UserError: there is no such file, it is no such file, or it lacks a network.
     """
-    file = Path(path) / SPLITS if Path(path).is_dir() else Path(path)
+    file = Path(path).resolve()  # the user may name a link; within a run none is followed
+    if file.is_dir():
+        file = file / SPLITS
     try:
-        networks = json.loads(file.read_text(encoding="utf-8"))["networks"]
+        networks = json.loads(read_text(file))["networks"]
         return {name: networks[name]["maps"] for name in names}
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise UserError(f"--split_map: {file} can't be read ({error})") from None
     except KeyError as error:
         raise UserError(

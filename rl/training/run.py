@@ -1,12 +1,14 @@
 """Running a loop from wherever it was to its end, or until somebody stops it."""
 
 import time
-from typing import Any, Optional
+from pathlib import Path
+from typing import Any, Iterable, Mapping, Optional
 
 from rl import signals
+from rl.config import UserError
+from rl.files import Damaged, check_tree
 from rl.flags.binding import check_unchanged
 from rl.logging import Terminal
-from rl.training.files import TORN, load_tree
 
 SAME = 1.0  # seconds in which several signals are one request
 
@@ -32,7 +34,7 @@ class Request:
             signals.leave(number)
 
 
-def run(loop: Any, name: str = "run", from_checkpoint: bool = True) -> bool:
+def run(loop: Any, name: str = "run", restored: bool = False) -> bool:
     """Trains to the end, from the newest checkpoint if there is one.
 
     SIGINT, SIGTERM and SIGHUP end it after the step in hand, of training or of a test, with a row
@@ -40,19 +42,19 @@ def run(loop: Any, name: str = "run", from_checkpoint: bool = True) -> bool:
 
     Args:
       loop: a loop with its session. name: shown on the terminal.
-      from_checkpoint: whether to restore the newest checkpoint first; False where that was done.
+      restored: whether `restore` was called already.
 
     Returns:
       Whether it reached the end.
     """
     with signals.handled(Request(loop.session)):
-        return _run(loop, name, from_checkpoint)
+        return _run(loop, name, restored)
 
 
-def _run(loop: Any, name: str, from_checkpoint: bool) -> bool:
+def _run(loop: Any, name: str, restored: bool) -> bool:
     session = loop.session
     total = session.total_steps
-    if from_checkpoint:
+    if not restored:
         restore(loop)
     shown = ("AverageEpRet", "AverageTestEpRet", *session.algo.columns)
     session.terminal = Terminal(name, total, loop.step, shown, session.table)
@@ -68,34 +70,81 @@ def _run(loop: Any, name: str, from_checkpoint: bool) -> bool:
     return loop.step >= total and not session.test_due
 
 
-def ended(session: Any) -> bool:
-    """Whether the newest checkpoint is from the run's end, and no test is due there."""
-    done = max(session.checkpoints.steps(), default=0)
-    if done < session.total_steps:
-        return False
-    try:
-        state = load_tree(session.checkpoints.path(done))
-    except TORN:  # the one before it counts
-        return False
-    return not state.get("test_due", False)
+# Places in a run's state where lengths change: what episodes, rollouts and epochs have so far, what
+# replay and splits hold. Statistics of all tasks are numbers until tasks are told apart.
+VARYING = (
+    "state/algo/host",
+    "state/flags",
+    "state/envs",
+    "state/logger/past",
+    "state/logger/values",
+    "state/loop/feed/kept",
+    "state/loop/feed/replay",
+    "state/loop/rollout",
+    "state/normaliser/earned/count",
+)
+
+
+def saved_state(loop: Any) -> Optional[dict[str, Any]]:
+    """The newest sound state on disk, None if there is none; fills the replay of `loop`.
+
+    A state of which any part is not of the shape or type that `loop` has is not sound, so that
+    nothing is ever put back by halves.
+
+    Raises:
+      UserError: none is sound, or the run's flags contradict it.
+    """
+    session = loop.session
+    expected = session.state(loop)
+
+    def check(state: dict[str, Any]) -> None:
+        check_flags(state, session.flags, session.changed, session.directory)
+        check_tree(state, expected, VARYING)
+
+    return session.checkpoints.load(loop.replay, check)
+
+
+def check_flags(
+    state: dict[str, Any], flags: Mapping[str, Any], changed: Iterable[str], directory: Path
+) -> None:
+    """Compares flags with those that a state was saved with.
+
+    Args:
+      flags: of the run in `directory`. changed: names of those that it was given anew since.
+
+    Raises:
+      UserError: they contradict each other. Damaged: the state has none.
+    """
+    saved = state.get("flags")
+    if not isinstance(saved, dict):
+        raise Damaged("its flags are missing")
+    check_unchanged(flags, saved, changed, f"config.json of {directory}")
 
 
 def restore(loop: Any) -> None:
     """Puts `loop` and its session back to the newest sound checkpoint, or clears the log of a run
-    that has none."""
+    that never had one. Raises a UserError if it had."""
     session = loop.session
-    state = session.checkpoints.load(loop.replay)
+    state = saved_state(loop)
     if state is None:
-        session.logger.path.unlink(missing_ok=True)
+        session.logger.table.clear()
         return
-    place = f"config.json of {session.directory}"
-    check_unchanged(session.flags, state["flags"], session.changed, place)
-    session.algo.load_state(state["algo"])
     session.logger.load_state(state["logger"])
+    try:
+        _put_back(loop, state)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        place = session.checkpoints.path(state["loop"]["step"])
+        raise UserError(f"{place} can't be put back: {type(error).__name__}: {error}") from error
+
+
+def _put_back(loop: Any, state: dict[str, Any]) -> None:
+    session = loop.session
+    session.algo.load_state(state["algo"])
     session.normaliser.load_state(state["normaliser"])
     session.schedule.load_state(state["schedule"])
-    session.best, session.began = state["best"], time.perf_counter() - state["time"]
-    session.test_due = state.get("test_due", False)
+    session.best = state["best"]
+    session.began = time.perf_counter() - state["time"]
+    session.test_due = state["test_due"]
     loop.load_state(state["loop"])
     if loop.step <= session.schedule_from:
         session.schedule.begin(loop.updates)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from rl.config import SPLITS
+from rl.files import write_json
 from rl.logging import EpochLogger, Timer
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import Stopped, evaluate
-from rl.training.files import write_json
 from rl.training.policy import policy
 
 
@@ -158,19 +158,24 @@ class Session:
                 self.terminal.epoch(step, row)
         return row
 
+    def state(self, loop: Any) -> dict[str, Any]:
+        """All that the run goes on from, besides the replay's rows."""
+        return {
+            "algo": self.algo.state(),
+            "loop": loop.state(),
+            "envs": None if self.config.reset_at_checkpoint else loop.env.state(),
+            "logger": self.logger.state(),
+            "normaliser": self.normaliser.state(),
+            "schedule": self.schedule.state(),
+            "best": float(self.best),
+            "time": time.perf_counter() - self.began,
+            "test_due": self.test_due,
+            "flags": self.flags,
+        }
+
     def _save(self, loop: Any, best: bool) -> None:
         with self.timer("checkpoint"):
-            envs = None if self.config.reset_at_checkpoint else loop.env.state()
-            state = {
-                "algo": self.algo.state(),
-                "loop": loop.state(),
-                "envs": envs,
-                "logger": self.logger.state(),
-            }
-            state |= {"normaliser": self.normaliser.state(), "schedule": self.schedule.state()}
-            state["flags"] = self.flags
-            state |= {"best": float(self.best), "time": time.perf_counter() - self.began}
-            state |= {"test_due": self.test_due}
-            self.checkpoints.save(loop.step, state, loop.replay, best)
+            self.checkpoints.save(loop.step, self.state(loop), loop.replay, best)
+            self.logger.saved()
             if splits := self.algo.splits():
                 write_json(self.directory / SPLITS, splits)

@@ -18,13 +18,12 @@ def main(argv: Sequence[str]) -> int:
     """The command `main.py resume DIR [--epochs N] [rates and schedule]`."""
     given = vars(arguments().parse(argv))
     directory = given.pop("directory")
-    if given.pop("trust"):
+    trust = given.pop("trust")
+    if trust:
         make_current_folder_importable()
-        values = rundir.load_config(directory, trust=True)
-    else:
-        values = rundir.load_config(directory)
-    check_changes(values["algo"], given)
-    return resume(directory, values, given)
+    # Before the lock, which is put only where there is a run.
+    check_changes(rundir.load_config(directory, trust)["algo"], given)
+    return resume(directory, trust, given)
 
 
 def arguments() -> Parser:

@@ -108,7 +108,7 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unknown flag {name}: {self.hints[name.lstrip('-')]}")
         flags = [text for action in self._actions for text in action.option_strings]
         kind = "flag" if name.startswith("-") else "argument"
-        self.error(f"unknown {kind} {name!r}; the closest flags are {closest(name, flags)}")
+        self.error(f"unknown {kind} {name}; the closest flags are {closest(name, flags)}")
 
 
 def underscored(arg: str) -> str:

@@ -13,7 +13,8 @@ from rl.algos.sac import SAC
 from rl.algos.td3 import TD3
 from rl.envs.normaliser import Normaliser
 from rl.envs.spec import EnvSpec
-from rl.experiments.build import make_loop, parse
+from rl.experiments.build import make_loop
+from rl.experiments.commands.training_flags import parse
 from rl.experiments.eval import Policy, film
 from rl.networks.actor_critic import env_action
 from rl.training.evaluate import evaluate

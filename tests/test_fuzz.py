@@ -56,7 +56,8 @@ def fixture_made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     found = {}
     for algo in ("ddpg", "ppo"):
-        given = ("--epochs", EPOCHS - 1, "--obs_norm", "--keep", "2")
+        # By a schedule over the run, what is extended would depend on when it was.
+        given = ("--epochs", EPOCHS - 1, "--obs_norm", "--lr_schedule", "constant")
         stopped = train(folder / algo, *given, algo=algo)
         whole = shutil.copytree(stopped, folder / f"{algo}_whole")
         assert run_command(["resume", whole, "--epochs", EPOCHS])[0] == 0

@@ -96,15 +96,14 @@ def test_every_command_that_writes_is_refused(tmp_path, capsys):
 def test_a_run_that_another_process_began_meanwhile_is_kept(tmp_path, capsys, monkeypatch):
     """It appears after the first look and before the lock."""
     run = tmp_path / "x" / "x_s0"
-    make_loop = commands.make_loop
+    make_envs = commands.make_envs
 
-    def late(values, directory):
-        loop = make_loop(values, directory)
+    def late(values):
         run.mkdir(parents=True)
         (run / "progress.txt").write_text("of another")
-        return loop
+        return make_envs(values)
 
-    monkeypatch.setattr(commands, "make_loop", late)
+    monkeypatch.setattr(commands, "make_envs", late)
     error = refused(capsys, *command("--data_dir", tmp_path, "--exp_name", "x"))
     assert "exists; add --overwrite" in error
     assert (run / "progress.txt").read_text() == "of another"

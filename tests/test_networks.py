@@ -262,7 +262,7 @@ POLICIES = {
 def test_policy_value(lead, num_actions, options):
     tasks = lead[0] if lead else None
     spec = make_spec(tasks, obs_dim=D) if num_actions is None else make_discrete(tasks, num_actions)
-    torso = lambda out, members=None, out_gain=1.0: MLP(
+    torso = lambda out, members=None, out_gain=1.0, critic=False: MLP(
         [8, out], members=members, out_gain=out_gain
     )
     net = PolicyValue(torso, spec, log_std=-1.0, **options)

@@ -350,7 +350,7 @@ def test_stds_and_temperatures_do_not_decay():
 @pytest.mark.parametrize("name", ALGOS)
 def test_default_optimisers_of_every_algorithm(name):
     """The constructor's own `make_opt` trains every network."""
-    make_torso = lambda out, **options: MLP([4, out], **options)
+    make_torso = lambda out, critic=False, **options: MLP([4, out], **options)
     algo = ALGOS[name](make_spec(), make_torso)
     batches = make_batches(2)
     if name == "ppo":

@@ -294,11 +294,6 @@ def test_files_that_are_none_are_not_read(tmp_path, name, kind, capsys):
     else:
         file.symlink_to(tmp_path / "elsewhere" / name)
     argv = ["plot", str(tmp_path / "a"), "-o", str(tmp_path / "o.png")]
-    if name == "config.json":  # as if there were none
-        ((run,),) = curves.find_runs([str(tmp_path / "a")])
-        assert run.config == {}
-        assert main(argv) == 0
-        return
     assert main([*argv, *(["--splits"] if name == "splits.json" else [])]) == 2
     error = capsys.readouterr().err
     assert str(file) in error or f"no {name}" in error

@@ -96,7 +96,7 @@ def test_a_resumed_run_has_the_same_columns(tmp_path, env):
 def test_eval_of_a_single_task(tmp_path, capsys):
     run = train(tmp_path, "--env", TOYS + "Tells", "--epochs", "1")
     capsys.readouterr()
-    assert main(["eval", str(run), "--episodes", "20"]) == 0
+    assert main(["eval", str(run), "--episodes", "20", "--trust"]) == 0
     told = json.loads(capsys.readouterr().out)
     wins = round(20 * told["return_mean"])
     assert 0 < wins < 20 and told["success_mean"] == pytest.approx(wins / 20)

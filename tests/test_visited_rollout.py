@@ -13,7 +13,8 @@ from rl.algos.optimizer_maker import optimizer_maker
 from rl.algos.optimizers import Config as OptimizerConfig
 from rl.algos.ppo import PPO
 from rl.envs.normaliser import Moments
-from rl.experiments.build import make_loop, parse
+from rl.experiments.build import make_loop
+from rl.experiments.commands.training_flags import parse
 from rl.gradients import GRADIENTS, make_balancer
 from rl.networks import torso_maker
 from rl.training.config import WITHOUT_MEMORY

@@ -109,10 +109,13 @@ def _number(cell: str) -> float:
 
 
 def _read_config(file: Path) -> dict[str, Any]:
-    """The flags of a run; none where it has no config.json."""
+    """The flags of a run; none where it has no config.json. Raises a UserError for one that can't
+    be read: runs of different flags could be taken for alike."""
+    if not os.path.lexists(file):
+        return {}
     text = read_regular(file)
     if text is None:
-        return {}
+        raise UserError(f"{file} is not a regular file")
     try:
         config = json.loads(text)
         if isinstance(config, dict):

@@ -166,12 +166,19 @@ class EpochLogger:
         past = {}
         for name, pairs in self.past.items():
             past[name] = [[float(total), float(count)] for total, count in pairs]
-        return {"epoch": self.epoch, "table": self.table.state(), "values": filled, "past": past}
+        return {
+            "epoch": self.epoch,
+            "table": self.table.state(),
+            "hidden": sorted(self.hidden),
+            "values": filled,
+            "past": past,
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`, and `progress.txt` to its rows. Raises a UserError if they are
         lost."""
-        self.table.load_state(state["table"])
+        self.hidden = set(state["hidden"])
+        self.table.load_state(state["table"], self._without_hidden)
         self.epoch = state["epoch"]
         for name, filled in state["values"].items():
             self.values[name].size = 0
@@ -179,8 +186,21 @@ class EpochLogger:
         for name, pairs in state["past"].items():
             self.past[name].clear()
             self.past[name].extend(tuple(pair) for pair in pairs)
-        written = self.table.rows()[0]
-        self.hidden = {name for name in self.optional if self._headings(name)[0] not in written}
+
+    def _without_hidden(self, text: str) -> str:
+        """The rows of `text` without the columns that join later."""
+        header = text.partition("\n")[0].split("\t")
+        later: set[str] = set()
+        for name in self.hidden:
+            later |= set(self._headings(name))
+        left = [place for place, heading in enumerate(header) if heading not in later]
+        if len(left) == len(header):
+            return text
+        lines = []
+        for line in text.splitlines():
+            cells = line.split("\t")
+            lines.append("\t".join(cells[place] for place in left if place < len(cells)) + "\n")
+        return "".join(lines)
 
     def _join(self, names: set[str]) -> None:
         """Lets optional columns join, with nan in the rows before."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from rl.config import UserError
 from rl.files import extend, read_bytes, remove, write_atomically
@@ -62,16 +62,20 @@ class Table:
         """What tells the complete rows from any others."""
         return {"end": len(self.text), "sha256": self.hash.hexdigest()}
 
-    def load_state(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, Any], view: Callable[[str], str]) -> None:
         """Goes back to the rows of `state`: cuts off later ones, and restores what somebody else
         changed or removed.
+
+        Args:
+          view: makes of rows what they were when `state` was made, without columns that joined
+            since.
 
         Raises:
           UserError: neither file has the rows.
         """
-        text = _rows(self.path, state)
+        text = _rows(self.path, state, view)
         if text is None:
-            text = _rows(self.copy, state)
+            text = _rows(self.copy, state, view)
             if text is None:
                 raise UserError(
                     f"{self.path} is not as the checkpoint knows it, and neither is {self.copy}; "
@@ -108,9 +112,10 @@ def _read(path: Path) -> Optional[bytes]:
         return None
 
 
-def _rows(path: Path, state: dict[str, Any]) -> Optional[bytes]:
-    """The rows of `state` if a file begins with them."""
-    text = (_read(path) or b"")[: state["end"]]
+def _rows(path: Path, state: dict[str, Any], view: Callable[[str], str]) -> Optional[bytes]:
+    """The rows of `state` if a file begins with them, seen by `view`."""
+    whole = (_read(path) or b"").decode(errors="replace")
+    text = view(whole).encode()[: state["end"]]
     return text if hashlib.sha256(text).hexdigest() == state["sha256"] else None
 
 

@@ -49,7 +49,7 @@ def load_maps(path: str, names: Iterable[str]) -> dict[str, Any]:
         networks = json.loads(read_text(file))["networks"]
         return {name: networks[name]["maps"] for name in names}
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"--split_map: {file} can't be read ({error})") from None
+        raise UserError(f"--split_map: {path} can't be read ({error})") from None
     except KeyError as error:
         raise UserError(
             f"--split_map: {file} has no {error}; it is of another algorithm or network"

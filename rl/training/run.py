@@ -76,6 +76,7 @@ VARYING = (
     "state/algo/host",
     "state/flags",
     "state/envs",
+    "state/logger/hidden",
     "state/logger/past",
     "state/logger/values",
     "state/loop/feed/kept",

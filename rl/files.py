@@ -10,6 +10,7 @@ import math
 import os
 import stat
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, Callable
 
@@ -173,7 +174,9 @@ def save_tree(path: Path, tree: dict[str, Any]) -> None:
     """Nested dicts and lists of arrays and JSON values as one NPZ: arrays by their path, the rest
     as JSON."""
     arrays: dict[str, np.ndarray] = {}
-    text = json.dumps(_take_arrays(tree, "", arrays))
+    values = _take_arrays(tree, "", arrays)
+    sums = {name: _checksum(array) for name, array in arrays.items()}
+    text = json.dumps({"tree": values, "checksums": sums})
     arrays["json"] = np.frombuffer(text.encode(), np.uint8)
     write_atomically(path, lambda file: np.savez(file, **arrays))
 
@@ -188,7 +191,9 @@ def load_tree(path: Path) -> dict[str, Any]:
     try:
         with open(open_plain(path), "rb") as file:
             arrays = _read_arrays(file)
-        tree = _put_arrays(json.loads(bytes(arrays["json"])), arrays)
+        written = json.loads(bytes(arrays.pop("json")))
+        _check_sums(arrays, written["checksums"])
+        tree = _put_arrays(written["tree"], arrays)
     except UserError:
         raise
     # What zipfile, NumPy and json raise for bytes that nobody wrote is listed nowhere.
@@ -230,6 +235,20 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
         if member.read(1):
             raise ValueError("an entry goes on after its array")
     return array
+
+
+def _checksum(array: np.ndarray) -> int:
+    """CRC-32 of an array's type, shape and bytes: zip's own says nothing of one that was replaced."""
+    kind = f"{array.dtype.str} {array.shape}".encode()
+    return zlib.crc32(np.ascontiguousarray(array).data, zlib.crc32(kind))
+
+
+def _check_sums(arrays: dict[str, np.ndarray], sums: dict[str, int]) -> None:
+    if arrays.keys() != sums.keys():
+        raise ValueError("its arrays are not those that were written")
+    for name, array in arrays.items():
+        if _checksum(array) != sums[name]:
+            raise ValueError(f"{name} is not what was written")
 
 
 # Not closures: a function that refers to itself is freed late, and with it the arrays it saw.

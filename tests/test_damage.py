@@ -542,3 +542,15 @@ def test_reading_a_pipe_does_not_wait(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UserError, match="pipe is not a regular file"):
         read_bytes(tmp_path / "pipe")
+
+
+def test_an_array_that_was_replaced_is_told(tmp_path):
+    """The file is whole, and the array of the right kind, but it isn't what was written."""
+    path = tmp_path / "tree.npz"
+    save_tree(path, TREE)
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays["/pad"] = arrays["/pad"] + 1
+    np.savez(path, **arrays)
+    with pytest.raises(Damaged, match="/pad is not what was written"):
+        load_tree(path)

@@ -573,7 +573,7 @@ def test_log_std_splits_like_a_region():
 
 
 def test_state_includes_splits_and_statistics():
-    first, second = make_algo("sac"), make_algo("sac", seed=1)
+    first, second = (make_algo("sac", seed=s, split_criterion="halfbatch") for s in (0, 1))
     for k in range(4):
         first.update(batches_for("sac", seed=k), 8)
     second.load_state(first.state())

@@ -22,8 +22,8 @@ import os, pathlib, sys, time
 from rl.lock import locked
 with locked(pathlib.Path(sys.argv[1])):
     child = os.fork()
-    if child:
-        print(child, flush=True)
+    if not child:  # it has let go of the lock by now
+        print(os.getpid(), flush=True)
         time.sleep(60)
 time.sleep(60)
 """

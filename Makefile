@@ -16,7 +16,7 @@ demo: .venv/ready
 # Tests compile hundreds of programs and run each for milliseconds: optimising them costs more than it saves.
 QUICK_XLA = --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
 test: .venv/ready
-	XLA_FLAGS="$$XLA_FLAGS $(QUICK_XLA)" $(BIN)/python -m pytest -m "not slow" -n 2
+	XLA_FLAGS="$$XLA_FLAGS $(QUICK_XLA)" $(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
 test-slow: .venv/ready
 	$(BIN)/python -m pytest -m slow

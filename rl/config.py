@@ -187,7 +187,9 @@ def _parse(kind: Any) -> Any:
 
 
 def _range(meta: Any) -> str:
-    low, high, above = meta["low"], meta["high"], meta["above"]
+    low = meta["low"]
+    high = meta["high"]
+    above = meta["above"]
     if above is not None:
         most = f", at most {high:g}" if high is not None else ""
         return f", above {above:g}{most}"
@@ -230,7 +232,9 @@ def _check_item(field: Any, kind: Any, item: Any) -> None:
 def _check_range(name: str, meta: Any, item: float) -> None:
     if isinstance(item, int) and abs(item) > MOST:
         raise UserError(f"{name} must be at most {MOST}, got {_short(item)}")
-    low, high, above = meta["low"], meta["high"], meta["above"]
+    low = meta["low"]
+    high = meta["high"]
+    above = meta["above"]
     outside = (low is not None and item < low) or (high is not None and item > high)
     if outside or (above is not None and item <= above):
         raise UserError(f"{name} must be{_range(meta).lstrip(',')}, got {item}")

@@ -238,7 +238,7 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
 
 
 def _checksum(array: np.ndarray) -> int:
-    """CRC-32 of an array's type, shape and bytes: zip's own says nothing of one that was replaced."""
+    """CRC-32 of an array's type, shape and bytes: the one of zip does not tell a replaced array."""
     kind = f"{array.dtype.str} {array.shape}".encode()
     return zlib.crc32(np.ascontiguousarray(array).data, zlib.crc32(kind))
 

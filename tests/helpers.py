@@ -125,3 +125,13 @@ def column(directory, name):
     """One column of `progress.txt` as floats."""
     header, *body = rows(directory)
     return [float(row[header.index(name)]) for row in body]
+
+
+def refused(capsys, *argv):
+    """Runs a command that must fail; returns its one line."""
+    capsys.readouterr()
+    assert main([str(arg) for arg in argv]) == 2
+    error = capsys.readouterr().err
+    assert ": error: " in error
+    assert error.count("\n") == 1 and "Traceback" not in error
+    return error

@@ -12,18 +12,14 @@ from rl.__main__ import COMMANDS, main
 from rl.experiments import memory
 from rl.experiments.commands.training_flags import COMMON
 from rl.flags import ALGORITHMS, conditions, sections
-from tests.helpers import ROOT, command, train
+from tests.helpers import (
+    ROOT,
+    command,
+    refused,
+    train,
+)
 
 TOYS = "tests.toy_envs:"
-
-
-def refused(capsys, *argv):
-    """Runs a command that must fail; returns its one line."""
-    capsys.readouterr()
-    assert main([str(arg) for arg in argv]) == 2
-    said = capsys.readouterr()
-    assert said.err.count("\n") == 1 and "Traceback" not in said.err
-    return said.err
 
 
 def alone(*argv, cwd=ROOT):
@@ -79,6 +75,19 @@ def test_usage_errors_need_no_tensorflow(argv):
     code, printed, errors, seconds = alone(*argv)
     assert code == 2 and not printed and len(errors) == 1
     assert seconds < 1.0
+
+
+def test_a_reader_that_goes_away(tmp_path):
+    """`main.py | true` ends without a traceback."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    reading, writing = os.pipe()
+    os.close(reading)
+    argv = [sys.executable, str(ROOT / "main.py")]
+    process = subprocess.run(
+        argv, cwd=tmp_path, env=env, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert process.returncode == 130 and not process.stderr
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)

@@ -15,27 +15,24 @@ from rl.config import UserError
 from rl.experiments import run as commands
 from rl.lock import locked
 from rl.training.checkpoint import Checkpoints
-from tests.helpers import ROOT, column, command, rows, start, train
+from tests.helpers import (
+    ROOT,
+    column,
+    command,
+    refused,
+    rows,
+    start,
+    train,
+)
 
 FORKED = """
 import os, pathlib, sys, time
 from rl.lock import locked
 with locked(pathlib.Path(sys.argv[1])):
-    child = os.fork()
-    if not child:  # it has let go of the lock by now
+    if not os.fork():  # it has let go of the lock by now
         print(os.getpid(), flush=True)
-        time.sleep(60)
-time.sleep(60)
+    time.sleep(60)
 """
-
-
-def refused(capsys, *argv):
-    """Runs a command that must fail; returns its one line."""
-    capsys.readouterr()
-    assert main([str(arg) for arg in argv]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("main.py: error: ") and error.count("\n") == 1
-    return error
 
 
 def test_another_process_is_named(tmp_path):

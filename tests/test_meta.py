@@ -18,8 +18,7 @@ from rl.networks.meta_splitting import MetaSplitting
 from rl.networks.splitting import Splitting
 from rl.training.evaluate import evaluate
 from rl.training.schedule import Schedule
-from tests.helpers import column, rows, train
-from tests.test_cli import refused
+from tests.helpers import column, refused, rows, train
 
 TRAINED, TESTED, B, D, SIZES = 3, 2, 5, 4, (6, 7, 2)
 # a splitting network that splits on noise

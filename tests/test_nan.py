@@ -12,8 +12,7 @@ from rl.experiments.build import make_loop
 from rl.experiments.commands.training_flags import parse
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
-from tests.helpers import command, rows, train
-from tests.test_cli import refused
+from tests.helpers import command, refused, rows, train
 from tests.toy_envs import Sick
 
 SICK = ("--env", "tests.toy_envs:Sick", "--steps_per_epoch", "20", "--epochs", "5")

@@ -16,8 +16,7 @@ from rl.networks.splitting import WeightSplitting
 from rl.splitting import Overlay
 from rl.splitting.overlay import agreement
 from tests import test_splitting
-from tests.helpers import command
-from tests.test_cli import refused
+from tests.helpers import command, refused
 from tests.test_splitting import EAGER, ENV, Toy, owner, run_in_two, splits_everywhere
 
 WEIGHTS = ("--network", "sparse_splitting", "--split_weights")

@@ -13,9 +13,8 @@ from rl.training.on_policy import Config, OnPolicy
 from rl.training.rollout import Rollout, gae
 from rl.training.schedule import Config as ScheduleConfig
 from rl.training.schedule import Schedule
-from tests.helpers import command
+from tests.helpers import command, refused
 from tests.test_algos import make_algo, make_spec
-from tests.test_cli import refused
 from tests.test_off_policy import read
 
 TOYS = "tests.toy_envs:"

@@ -13,8 +13,7 @@ from rl.experiments import provenance
 from rl.experiments.rundir import load_config
 from rl.files import load_tree
 from rl.training.schedule import Config, Schedule
-from tests.helpers import ROOT, column, rows, train
-from tests.test_front_door import refused
+from tests.helpers import ROOT, column, refused, rows, train
 
 COMMANDS = [("eval", "--episodes", "1"), ("resume", "--epochs", "3"), ("meta-test",)]
 

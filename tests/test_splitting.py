@@ -14,8 +14,8 @@ from rl import gradients
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.algos.common import Burst
-from rl.algos.optimizers import Config as OptimizerConfig
 from rl.algos.optimizer_maker import optimizer_maker
+from rl.algos.optimizers import Config as OptimizerConfig
 from rl.config import UserError
 from rl.gradients.per_task import Products, TaskGradients
 from rl.networks import Config as NetworkConfig
@@ -25,9 +25,8 @@ from rl.splitting import CRITERIA, Config
 from rl.splitting.criteria import cosines, distances
 from rl.splitting.maps import copies_of, load_maps, partition, sharing_score
 from rl.splitting.moments import Moments, Stat
-from tests.helpers import column, command, options, rows, train, train_killed
+from tests.helpers import column, command, options, refused, rows, train, train_killed
 from tests.test_algos import make_batches, make_spec
-from tests.test_cli import refused
 
 ENV = ("--env", "PointMass-MT4", "--network", "splitting")
 EAGER = ("--split_warmup", "4", "--split_every", "10", "--split_z", "0")  # splits often, on noise

@@ -12,16 +12,15 @@ from rl import envs, gradients
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.algos.checks import CheckedBurst
-from rl.algos.optimizers import Config as OptimizerConfig
 from rl.algos.optimizer_maker import optimizer_maker
+from rl.algos.optimizers import Config as OptimizerConfig
 from rl.config import UserError
 from rl.experiments.eval import check_split
 from rl.experiments.eval import make_env as eval_env
 from rl.gradients import GRADIENTS
 from rl.networks import NETWORKS, torso_maker
-from tests.helpers import column, command, options, rows, train, train_killed
+from tests.helpers import column, command, options, refused, rows, train, train_killed
 from tests.test_algos import make_batches, make_spec, one
-from tests.test_cli import refused
 
 ENV = ("--env", "PointMass-MT4")
 COMBINATIONS = [("--network", name) for name in sorted(NETWORKS)]

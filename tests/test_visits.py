@@ -22,9 +22,8 @@ from rl.training.checkpoint import Checkpoints
 from rl.training.policy import visiting
 from rl.training.run import restore
 from rl.visited import VisitedReplay
-from tests.helpers import column, command, rows, train, train_in_parts, train_killed
+from tests.helpers import column, command, refused, rows, train, train_in_parts, train_killed
 from tests.test_algos import make_spec
-from tests.test_cli import refused
 from tests.test_metaworld import (  # pylint: disable=unused-import
     TWO,
     assert_same,

@@ -118,7 +118,8 @@ class Algorithm:
                 variable.assign(value)
         for name, part in self._on_host().items():
             part.load_state(state["host"][name])
-        self.acting, self.policy = state["acting"], self.actor.to_numpy(state["acting"])
+        self.acting = state["acting"]
+        self.policy = self.actor.to_numpy(state["acting"])
 
     def _on_host(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.host} | self.splitters

@@ -42,9 +42,12 @@ class DDPG(Algorithm):
         make_opt: Any = plain_optimizer,
         config: Config = Config(),
     ) -> None:
-        self.spec, self.config = spec, config
-        self.actor, self.actor_targ = self._make_actor(make_torso), self._make_actor(make_torso)
-        self.q, self.q_targ = self._make_critic(make_torso), self._make_critic(make_torso)
+        self.spec = spec
+        self.config = config
+        self.actor = self._make_actor(make_torso)
+        self.actor_targ = self._make_actor(make_torso)
+        self.q = self._make_critic(make_torso)
+        self.q_targ = self._make_critic(make_torso)
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())

@@ -13,7 +13,8 @@ class Noise:
     """
 
     def __init__(self, std: float, theta: float = 1.0) -> None:
-        self.std, self.theta = np.float32(std), np.float32(theta)
+        self.std = np.float32(std)
+        self.theta = np.float32(theta)
         self.value = np.zeros((1, 1), np.float32)
 
     def __call__(

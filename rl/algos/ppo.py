@@ -56,7 +56,8 @@ class PPO(Algorithm):
         "ClipFrac": "mean",
     }
     columns |= {"ExplainedVar": "mean", "Updates": "mean"}
-    saved, host = ("actor", "opt"), ("returns",)
+    saved = ("actor", "opt")
+    host = ("returns",)
 
     def __init__(
         self,
@@ -65,7 +66,8 @@ class PPO(Algorithm):
         make_opt: Any = plain_optimizer,
         config: Config = Config(),
     ) -> None:
-        self.spec, self.config = spec, config
+        self.spec = spec
+        self.config = config
         linear = config.critic == "linear"
         self.baseline = LinearBaseline(spec.obs_dim, spec.batch_dims) if linear else None
         if linear:
@@ -99,7 +101,8 @@ class PPO(Algorithm):
 
     def pi_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
         """The clipped surrogate, eq. 7, and the entropy bonus."""
-        adv, clip = batch["adv"], self.config.clip_ratio
+        adv = batch["adv"]
+        clip = self.config.clip_ratio
         if self.config.norm_adv:
             mean, var = tf.nn.moments(adv, axes=[-1], keepdims=True)
             adv = (adv - mean) / (tf.sqrt(var) + 1e-8)
@@ -133,7 +136,8 @@ class PPO(Algorithm):
         """Both, eq. 9; the policy's alone where values are linear."""
         if self.baseline:
             return self.pi_loss(batch)
-        (pi_loss, pi_info), (v_loss, v_info) = self.pi_loss(batch), self.v_loss(batch)
+        pi_loss, pi_info = self.pi_loss(batch)
+        v_loss, v_info = self.v_loss(batch)
         return pi_loss + self.config.vf_coef * v_loss, pi_info | v_info
 
     @tf.function

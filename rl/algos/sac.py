@@ -44,7 +44,8 @@ class SAC(Algorithm):
     ) -> None:
         if config.weight_tasks and not spec.num_tasks:
             raise UserError("--weight_tasks is for several tasks, and this env has one")
-        self.spec, self.config = spec, config
+        self.spec = spec
+        self.config = config
         self.actor = SquashedGaussianActor(make_torso(2 * spec.act_dim))
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))
         self.q = Critic(make_torso(1, critic=True, members=2))

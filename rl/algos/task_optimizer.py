@@ -64,7 +64,8 @@ class TaskOptimizer(Optimizer):
             splitter.observe(tasks, name, batch.get("present"))
         weights = {}
         for number, (name, balancer) in enumerate(self.balancers.items()):
-            gram, share = tasks.grams[name], tasks.shares[name]
+            gram = tasks.grams[name]
+            share = tasks.shares[name]
             losses = info.get(name, tasks.losses)
             weight = balancer.weights(losses, gram, share, batch["seed"] + number)
             weights[name] = weight + tf.zeros(gram.shape[:2])

@@ -40,9 +40,12 @@ class TD3(Algorithm):
         make_opt: Any = plain_optimizer,
         config: Config = Config(),
     ) -> None:
-        self.spec, self.config = spec, config
-        self.actor, self.actor_targ = self._make_actor(make_torso), self._make_actor(make_torso)
-        self.q, self.q_targ = self._make_critics(make_torso), self._make_critics(make_torso)
+        self.spec = spec
+        self.config = config
+        self.actor = self._make_actor(make_torso)
+        self.actor_targ = self._make_actor(make_torso)
+        self.q = self._make_critics(make_torso)
+        self.q_targ = self._make_critics(make_torso)
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())
@@ -127,5 +130,6 @@ class TD3(Algorithm):
     def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         """`count` train steps on the first `count` of `batches`; the actor's info is of those that
         updated it."""
-        info, due = super().update(batches, count), self._delay_is_over(batches["number"][:count])
+        info = super().update(batches, count)
+        due = self._delay_is_over(batches["number"][:count])
         return info | {name: info[name][due] for name in ("LossPi", *self.pi_opt.step_columns)}

@@ -29,7 +29,10 @@ from rl.envs.vector import Vector
 from rl.flags.metaworld import Config
 
 __all__ = ["Config", "MetaWorld", "knows", "make", "resolve"]
-HORIZON, FPS, OBS_DIM, ACT_DIM = 500, 80, 39, 4
+HORIZON = 500
+FPS = 80
+OBS_DIM = 39
+ACT_DIM = 4
 BOUND = np.ones(ACT_DIM, np.float32)
 
 
@@ -101,12 +104,11 @@ def make(
       UserError: no such set, task, backend or value of a flag.
     """
     tour = {name: flags.pop(name) for name in ("visit", "save_memory") if name in flags}
-    config, env_id = check(Config(**flags)), resolve(env_id)
-    tasks, hidden, limit = (
-        tasks_of(env_id, config.split),
-        env_id.startswith("ML"),
-        max_ep_len or HORIZON,
-    )
+    config = check(Config(**flags))
+    env_id = resolve(env_id)
+    tasks = tasks_of(env_id, config.split)
+    hidden = env_id.startswith("ML")
+    limit = max_ep_len or HORIZON
     spec = EnvSpec(env_id, OBS_DIM, ACT_DIM, (ACT_DIM,), -BOUND, BOUND, tasks=tasks)
     if backend == "envpool":
         if tour.get("visit", "all") != "all":

@@ -53,10 +53,13 @@ class MetaWorldPool:
       UserError: EnvPool is missing, or doesn't have a task.
     """
 
-    keeps_state, task = False, None
+    keeps_state = False
+    task = None
 
     def __init__(self, spec: EnvSpec, num_envs: int, max_ep_len: int) -> None:
-        self.spec, self.num_envs, self.max_ep_len = spec, num_envs * len(spec.tasks), max_ep_len
+        self.spec = spec
+        self.num_envs = num_envs * len(spec.tasks)
+        self.max_ep_len = max_ep_len
         threads = min(num_envs, max(1, (os.cpu_count() or 1) // len(spec.tasks)))  # of each EnvPool
         options = {"num_threads": threads, "partially_observable": False}
         self.pools = [
@@ -74,7 +77,8 @@ class MetaWorldPool:
         for pool, own in zip(self.pools, np.split(act, len(self.pools))):
             pool.env.send(own)
         obs, rew, terminated, truncated, info = zip(*(pool.env.recv() for pool in self.pools))
-        obs2, over = _joined(obs), np.concatenate(truncated)
+        obs2 = _joined(obs)
+        over = np.concatenate(truncated)
         success = np.concatenate([own["success"] for own in info]) > 0
         obs = self._restart() if over.any() else obs2
         return Step(

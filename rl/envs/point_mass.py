@@ -14,7 +14,9 @@ from rl.envs.spec import EnvSpec
 from rl.envs.vector import Step
 from rl.envs.visits import Visits
 
-SPEED, HORIZON, NEAR = 0.2, 20, 0.1
+SPEED = 0.2
+HORIZON = 20
+NEAR = 0.1
 # id -> task -> by how many degrees its target is the marker turned about the origin
 GROUPS = {"east": 0.0, "east-north": 20.0, "west": 180.0, "west-south": 200.0}
 LAYOUTS: dict[str, dict[str, float]] = {
@@ -62,7 +64,8 @@ class PointMass:
     Observation: point, marker `(4,)`. Action: `(2,)` in [-1, 1].
     """
 
-    keeps_state, fps = True, 30
+    keeps_state = True
+    fps = 30
 
     task: Optional[np.ndarray] = None
 
@@ -74,9 +77,11 @@ class PointMass:
         visit: str = "all",
         split: str = "train",
     ) -> None:
-        tasks, bounds = tasks_of(env_id, split), np.ones(2, np.float32)
+        tasks = tasks_of(env_id, split)
+        bounds = np.ones(2, np.float32)
         self.spec = EnvSpec(env_id, 4, 2, (2,), -bounds, bounds, tasks=tuple(tasks))
-        self.num_envs, self.max_ep_len = num_envs * len(tasks), max_ep_len or HORIZON
+        self.num_envs = num_envs * len(tasks)
+        self.max_ep_len = max_ep_len or HORIZON
         angle = np.repeat(np.deg2rad(list(tasks.values())), num_envs)
         self.turn = np.stack(
             [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
@@ -84,11 +89,15 @@ class PointMass:
         self.scale = np.repeat(SCALES.get(env_id, np.ones(len(tasks))), num_envs)
         if visit != "all":
             self.visits = Visits(visit, len(tasks), num_envs)
-            self.turns, self.scales = self.turn[::num_envs], self.scale[::num_envs]
-            self.num_envs, self.task = num_envs, np.zeros(num_envs, int)
+            self.turns = self.turn[::num_envs]
+            self.scales = self.scale[::num_envs]
+            self.num_envs = num_envs
+            self.task = np.zeros(num_envs, int)
         self.rngs = [np.random.default_rng(i) for i in range(self.num_envs)]
         self.point, self.marker = np.zeros((2, self.num_envs, 2))
-        self.steps, self.seed, self.number = 0, 0, 0
+        self.steps = 0
+        self.seed = 0
+        self.number = 0
 
     def reset(self, seed: Optional[int] = None) -> np.ndarray:
         """Starts an episode in every env. Returns obs `(num_envs, 4)`."""
@@ -96,7 +105,8 @@ class PointMass:
             self.rngs = [np.random.default_rng([seed, i]) for i in range(self.num_envs)]
         self._go(*((self.seed, self.number + 1) if seed is None else (seed, 0)))
         drawn = np.stack([rng.uniform(-1, 1, 4) for rng in self.rngs])
-        self.point, self.steps = 0.5 * drawn[:, :2], 0
+        self.point = 0.5 * drawn[:, :2]
+        self.steps = 0
         self.marker = (
             0.8
             * drawn[:, 2:]
@@ -106,10 +116,12 @@ class PointMass:
 
     def _go(self, seed: int, number: int) -> None:
         """To the tasks of episode `number`, where envs go from task to task."""
-        self.seed, self.number = seed, number
+        self.seed = seed
+        self.number = number
         if self.task is not None:
             self.task = np.array([self.visits.task(seed, i, number) for i in range(self.num_envs)])
-            self.turn, self.scale = self.turns[self.task], self.scales[self.task]
+            self.turn = self.turns[self.task]
+            self.scale = self.scales[self.task]
 
     def step(self, act: np.ndarray) -> Step:
         """Steps every env with `act` `(num_envs, 2)`."""
@@ -117,8 +129,11 @@ class PointMass:
         self.steps += 1
         target = np.einsum("nij,nj->ni", self.turn, self.marker)
         distance = np.linalg.norm(self.point - target, axis=1)
-        obs2, rew, over = self._obs(), -self.scale * distance, self.steps == self.max_ep_len
-        none, task = np.zeros(self.num_envs, bool), self.task
+        obs2 = self._obs()
+        rew = -self.scale * distance
+        over = self.steps == self.max_ep_len
+        none = np.zeros(self.num_envs, bool)
+        task = self.task
         return Step(
             obs2, rew, none, none | over, self.reset() if over else obs2, distance < NEAR, task
         )
@@ -140,7 +155,9 @@ class PointMass:
 
     def load_state(self, state: dict[str, Any], obs: np.ndarray) -> None:
         """Goes back to `state`, in which the envs show `obs`."""
-        self.point, self.marker, self.steps = state["point"], state["marker"], state["steps"]
+        self.point = state["point"]
+        self.marker = state["marker"]
+        self.steps = state["steps"]
         self._go(state["seed"], state["number"])
         for rng, saved in zip(self.rngs, state["rngs"]):
             rng.bit_generator.state = saved

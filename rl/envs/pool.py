@@ -49,7 +49,8 @@ class EnvPool:
         end = np.flatnonzero(terminated | truncated)
         if not end.size:
             return obs, rew, terminated, truncated, {}
-        final, obs = obs, obs.copy()
+        final = obs
+        obs = obs.copy()
         obs[end] = self.env.reset(end)[0]
         return obs, rew, terminated, truncated, {"final_obs": final}
 

@@ -32,7 +32,9 @@ def resolve(env_id: str) -> str:
     try:
         namespace, short, version = parse_env_id(name)
     except gym.error.Error:
-        namespace, short, version = None, name, None
+        namespace = None
+        short = name
+        version = None
     if version is None and (newest := find_highest_version(namespace, short)) is not None:
         name = f"{name}-v{newest}"
     if name not in gym.registry:

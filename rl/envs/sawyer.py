@@ -28,9 +28,12 @@ class SawyerTask(SawyerXYZEnv):
 
     def __init__(self, goals: np.ndarray, hidden: bool, limit: int, **options: Any) -> None:
         super().__init__(**options)
-        self.goals, self._partially_observable, self.max_path_length = goals, hidden, limit
+        self.goals = goals
+        self._partially_observable = hidden
+        self.max_path_length = limit
         del self.sawyer_observation_space  # cached, with bounds that clip the goal away
-        self._set_task_called, self._settles = True, True
+        self._set_task_called = True
+        self._settles = True
 
     def reset(self, seed: Optional[int] = None, options: Optional[dict[str, Any]] = None) -> Any:
         """Starts an episode with goal `options["goal"]` of the list, or one drawn uniformly."""
@@ -41,7 +44,8 @@ class SawyerTask(SawyerXYZEnv):
         ]
         # The package resets a model twice. The first time matters: the second settles with bodies
         # where it put them. That the first settles, too, doesn't.
-        self.curr_path_length, self._settles = 0, False
+        self.curr_path_length = 0
+        self._settles = False
         self.reset_model()
         self._settles = True
         obs, info = MujocoEnv.reset(self)
@@ -55,7 +59,8 @@ class SawyerTask(SawyerXYZEnv):
     def touching_object(self, object_geom_id: int) -> bool:
         """Whether both pads press on the geom. The package walks the contacts in Python: half of a
         push's step."""
-        contact, force = self.data.contact, self.data.efc_force
+        contact = self.data.contact
+        force = self.data.efc_force
         at_object = (contact.geom == object_geom_id).any(1)
         pads = [self.data.geom(name).id for name in ("leftpad_geom", "rightpad_geom")]
         touches = [at_object & (contact.geom == pad).any(1) for pad in pads]
@@ -64,15 +69,15 @@ class SawyerTask(SawyerXYZEnv):
     def _get_curr_obs_combined_no_goal(self) -> np.ndarray:
         """Hand, how far the gripper is open, objects; the package splits and stacks its way
         there."""
-        obs, body = np.zeros(4 + self._obs_obj_max_len), self.data.body
+        obs = np.zeros(4 + self._obs_obj_max_len)
+        body = self.data.body
         obs[:3] = body("hand").xpos
         obs[3] = min(np.linalg.norm(body("rightclaw").xpos - body("leftclaw").xpos) / 0.1, 1.0)
-        pos, quat = self._get_pos_objects(), self._get_quat_objects()
+        pos = self._get_pos_objects()
+        quat = self._get_quat_objects()
         for i in range(len(pos) // 3):
-            obs[4 + 7 * i : 7 + 7 * i], obs[7 + 7 * i : 11 + 7 * i] = (
-                pos[3 * i : 3 * i + 3],
-                quat[4 * i : 4 * i + 4],
-            )
+            obs[4 + 7 * i : 7 + 7 * i] = pos[3 * i : 3 * i + 3]
+            obs[7 + 7 * i : 11 + 7 * i] = quat[4 * i : 4 * i + 4]
         return obs
 
     def render(self) -> Any:
@@ -82,9 +87,8 @@ class SawyerTask(SawyerXYZEnv):
     def _initialize_simulation(self) -> Any:
         model = copy.copy(_compiled(self.fullpath))
         size = model.vis.global_
-        size.offwidth, size.offheight = max(size.offwidth, self.width), max(
-            size.offheight, self.height
-        )
+        size.offwidth = max(size.offwidth, self.width)
+        size.offheight = max(size.offheight, self.height)
         return model, mujoco.MjData(model)
 
 

@@ -59,6 +59,11 @@ class EnvSpec:
         """`act_limit` and a hair more, by which -1 and 1 get past all rounding to the bounds."""
         return self.act_limit * (1 + 2**-50)
 
+    @functools.cached_property
+    def acts_in_units(self) -> bool:
+        """Whether the bounds are -1 and 1, so that there is nothing to scale."""
+        return bool((self.act_low == -1).all() and (self.act_high == 1).all())
+
     def env_action(self, act: np.ndarray) -> np.ndarray:
         """The env's own actions for those of an algorithm, `(..., act_dim)`: a new float32 array.
 
@@ -68,6 +73,9 @@ class EnvSpec:
         """
         if self.num_actions:
             return act + self.act_low
+        if self.acts_in_units:
+            within = np.minimum(np.maximum(act, self.act_low), self.act_high)
+            return within.astype(np.float32, copy=False)
         wide = self.act_center + self.act_reach * act  # float64: to float32 it rounds once
         return np.clip(wide, self.act_low, self.act_high).astype(np.float32)
 
@@ -82,7 +90,9 @@ def spec_of(env_id: str, env: gym.Env) -> EnvSpec:
     Raises:
       UserError: the observation is no Box, or the action no Discrete and no Box with finite bounds.
     """
-    obs_space, act_space, registered = env.observation_space, env.action_space, env.spec
+    obs_space = env.observation_space
+    act_space = env.action_space
+    registered = env.spec
     if not isinstance(obs_space, gym.spaces.Box):
         raise UserError(f"{env_id}: observation space {obs_space} is not supported, only Box is")
     if len(obs_space.shape) > 2:

@@ -25,8 +25,12 @@ class Tour:
     def __init__(
         self, index: int, visits: Visits, make: Callable[[int], Any], save_memory: bool
     ) -> None:
-        self.index, self.visits, self.make, self.save_memory = index, visits, make, save_memory
-        self.seed, self.number = 0, 0
+        self.index = index
+        self.visits = visits
+        self.make = make
+        self.save_memory = save_memory
+        self.seed = 0
+        self.number = 0
         self.envs: dict[int, Any] = {}
 
     def task(self) -> int:
@@ -60,7 +64,8 @@ class Tour:
     def replay_episode(self, states: list[dict[str, Any]]) -> np.ndarray:
         """Rebuilds the episode in `states[index]`; returns the observation it ends with."""
         state = states[self.index]
-        self.seed, self.number = state["seed"], state["number"]
+        self.seed = state["seed"]
+        self.number = state["number"]
         self._enter()
         return self.env.replay_episode({self.env.index: state["episode"]})
 

@@ -57,8 +57,13 @@ class Vector:
         max_ep_len: int,
         num_workers: int = 0,
     ) -> None:
-        self.spec, self.num_envs, self.fps, self.max_ep_len = spec, num_envs, fps, max_ep_len
-        self._make, self.backend, self.num_workers = make, backend, num_workers or num_envs
+        self.spec = spec
+        self.num_envs = num_envs
+        self.fps = fps
+        self.max_ep_len = max_ep_len
+        self._make = make
+        self.backend = backend
+        self.num_workers = num_workers or num_envs
         self.env = self._build()
 
     def _build(self) -> Any:
@@ -156,7 +161,8 @@ class VectorEnv(Vector):
         # traceback.
         probe = make(0)
         self.keeps_state = backend != "envpool"
-        fps, limit = probe.metadata.get("render_fps", 30), probe.spec.max_episode_steps
+        fps = probe.metadata.get("render_fps", 30)
+        limit = probe.spec.max_episode_steps
         close_in_time(probe.close)
         super().__init__(spec_of(env_id, probe), make, num_envs, backend, fps, limit, num_workers)
 

@@ -44,7 +44,9 @@ class Workers:
         context: Any = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["rl.envs"])
         memory = context.RawArray("b", _row(obs_dim).itemsize * len(makers))
-        self.rows, self.pipes, self.processes = np.frombuffer(memory, _row(obs_dim)), [], []
+        self.rows = np.frombuffer(memory, _row(obs_dim))
+        self.pipes = []
+        self.processes = []
         self.shares = np.array_split(np.arange(len(makers)), min(num_workers, len(makers)))
         with signals.blocked():
             resource_tracker.ensure_running()  # first, for it unblocks some
@@ -120,7 +122,8 @@ class Workers:
 
 def _row(obs_dim: int) -> np.dtype:
     """What a step of one env brings. `success` is -1 where no env of the worker tells."""
-    obs, flags = (np.float32, (obs_dim,)), [(name, bool) for name in ("terminated", "truncated")]
+    obs = (np.float32, (obs_dim,))
+    flags = [(name, bool) for name in ("terminated", "truncated")]
     return np.dtype(
         [("rew", float), ("obs", *obs), ("final_obs", *obs), *flags, ("success", np.int8)],
         align=True,
@@ -183,6 +186,7 @@ class _Share(SyncEnvs):
     def step_rows(self, act: np.ndarray) -> None:
         rows = self.rows
         obs, rows["rew"], rows["terminated"], rows["truncated"], info = self.step(act)
-        rows["obs"], rows["success"] = obs.reshape(len(rows), -1), info.get("success", -1)
+        rows["obs"] = obs.reshape(len(rows), -1)
+        rows["success"] = info.get("success", -1)
         for i in np.flatnonzero(rows["terminated"] | rows["truncated"]):
             rows["final_obs"][i] = info["final_obs"][i].reshape(-1)

@@ -54,8 +54,11 @@ def follow_best(algo: Any, trained: Any, env: Any, session: Any) -> dict[str, st
     Every one of them plays an episode in each env of `env`, from the same states. `session` is the
     run's.
     """
-    tasks, names, returns = env.spec.tasks, trained.spec.tasks, []
-    act, each = policy(algo, env.spec, session.normaliser), env.num_envs // len(tasks)
+    tasks = env.spec.tasks
+    names = trained.spec.tasks
+    returns = []
+    act = policy(algo, env.spec, session.normaliser)
+    each = env.num_envs // len(tasks)
     for k in range(len(names)):
         follow(algo, trained, [k] * len(tasks))
         returns.append(evaluate(act, env, each, session.seed_for(6))["EpRet"].mean(axis=1))

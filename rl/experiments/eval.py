@@ -153,10 +153,13 @@ def _frames(
     # In a worker, without TensorFlow: its LLVM and that of Mesa's software renderer crash in one
     # process.
     env = envs.make(env_id, render_mode="rgb_array", backend="async", **options)
-    obs, start, frames = env.reset(seed), np.ones(1, bool), [env.render()]
+    obs = env.reset(seed)
+    start = np.ones(1, bool)
+    frames = [env.render()]
     while True:
         step = env.step(env.spec.env_action(act(obs, start)))
-        obs, start = step.obs, step.terminated | step.truncated
+        obs = step.obs
+        start = step.terminated | step.truncated
         if start[0]:
             env.close()
             return np.stack(frames), env.fps
@@ -173,7 +176,8 @@ class Policy(tf.Module):
     def __init__(self, actor: Any, normaliser: Any, spec: Any) -> None:
         super().__init__()
         self.actor = actor
-        shape, scale = (*spec.batch_dims, -1, *spec.act_shape), normaliser.config.obs_norm
+        shape = (*spec.batch_dims, -1, *spec.act_shape)
+        scale = normaliser.config.obs_norm
         mean, std = (np.asarray(x, np.float32) for x in (normaliser.seen.mean, normaliser.seen.std))
 
         def act(obs: tf.Tensor) -> tf.Tensor:

@@ -4,17 +4,17 @@ import re
 from typing import Any, Mapping, NamedTuple, Sequence
 
 from rl.experiments.curves import Run
+from rl.flags.binding import FREE
 
 # Flags that say where a run is and what made it, not what it does.
 IGNORED = (
-    "exp_name",
+    *FREE,
     "seed",
-    "data_dir",
     "meta_run",
-    "overwrite",
-    "tensorboard",
     "versions",
+    "code",
     "resumes",
+    "schedule_from",
     "logger",
     "logger_kwargs",
 )

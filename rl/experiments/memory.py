@@ -11,7 +11,9 @@ from rl.config import UserError
 FLOAT = 4  # bytes
 GIB = 2**30
 # Bytes of one env: a MuJoCo model with its data, and Meta-World's larger ones; measured roughly.
-META_WORLD_ENV, MUJOCO_ENV, OTHER_ENV = 20e6, 4e6, 1e5
+META_WORLD_ENV = 20e6
+MUJOCO_ENV = 4e6
+OTHER_ENV = 1e5
 WORKER = 60e6  # bytes of a worker process
 NETWORKS = 6  # an actor, two critics, and their targets
 COPIES = 4  # of a weight: itself, its gradient, and two slots of the optimiser

@@ -76,7 +76,8 @@ def length(values: dict[str, Any], episodes: int, horizon: int, tried: int) -> d
         raise UserError(
             f"--episodes must be a multiple of --num_envs ({values['num_envs']}), got {episodes}"
         )
-    epochs, tests = episodes // values["num_envs"], len(envs.tasks_of(values["env"], "test"))
+    epochs = episodes // values["num_envs"]
+    tests = len(envs.tasks_of(values["env"], "test"))
     every = horizon * values["num_envs"] * tests
     if epochs <= tried:
         need = tried * values["num_envs"]

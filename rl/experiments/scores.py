@@ -14,7 +14,8 @@ def wilson(successes: int, episodes: int) -> tuple[float, float]:
     For the episodes of one policy; those of several seeds are not independent and must not be
     pooled.
     """
-    rate, spread = successes / episodes, Z**2 / episodes
+    rate = successes / episodes
+    spread = Z**2 / episodes
     centre = (rate + spread / 2) / (1 + spread)
     half = Z * math.sqrt(rate * (1 - rate) / episodes + spread / (4 * episodes)) / (1 + spread)
     return max(0.0, centre - half), min(1.0, centre + half)
@@ -23,14 +24,16 @@ def wilson(successes: int, episodes: int) -> tuple[float, float]:
 def iqm(values: np.ndarray) -> float:
     """Interquartile mean: of what is left without the lowest and the highest quarter of values
     `(n,)`."""
-    ordered, cut = np.sort(values), len(values) // 4
+    ordered = np.sort(values)
+    cut = len(values) // 4
     return float(ordered[cut : len(ordered) - cut].mean())
 
 
 def summary(played: dict[str, np.ndarray], spec: Any) -> dict[str, Any]:
     """Statistics of what `evaluate` played; `solved` is None where the env has no reward
     threshold."""
-    returns, threshold = played["EpRet"], spec.reward_threshold
+    returns = played["EpRet"]
+    threshold = spec.reward_threshold
     stats: dict[str, Any] = {"episodes": returns.size}
     for name, values in {"return": returns, "length": played["EpLen"]}.items():
         stats |= {

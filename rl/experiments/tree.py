@@ -34,17 +34,16 @@ def history(network: Mapping[str, Any]) -> tuple[list[int], np.ndarray]:
       are a task's own.
     """
     if "maps" not in network:
-        sizes, shape = (
-            np.array([[layer["size"]] for layer in network["layers"]]),
-            np.shape(network["cosines"])[:2],
-        )
+        sizes = np.array([[layer["size"]] for layer in network["layers"]])
+        shape = np.shape(network["cosines"])[:2]
         counts = np.array(
             [np.zeros(shape, int), *(event["private"] for event in network["events"])]
         )
         return [0, *(event["updates"] for event in network["events"])], counts.cumsum(
             axis=0
         ) / sizes
-    updates, maps = [0], [np.zeros_like(network["maps"])]
+    updates = [0]
+    maps = [np.zeros_like(network["maps"])]
     for event in network["events"]:
         if event["copy"] is not None:
             updates.append(event["updates"])
@@ -99,7 +98,8 @@ def draw_splits(groups: Sequence[Group]) -> Figure:
 def _draw_copies(axis: Any, network: Mapping[str, Any], place: slice, tasks: Sequence[str]) -> None:
     updates, maps = history(network)
     edges = np.array([*updates, max(network["updates"], updates[-1] + 1)], float)
-    whole, single = "maps" in network and place.stop - place.start == 1, maps[:, place.start]
+    whole = "maps" in network and place.stop - place.start == 1
+    single = maps[:, place.start]
     shown = (maps[:, place] > 0).mean(axis=1) if place.stop - place.start > 1 else single
     look = (
         {"cmap": "tab20", "vmin": 0, "vmax": 19}

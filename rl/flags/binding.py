@@ -24,7 +24,8 @@ def check_unchanged(
     """
     allowed = {*FREE, *(name for name in changed if name in CHANGEABLE)}
     for name in sorted(set(saved) - allowed):
-        now, then = _plain(values.get(name)), _plain(saved[name])
+        now = _plain(values.get(name))
+        then = _plain(saved[name])
         if now != then:
             raise UserError(
                 f"{place} says {name} {now!r}, and its checkpoint was made with {then!r}"

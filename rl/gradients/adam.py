@@ -7,14 +7,17 @@ import tensorflow as tf
 
 from rl.gradients.balancer import Balancer
 
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+BETA1 = 0.9
+BETA2 = 0.999
+EPSILON = 1e-8
 
 
 class Adam:
     """Steps for `value`, a variable (T,); the slots are entries of the balancer's `variables`."""
 
     def __init__(self, balancer: Balancer, value: Any, lr: float) -> None:
-        self.value, self.lr = value, lr
+        self.value = value
+        self.lr = lr
         self.mean, self.square = (balancer.variable(tf.zeros_like(value)) for _ in range(2))
         self.steps = balancer.variable(0.0)
 

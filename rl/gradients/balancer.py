@@ -37,7 +37,8 @@ class Balancer:
     needs_losses_after = False
 
     def __init__(self, num_tasks: int, config: Any) -> None:
-        self.num_tasks, self.config = num_tasks, config
+        self.num_tasks = num_tasks
+        self.config = config
         self.variables: list[Any] = []
 
     def variable(self, value: Any) -> Any:

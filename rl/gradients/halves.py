@@ -45,8 +45,10 @@ class Halves(NamedTuple):
     def products(self) -> tf.Tensor:
         """The parts' inner product for each unit, `(..., num_tasks, out)`."""
         if self.x is not None:
-            (one, two), (d_one, d_two) = _cut(self.x), _cut(self.d)
-            (half, fan_in), units = one.shape[-2:], self.d.shape[-1]
+            one, two = _cut(self.x)
+            d_one, d_two = _cut(self.d)
+            half, fan_in = one.shape[-2:]
+            units = self.d.shape[-1]
             if (
                 half is not None and half * (fan_in + units) <= fan_in * units
             ):  # no more work than the part itself

@@ -9,7 +9,8 @@ class Timer:
 
     def __init__(self, *parts: str) -> None:
         self.seconds = dict.fromkeys(parts, 0.0)
-        self._part, self._start = "", 0.0
+        self._part = ""
+        self._start = 0.0
 
     def __call__(self, part: str) -> "Timer":
         self._part = part

@@ -13,7 +13,8 @@ def env_action(spec: Any, act: tf.Tensor) -> tf.Tensor:
     act_dim)`."""
     if spec.num_actions:
         return act + spec.act_low
-    low, high = spec.act_low.astype(float), spec.act_high.astype(float)
+    low = spec.act_low.astype(float)
+    high = spec.act_high.astype(float)
     wide = spec.act_center + spec.act_reach * tf.cast(act, tf.float64)
     return tf.cast(tf.clip_by_value(wide, low, high), tf.float32)
 
@@ -29,7 +30,8 @@ class DeterministicActor(tf.keras.Model):
 
     def __init__(self, torso: tf.keras.Model) -> None:
         super().__init__()
-        self.torso, self.compiled = torso, compile_call(torso)
+        self.torso = torso
+        self.compiled = compile_call(torso)
 
     def build(self, input_shape: Any) -> None:
         """`input_shape` is that of obs."""

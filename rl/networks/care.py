@@ -30,7 +30,8 @@ class CARE(StackNet):
 
     def __init__(self, *args: Any, experts: int = 6, embedding: int = 50, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.experts, self.embedding = experts, embedding
+        self.experts = experts
+        self.embedding = embedding
 
     def make(self, fan_in: int) -> None:
         size = self.embedding

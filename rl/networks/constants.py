@@ -36,7 +36,8 @@ class Constants(TaskNet):
             "name": "copy",
         }
         self.copy: Any = self.add_weight(**chosen) if split else None
-        self.num_tasks, self.built = num_tasks, True
+        self.num_tasks = num_tasks
+        self.built = True
         self.regions = [[Bank(self.variable, 0, num_tasks, copy=self.copy)]]
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:

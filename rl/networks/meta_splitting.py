@@ -46,7 +46,9 @@ class MetaSplitting(StackNet):
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
-        self.copies, self.mix, self.softmax = copies, mix, softmax
+        self.copies = copies
+        self.mix = mix
+        self.softmax = softmax
 
     def make(self, fan_in: int) -> None:
         self.frozen: list[list[Any]] = (
@@ -71,7 +73,8 @@ class MetaSplitting(StackNet):
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         for k, ((mix,), frozen) in enumerate(zip(params, self.frozen)):
             kernel, bias, used = map(tf.convert_to_tensor, frozen)
-            kernel, bias = kernel[self.member], bias[self.member]
+            kernel = kernel[self.member]
+            bias = bias[self.member]
             weights = tf.nn.softmax(mix + tf.math.log(used)) if self.softmax else mix * used
             activation = self.activation if k < len(self.sizes) - 1 else tf.identity
             if self.mix == "weights":

@@ -52,13 +52,12 @@ class Torso(tf.keras.Model):
         precision: str = "float32",
     ) -> None:
         super().__init__()
-        self.sizes, self.members, self.initializer, self.precision = (
-            tuple(sizes),
-            members,
-            initializer,
-            precision,
-        )
-        self.hidden_gain, self.out_gain = INITIALIZERS[initializer], np.array(out_gain, np.float32)
+        self.sizes = tuple(sizes)
+        self.members = members
+        self.initializer = initializer
+        self.precision = precision
+        self.hidden_gain = INITIALIZERS[initializer]
+        self.out_gain = np.array(out_gain, np.float32)
         self.activation, self.numpy_activation = ACTIVATIONS[activation]
 
 

@@ -37,7 +37,10 @@ class PolicyValue(tf.keras.Model):
         value: bool = True,
     ) -> None:
         super().__init__()
-        self.spec, self.shared, self.per_state, self.initial = spec, shared, std == "state", log_std
+        self.spec = spec
+        self.shared = shared
+        self.per_state = std == "state"
+        self.initial = log_std
         self.log_std: Any = None
         if not spec.num_actions and not self.per_state:
             tasks = spec.num_tasks or 1

@@ -40,7 +40,9 @@ class SoftModules(StackNet):
         **options: Any
     ) -> None:
         super().__init__(*args, **options)
-        self.modules, self.module_layers, self.units = modules, module_layers, module_units
+        self.modules = modules
+        self.module_layers = module_layers
+        self.units = module_units
 
     def make(self, fan_in: int) -> None:
         *encoder, out = self.sizes

@@ -40,10 +40,14 @@ class Splitting(StackNet):
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
-        self.capacity, self.apart, self.by_unit, self.alike = capacity, apart, by_unit, alike
+        self.capacity = capacity
+        self.apart = apart
+        self.by_unit = by_unit
+        self.alike = alike
 
     def make(self, fan_in: int) -> None:
-        copies, kind = min(self.capacity or 16, self.num_tasks), UnitBank if self.by_unit else Bank
+        copies = min(self.capacity or 16, self.num_tasks)
+        kind = UnitBank if self.by_unit else Bank
         for k, units in enumerate(self.sizes):
             gain = self.out_gain if k == len(self.sizes) - 1 else self.hidden_gain
             copy = self._map(units)

@@ -24,7 +24,8 @@ class SquashedGaussianActor(tf.keras.Model):
 
     def __init__(self, torso: tf.keras.Model) -> None:
         super().__init__()
-        self.torso, self.compiled = torso, compile_call(torso)
+        self.torso = torso
+        self.compiled = compile_call(torso)
 
     def build(self, input_shape: Any) -> None:
         """`input_shape` is that of obs."""
@@ -53,7 +54,8 @@ class SquashedGaussianActor(tf.keras.Model):
         def act(obs: np.ndarray, noise: Optional[np.ndarray] = None) -> np.ndarray:
             out = heads(obs)
             act_dim = out.shape[-1] // 2
-            u, log_std = out[..., :act_dim], out[..., act_dim:]
+            u = out[..., :act_dim]
+            log_std = out[..., act_dim:]
             if noise is not None:
                 u = u + np.exp(np.clip(log_std, *LOG_STD)) * noise
             return np.tanh(u)

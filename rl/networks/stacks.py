@@ -33,8 +33,10 @@ class StackNet(TaskNet):
 
         Copies start different, or `alike`; `maps` as the kind's. Returns the region's number.
         """
-        lead, gain = (*self.lead, *lead), self.hidden_gain if gain is None else gain
-        number, axis = len(self.regions), len(lead)
+        lead = (*self.lead, *lead)
+        gain = self.hidden_gain if gain is None else gain
+        number = len(self.regions)
+        axis = len(lead)
 
         def init(shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
             # A fresh initializer for each matrix: Keras' repeat their values, and would read
@@ -59,7 +61,8 @@ class StackNet(TaskNet):
     ) -> slice:
         """Adds dense layers, the last with `gain`; `options` are layer's. Returns the place of
         their regions."""
-        start, fan_ins = len(self.regions), (fan_in, *sizes[:-1])
+        start = len(self.regions)
+        fan_ins = (fan_in, *sizes[:-1])
         for k, (width, units) in enumerate(zip(fan_ins, sizes), start=1):
             self.layer(width, units, gain=gain if k == len(sizes) else None, **options)
         return slice(start, len(self.regions))
@@ -67,7 +70,8 @@ class StackNet(TaskNet):
     def code(self, units: int, std: float) -> int:
         """Adds a region, a normal vector for each task `([members,] num_tasks, units)`. Returns its
         number."""
-        number, normal = len(self.regions), tf.keras.initializers.RandomNormal(stddev=std)
+        number = len(self.regions)
+        normal = tf.keras.initializers.RandomNormal(stddev=std)
         shape = (*self.lead, self.num_tasks, units)
         variable = self.add_weight(shape=shape, initializer=normal, name=f"code_{number}")
         self.regions.append([Bank(variable, len(self.lead), self.num_tasks)])

@@ -35,7 +35,8 @@ class TaskNet(Torso):
 
     def __init__(self, *args: Any, onehot: bool = True, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.onehot, self.lead = onehot, () if self.members is None else (self.members,)
+        self.onehot = onehot
+        self.lead = () if self.members is None else (self.members,)
         self.given: Any = None
         self.record: Optional[Callable[[Pass], None]] = None
 
@@ -72,9 +73,11 @@ class TaskNet(Torso):
     ) -> Iterator[None]:
         """Within it `call` takes `params` for what `expand` makes, and tells `record` of what goes
         through layers."""
-        self.given, self.record = params, record
+        self.given = params
+        self.record = record
         yield
-        self.given, self.record = None, None
+        self.given = None
+        self.record = None
 
     def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:
         """All members, or `member` alone."""

@@ -17,7 +17,9 @@ class Block:
     """
 
     def __init__(self, banks: list[Any], twins: list[Any], slots: list[list[Any]]) -> None:
-        self.bank, self.count, self.splits = banks[0], banks[0].count, banks[0].copy is not None
+        self.bank = banks[0]
+        self.count = banks[0].count
+        self.splits = banks[0].copy is not None
         self.stored = [(bank.axis, bank.variable) for bank in [*banks, *twins]]
         self.stored += [(bank.axis, slot) for bank, own in zip(banks, slots) for slot in own]
         self.maps = list({id(bank.copy): bank.copy for bank in [*banks, *twins]}.values())
@@ -65,7 +67,8 @@ def blocks_of(
 def use_maps(blocks: Sequence[Block], maps: Any, name: str) -> None:
     """Lets tasks use the copies of maps `(regions, num_tasks)`. Raises a UserError where `name`'s
     don't fit."""
-    counts, capacity = [block.count for block in blocks], max(block.bank.copies for block in blocks)
+    counts = [block.count for block in blocks]
+    capacity = max(block.bank.copies for block in blocks)
     maps = checked(maps, (sum(counts), blocks[0].bank.num_tasks), capacity, name)
     for block, own in zip(blocks, np.split(maps, np.cumsum(counts)[:-1])):
         if block.splits:

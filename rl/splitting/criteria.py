@@ -41,7 +41,9 @@ class V1(Criterion):
         return {"distance": distances(products.gram), "component": component, "squares": squares}
 
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
-        config, distance, square = self.config, stats["distance"], stats["squares"]
+        config = self.config
+        distance = stats["distance"]
+        square = stats["squares"]
         size = sizes[:, None, None]
         count = (
             distance.over(config.split_decay, capped=True) if config.split_cap else distance.count
@@ -86,8 +88,10 @@ class V1Region(Criterion):
         return {"distance": distances(products.gram), "noise": noise}
 
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
-        distance, noise = stats["distance"], np.maximum(stats["noise"].mean, 0)
-        one, other = noise[:, :, None], noise[:, None]
+        distance = stats["distance"]
+        noise = np.maximum(stats["noise"].mean, 0)
+        one = noise[:, :, None]
+        other = noise[:, None]
         # The noise comes from the same batches, so what is tested is X_ii + X_jj - 2 K_ij, whose
         # variance this is.
         std = 2 * np.sqrt((one**2 + other**2 + one * other) / sizes[:, None, None])
@@ -125,7 +129,8 @@ class Conflict(Criterion):
         return {"product": products.gram, "norm": products.norms}
 
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
-        product, norm = stats["product"], np.sqrt(np.maximum(stats["norm"].mean, 0))
+        product = stats["product"]
+        norm = np.sqrt(np.maximum(stats["norm"].mean, 0))
         lengths = norm[:, :, None] * norm[:, None]
         cosine = np.clip(np.where(lengths > 0, ratio(product.mean, lengths), 0), -1, 1)
         score = np.where(cosine < -self.config.split_cosine, -self.z_of_mean(product), -np.inf)

@@ -31,7 +31,8 @@ class Criterion:
         threshold.
     """
 
-    halves, several = False, False
+    halves = False
+    several = False
 
     def __init__(self, config: Any) -> None:
         self.config = config

@@ -32,7 +32,8 @@ def partition(copy: np.ndarray, distance: np.ndarray, first: int, second: int) -
       distance: `(num_tasks, num_tasks)`, how far apart tasks' gradients are; less is nearer.
     """
     leaves = (copy == copy[first]) & (distance[first] >= distance[second])
-    leaves[first], leaves[second] = False, True
+    leaves[first] = False
+    leaves[second] = True
     return leaves
 
 

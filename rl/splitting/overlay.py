@@ -84,7 +84,8 @@ class Overlay(Watch):
 
     def observe(self, tasks: Any, name: str, present: Any = None) -> None:
         """As Splitter's."""
-        present, regions = self.present(present), tasks.regions[name]
+        present = self.present(present)
+        regions = tasks.regions[name]
         self.grams.update(tf.gather(tasks.grams[name], self.places), present[:, None] * present)
         gradients = [gradient for k in self.places for _, gradient in regions[k]]
         for bank, gradient, moments in zip(self.banks, gradients, self.moments):
@@ -117,10 +118,12 @@ class Overlay(Watch):
     def choose(self, scores: np.ndarray) -> np.ndarray:
         """Bool `(num_tasks, weights)`: what leaves, the highest scores for which tasks have
         room."""
-        private, leaves = self.private, np.zeros(scores.shape, bool)
+        private = self.private
+        leaves = np.zeros(scores.shape, bool)
         room = int(self.config.split_private * scores.shape[1]) - private.sum(axis=1)
         scores = np.where(room[:, None] > 0, scores, -np.inf)
-        task, score = scores.argmax(axis=0), scores.max(axis=0)
+        task = scores.argmax(axis=0)
+        score = scores.max(axis=0)
         order = np.argsort(-score, kind="stable")[: np.count_nonzero(score > -np.inf)]
         within = np.concatenate(
             [order[task[order] == t][: max(left, 0)] for t, left in enumerate(room)]

@@ -34,8 +34,10 @@ class Splitter(Watch):
         self.splits = np.array([block.splits for block, _ in self.places])
         self.room = np.array([block.bank.copies for block, _ in self.places])
         self.moments: dict[str, Moments] = {}
-        regions, tasks = len(self.places), self.num_tasks
-        gram, own = tf.zeros((regions, tasks, tasks)), tf.zeros((regions, tasks))
+        regions = len(self.places)
+        tasks = self.num_tasks
+        gram = tf.zeros((regions, tasks, tasks))
+        own = tf.zeros((regions, tasks))
         for name, value in self._measure(Products(gram, own, gram, own)).items():
             self.moments[name] = Moments(tuple(value.shape), config.split_decay)
         self.sharing = self.score()
@@ -111,7 +113,8 @@ class Splitter(Watch):
     def split(self, region: int, pair: tuple[int, int], leaves: np.ndarray, score: float) -> None:
         """The tasks that `leaves` `(num_tasks,)` go on with a new copy of a region, because of
         `pair`."""
-        (block, number), copy = self.places[region], self.maps[region]
+        block, number = self.places[region]
+        copy = self.maps[region]
         new = int(copies_of(copy))
         if new == self.room[region]:
             return

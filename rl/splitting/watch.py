@@ -21,14 +21,17 @@ class Watch:
     halves = False
 
     def __init__(self, config: Any, num_tasks: int) -> None:
-        self.config, self.num_tasks = config, num_tasks
+        self.config = config
+        self.num_tasks = num_tasks
         self.events: list[dict[str, Any]] = []
-        self.updates, self.sharing = 0, 1.0
+        self.updates = 0
+        self.sharing = 1.0
 
     def after(self, count: int) -> None:
         """To be told of `count` more updates. Where a check for splits is due it is made, and
         splits follow."""
-        every, before = self.config.split_every, self.updates
+        every = self.config.split_every
+        before = self.updates
         self.updates += count
         if self.updates // every > before // every:
             self.check()
@@ -59,4 +62,6 @@ class Watch:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`; the networks', maps included, comes first."""
-        self.updates, self.events, self.sharing = state["updates"], state["events"], self.score()
+        self.updates = state["updates"]
+        self.events = state["events"]
+        self.sharing = self.score()

@@ -13,12 +13,11 @@ class Episodes:
     """
 
     def __init__(self, num_envs: int, tasks: tuple[str, ...] = ()) -> None:
-        self.start, self.ret, self.length = (
-            np.ones(num_envs, bool),
-            np.zeros(num_envs),
-            np.zeros(num_envs, int),
-        )
-        self.success, self.tasks = np.zeros(num_envs, bool), tasks
+        self.start = np.ones(num_envs, bool)
+        self.ret = np.zeros(num_envs)
+        self.length = np.zeros(num_envs, int)
+        self.success = np.zeros(num_envs, bool)
+        self.tasks = tasks
         self.told = False  # whether any env has told of its success
 
     def step(self, step: Any, end: np.ndarray, logger: Any) -> bool:
@@ -27,7 +26,9 @@ class Episodes:
 
         From the first time on that an env tells of success, episodes that don't count as failures.
         """
-        self.ret, self.length, self.start = self.ret + step.rew, self.length + 1, end
+        self.ret = self.ret + step.rew
+        self.length = self.length + 1
+        self.start = end
         if step.success is not None:
             self.success = self.success | step.success
             self.told = True
@@ -37,7 +38,9 @@ class Episodes:
             if self.told or logger.shows("Success"):
                 scores["Success"] = self.success
             logger.store(EpLen=self.length[end], **by_task(scores, end, self.tasks, step.task))
-            self.ret[end], self.length[end], self.success[end] = 0, 0, False
+            self.ret[end] = 0
+            self.length[end] = 0
+            self.success[end] = False
         return ended
 
     def state(self) -> dict[str, Any]:
@@ -52,7 +55,9 @@ class Episodes:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
-        self.start, self.ret, self.length = state["start"], state["ret"], state["length"]
+        self.start = state["start"]
+        self.ret = state["ret"]
+        self.length = state["length"]
         self.success = state["success"]
         self.told = state["told"]
 

@@ -48,7 +48,8 @@ def evaluate(
     steps = _steps(act, env, seed, stopping, title)
     while left.any():
         step = next(steps)
-        ret, length = ret + step.rew, length + 1
+        ret = ret + step.rew
+        length = length + 1
         if step.success is not None:
             success = success | step.success
             told = True
@@ -57,7 +58,9 @@ def evaluate(
             for name, value in (("EpRet", ret[i]), ("EpLen", length[i]), ("Success", success[i])):
                 ended[name][i // len(shares)].append(value)
             left[i] -= 1
-        ret[end], length[end], success[end] = 0, 0, False
+        ret[end] = 0
+        length[end] = 0
+        success[end] = False
     if not told:
         del ended["Success"]
     return {

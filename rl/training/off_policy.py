@@ -24,7 +24,10 @@ class OffPolicy:
     flags = Config
 
     def __init__(self, algo: Any, env: Any, config: Config, session: Session) -> None:
-        self.algo, self.env, self.config, self.session = algo, env, config, session
+        self.algo = algo
+        self.env = env
+        self.config = config
+        self.session = session
         self.burst = max(1, round(config.update_every * config.updates_per_step))
         self.feed = feed.Feed(env, algo.config.gamma, config, session)
         self.replay = self.feed.replay
@@ -39,7 +42,8 @@ class OffPolicy:
     def begin(self, obs: np.ndarray) -> None:
         """Starts afresh in every env, from `obs`."""
         check_obs(obs, self.env, f"at env step {self.step}")
-        self.obs, self.episodes = obs, Episodes(len(obs), self.env.spec.tasks)
+        self.obs = obs
+        self.episodes = Episodes(len(obs), self.env.spec.tasks)
         self.session.normaliser.observe(obs)
         if self.step:
             self.replay.cut()
@@ -48,7 +52,8 @@ class OffPolicy:
         """Goes on to `total_steps` env steps, or until the session is told to stop."""
         while self.step < total_steps:
             ended = self.collect()
-            before, every = self.step - self.env.num_envs, self.config.update_every
+            before = self.step - self.env.num_envs
+            every = self.config.update_every
             due = self.step // every > before // every
             if self.config.update_at == "episode":
                 due = ended
@@ -66,7 +71,8 @@ class OffPolicy:
 
     def collect(self) -> bool:
         """One step of every env, stored with its unit action. Returns whether an episode ended."""
-        timer, spec = self.session.timer, self.env.spec
+        timer = self.session.timer
+        spec = self.env.spec
         with timer("act"):
             if self.step < self.config.start_steps:
                 act = self.act_rng.uniform(-1, 1, (len(self.obs), spec.act_dim)).astype("f")

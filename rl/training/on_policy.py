@@ -28,7 +28,11 @@ class OnPolicy:
     flags = Config
 
     def __init__(self, algo: Any, env: Any, config: Config, session: Session) -> None:
-        self.algo, self.env, self.config, self.session, spec = algo, env, config, session, env.spec
+        self.algo = algo
+        self.env = env
+        self.config = config
+        self.session = session
+        spec = env.spec
         self.replay = types.SimpleNamespace(
             total=0, capacity=0
         )  # nothing is kept from one rollout to the next
@@ -47,13 +51,15 @@ class OnPolicy:
                 f"{env.num_envs} envs is {rollout_size} env steps, and the run has "
                 f"{session.total_steps}"
             )
-        self.step, self.updates = 0, 0
+        self.step = 0
+        self.updates = 0
         self.begin(env.reset(session.seed_for(0)))
 
     def begin(self, obs: np.ndarray) -> None:
         """Starts afresh in every env, from `obs`."""
         check_obs(obs, self.env, f"at env step {self.step}")
-        self.obs, self.episodes = obs, Episodes(len(obs), self.env.spec.tasks)
+        self.obs = obs
+        self.episodes = Episodes(len(obs), self.env.spec.tasks)
         self.session.normaliser.observe(obs)
         self.rollout.cut()
 
@@ -72,7 +78,9 @@ class OnPolicy:
 
     def collect(self) -> None:
         """One step of every env, into the rollout."""
-        session, spec, count = self.session, self.env.spec, self.env.num_envs
+        session = self.session
+        spec = self.env.spec
+        count = self.env.num_envs
         task = self.env.task
         with session.timer("act"):
             seen = session.normaliser.obs(self.obs)
@@ -97,16 +105,15 @@ class OnPolicy:
             row["task"] = task
         done = end if self.algo.baseline else step.terminated
         self.rollout.store(**row, done=done, end=end)
-        self.obs, self.step = step.obs, self.step + count
+        self.obs = step.obs
+        self.step = self.step + count
         self.episodes.step(step, end, session.logger)
 
     def update(self) -> None:
         """All epochs and minibatches of the rollout, in one call."""
-        session, config, count = (
-            self.session,
-            self.config,
-            self.minibatches * self.config.update_epochs,
-        )
+        session = self.session
+        config = self.config
+        count = self.minibatches * self.config.update_epochs
         left = (session.total_steps - self.step) // (config.rollout_steps * self.env.num_envs)
         total = self.updates + (1 + left) * count
         with session.timer("update"):
@@ -132,7 +139,9 @@ class OnPolicy:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
-        self.step, self.updates, self.obs = state["step"], state["updates"], state["obs"]
+        self.step = state["step"]
+        self.updates = state["updates"]
+        self.obs = state["obs"]
         for rng, saved in zip((self.act_rng, self.sample_rng), state["rngs"]):
             rng.bit_generator.state = saved
         self.rollout.load_state(state["rollout"])

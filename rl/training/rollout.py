@@ -24,7 +24,8 @@ def gae(
     """
     delta = rew + gamma * (1 - done) * value2 - value
     goes_on = gamma * lam * (1 - end)
-    advantage, last = np.zeros_like(delta), np.zeros_like(delta[0])
+    advantage = np.zeros_like(delta)
+    last = np.zeros_like(delta[0])
     for t in reversed(range(len(delta))):
         last = delta[t] + goes_on[t] * last
         advantage[t] = last
@@ -49,7 +50,9 @@ class Rollout:
         widths = {"obs": (spec.obs_dim,), "obs2": (spec.obs_dim,), "act": (spec.act_dim,)}
         fields = ("obs", "act", "rew", "obs2", "done", "end", "time")
         self.data = {k: np.zeros((steps, num_envs, *widths.get(k, ())), np.float32) for k in fields}
-        self.dims, self.steps, self.filled = spec.batch_dims, steps, 0
+        self.dims = spec.batch_dims
+        self.steps = steps
+        self.filled = 0
         self.steps_per_task = steps * num_envs // (spec.num_tasks or 1)
 
     def store(self, **step: np.ndarray) -> None:
@@ -92,7 +95,8 @@ class Rollout:
         data |= self.evaluate(algo, data)
         value, value2 = (self.stacked(data.pop(key)) for key in ("value", "value2"))
         rew, done, end = (self.data[key] for key in ("rew", "done", "end"))
-        gamma, lam = algo.config.gamma, algo.config.lam
+        gamma = algo.config.gamma
+        lam = algo.config.lam
         adv = gae(rew, value, value2, done, end, gamma, lam)
         ret = self.flat(adv + value)
         data["adv"] = self.flat(adv)

@@ -61,7 +61,8 @@ class Schedule:
         self.bad = 0 if score > self.best else self.bad + 1
         self.best = max(self.best, score)
         if self.bad == self.config.lr_patience:
-            self.scale, self.bad = max(self.config.lr_end, self.scale * self.config.lr_factor), 0
+            self.scale = max(self.config.lr_end, self.scale * self.config.lr_factor)
+            self.bad = 0
 
     def state(self) -> dict[str, Any]:
         """All that later fractions depend on."""

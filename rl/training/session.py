@@ -38,14 +38,14 @@ class Session:
         schedule: Any,
         board: Any = None,
     ) -> None:
-        self.algo, self.test_env, self.config, self.seed, self.board = (
-            algo,
-            test_env,
-            config,
-            seed,
-            board,
-        )
-        self.normaliser, self.schedule, self.directory = normaliser, schedule, Path(directory)
+        self.algo = algo
+        self.test_env = test_env
+        self.config = config
+        self.seed = seed
+        self.board = board
+        self.normaliser = normaliser
+        self.schedule = schedule
+        self.directory = Path(directory)
         self.total_steps = config.epochs * config.steps_per_epoch
         self.timer = Timer(*self.parts)
         self.terminal: Any = None  # also gets the rows, once there is one
@@ -145,10 +145,8 @@ class Session:
                 self.logger.store(**{f"Test{score}/{task}": of_task})
 
     def _write(self, step: int, complete: bool) -> dict[str, float]:
-        epoch, seconds = (
-            math.ceil(step / self.config.steps_per_epoch),
-            time.perf_counter() - self.began,
-        )
+        epoch = math.ceil(step / self.config.steps_per_epoch)
+        seconds = time.perf_counter() - self.began
         values = {"Epoch": epoch, "TotalEnvInteracts": step, "Time": seconds, **self.timer.drain()}
         with self.timer("log"):
             row = self.logger.dump(complete, **values)

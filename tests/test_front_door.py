@@ -66,6 +66,10 @@ def test_help_needs_no_tensorflow_and_no_second(argv):
         ("--algo", "sac", "--learning_rate", "1"),
         ("--env", "Nothing"),
         ("--env", "CartPole"),
+        ("--algo", "ppo", "--env", "Pendulum", "--rollout_steps", "10", "--epochs", "1")
+        + ("--steps_per_epoch", "9"),
+        ("--algo", "ppo", "--env", "Pendulum", "--critic", "linear", "--norm_value"),
+        ("--env", "Pendulum", "--network", "multi_head"),
         ("--env", "MT10", "--steps_per_epoch", "4001"),
         ("resume", "nothing"),
         ("eval", "nothing", "--episodes", "0"),

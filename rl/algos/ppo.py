@@ -34,9 +34,8 @@ import tensorflow as tf
 from rl.algos.baseline import LinearBaseline
 from rl.algos.common import Algorithm, Info
 from rl.algos.optimizers import plain_optimizer
-from rl.config import UserError
 from rl.envs.normaliser import Moments
-from rl.flags.ppo import Config
+from rl.flags.ppo import Config, check_critic
 from rl.networks import PolicyValue
 
 
@@ -68,10 +67,10 @@ class PPO(Algorithm):
     ) -> None:
         self.spec = spec
         self.config = config
+        check_critic(config)
         linear = config.critic == "linear"
         self.baseline = LinearBaseline(spec.obs_dim, spec.batch_dims) if linear else None
         if linear:
-            check_linear(config)
             self.host = ("baseline",)
             self.columns = {name: kind for name, kind in self.columns.items() if name != "LossV"}
         self.actor = PolicyValue(
@@ -195,13 +194,6 @@ class PPO(Algorithm):
         mean = np.asarray(self.returns.mean, np.float32)
         std = np.asarray(self.returns.std, np.float32)
         return mean[..., None], std[..., None]
-
-
-def check_linear(config: Config) -> None:
-    """Raises a UserError where flags speak of the value network that `--critic linear` lacks."""
-    for name in ("share_torso", "norm_value", "clip_value"):
-        if getattr(config, name):
-            raise UserError(f"--{name}: with --critic linear there is no value network")
 
 
 def visited(batch: Info, values: tf.Tensor) -> tf.Tensor:

@@ -8,12 +8,13 @@ from rl import envs
 from rl.config import UserError, build
 from rl.envs import EnvSpec
 from rl.experiments import memory
-from rl.flags import ALGORITHMS, metaworld
+from rl.flags import ALGORITHMS, metaworld, network
 from rl.flags import on_policy as on_policy_flags
-from rl.flags import optimizer, sections, training
-from rl.flags.network import SPLITTING
+from rl.flags import optimizer, ppo, sections, training
+from rl.flags.network import SPLITTING, check_network
 from rl.flags.optimizer import check_parameters
-from rl.training.config import check_visits
+from rl.flags.ppo import check_critic
+from rl.training.config import check_rollouts, check_visits
 
 
 class Envs(NamedTuple):
@@ -81,6 +82,9 @@ def make_envs(values: Mapping[str, Any]) -> Envs:
         **options,
     )
     check_fit(values, train.spec)
+    if on_policy:
+        total_steps = values["epochs"] * values["steps_per_epoch"]
+        check_rollouts(values["rollout_steps"], train.num_envs, total_steps)
     memory.check(values, train.spec, train.num_envs)
     count = min(frame.num_test_episodes, 1 if train.spec.tasks else 10)
     test = envs.make(values["env"], count, **options) if count else None
@@ -112,10 +116,14 @@ def check_fit(values: Mapping[str, Any], spec: EnvSpec) -> None:
             f"{spec.env_id}: {values['algo']} needs continuous actions; {known} can choose among "
             "discrete ones"
         )
-    for name, default in (("network", "mlp"), ("gradient", "sum")):
-        if spec.num_tasks is None and values[name] != default:
-            raise UserError(f"--{name} {values[name]} is for several tasks, and this env has one")
+    check_network(build(network.Config, values), spec.num_tasks)
+    if spec.num_tasks is None and values["gradient"] != "sum":
+        raise UserError(
+            f"--gradient {values['gradient']} is for several tasks, and this env has one"
+        )
     check_parameters(build(optimizer.Config, values), sections(values["algo"])["optimiser"]())
+    if values["algo"] == "ppo":
+        check_critic(build(ppo.Config, values))
     if values["critic_sizes"] and values.get("share_torso"):
         raise UserError("--critic_sizes: with --share_torso the critic has no torso of its own")
     if values["critic_sizes"] and values.get("critic") == "linear":

@@ -1,8 +1,9 @@
 """Flags of the torsos."""
 
 import dataclasses
+from typing import Optional
 
-from rl.config import flag
+from rl.config import UserError, flag
 
 # Those of rl.networks, by name.
 NETWORKS = (
@@ -70,3 +71,16 @@ class Config:  # pylint: disable=too-many-instance-attributes  # a flag each
     meta_softmax: bool = flag(
         False, "meta-test: shares of 1 that copies have, in place of any numbers"
     )
+
+
+def check_network(config: Config, num_tasks: Optional[int]) -> None:
+    """Raises a UserError if a network is not for this number of tasks, None for a single task, or
+    if its flags contradict each other."""
+    if config.split_weights and config.network != "sparse_splitting":
+        raise UserError(f"--split_weights is for --network sparse_splitting, not {config.network}")
+    if config.split_weights and config.split_map:
+        raise UserError(
+            "--split_map: maps are of regions, and with --split_weights single weights split"
+        )
+    if num_tasks is None and config.network != "mlp":
+        raise UserError(f"--network {config.network} is for several tasks, and this env has one")

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from rl.config import flag
+from rl.config import UserError, flag
 
 # Of flags of other parts.
 DEFAULTS = {
@@ -51,3 +51,12 @@ class Config:
         choices=("free", "shared", "split", "state"),
     )
     log_std: float = flag(0.0, "log std at the start, of actions scaled to [-1, 1]")
+
+
+def check_critic(config: Config) -> None:
+    """Raises a UserError where flags speak of the value network that `--critic linear` lacks."""
+    if config.critic != "linear":
+        return
+    for name in ("share_torso", "norm_value", "clip_value"):
+        if getattr(config, name):
+            raise UserError(f"--{name}: with --critic linear there is no value network")

@@ -4,8 +4,7 @@ import functools
 import sys
 from typing import Any, Callable, Optional
 
-from rl.config import UserError
-from rl.flags.network import SPLITTING, Config
+from rl.flags.network import SPLITTING, Config, check_network
 from rl.networks.actor_critic import Critic, DeterministicActor
 from rl.networks.care import CARE
 from rl.networks.film import FiLM
@@ -80,17 +79,10 @@ def torso_maker(config: Config, num_tasks: Optional[int] = None) -> Callable[...
       UserError: the network is for several tasks, and `num_tasks` is None; `split_weights` without
         its network or with a map.
     """
-    if config.split_weights and config.network != "sparse_splitting":
-        raise UserError(f"--split_weights is for --network sparse_splitting, not {config.network}")
-    if config.split_weights and config.split_map:
-        raise UserError(
-            "--split_map: maps are of regions, and with --split_weights single weights split"
-        )
+    check_network(config, num_tasks)
     options: dict[str, Any] = {
         name: getattr(config, name) for name in ("activation", "initializer", "precision")
     }
-    if num_tasks is None and config.network != "mlp":
-        raise UserError(f"--network {config.network} is for several tasks, and this env has one")
     make: Any = MLP if num_tasks is None else NETWORKS[config.network](config)
     if num_tasks is not None:
         options["onehot"] = config.task_onehot

@@ -30,3 +30,13 @@ def check_visits(frame: Config, values: dict[str, Any], loop: str) -> None:
         raise UserError(f"--visit {visit} needs --replay uniform")
     if frame.reset_at_checkpoint:
         raise UserError(f"--visit {visit}: --reset_at_checkpoint would start the order over")
+
+
+def check_rollouts(rollout_steps: int, num_envs: int, total_steps: int) -> None:
+    """Raises a UserError if a run is shorter than its first rollout: it would learn nothing."""
+    rollout = rollout_steps * num_envs
+    if total_steps < rollout:
+        raise UserError(
+            f"nothing would be learned: a rollout by --rollout_steps {rollout_steps} of "
+            f"{num_envs} envs is {rollout} env steps, and the run has {total_steps}"
+        )

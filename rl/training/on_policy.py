@@ -14,6 +14,7 @@ import numpy as np
 
 from rl.config import UserError
 from rl.flags.on_policy import Config
+from rl.training.config import check_rollouts
 from rl.training.episodes import Episodes
 from rl.training.finite import check_finite, check_obs, check_step
 from rl.training.policy import from_tasks, to_tasks
@@ -44,13 +45,7 @@ class OnPolicy:
             raise UserError(
                 f"--batch_size {config.batch_size} is more than the steps of a task in a rollout"
             )
-        rollout_size = config.rollout_steps * env.num_envs
-        if session.total_steps < rollout_size:
-            raise UserError(
-                f"nothing would be learned: a rollout by --rollout_steps {config.rollout_steps} of "
-                f"{env.num_envs} envs is {rollout_size} env steps, and the run has "
-                f"{session.total_steps}"
-            )
+        check_rollouts(config.rollout_steps, env.num_envs, session.total_steps)
         self.step = 0
         self.updates = 0
         self.begin(env.reset(session.seed_for(0)))

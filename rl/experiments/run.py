@@ -31,10 +31,9 @@ def start(
     rundir.refuse_existing(directory, flags["overwrite"])
     flags |= {"env": resolve_env(flags), "exp_name": rundir.name_of(flags)}
     envs = make_envs(flags)
-    print(f"run directory: {directory}", flush=True)
-    loop = deferred.load("rl.experiments.build").make_loop(flags, directory, envs)
-    rundir.make(directory, flags["overwrite"])
-    with lock.locked(directory):
+    with rundir.locked(directory, flags["overwrite"]):
+        print(f"run directory: {directory}", flush=True)
+        loop = deferred.load("rl.experiments.build").make_loop(flags, directory, envs)
         _clear(directory)
         notes = prepare(loop)
         _write_difference(directory, "code.diff")

@@ -1,13 +1,16 @@
 """A run's directory: its name, its `config.json`, and whether that may be believed."""
 
+import contextlib
 import dataclasses
 import json
+import os
 import re
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
+from rl import lock
 from rl.config import UserError, build, program
-from rl.files import read_text, write_atomically, write_json
+from rl.files import read_text, remove, write_atomically, write_json
 from rl.flags import sections
 
 # What `config.json` has beside the values of flags, and of what type.
@@ -140,20 +143,31 @@ def write_text(path: Path, text: str) -> None:
 
 def refuse_existing(directory: Path, overwrite: bool) -> None:
     """Raises a UserError if there is a run already, unless it may be replaced."""
-    if directory.exists() and not overwrite:
-        raise _exists(directory)
+    if not overwrite and directory.exists() and set(os.listdir(directory)) - {lock.NAME}:
+        raise UserError(
+            f"{directory} exists; add --overwrite to replace it, or: "
+            f"{program()} resume {directory}"
+        )
 
 
-def make(directory: Path, overwrite: bool) -> None:
-    """Makes the directory of a run. Raises a UserError if there is one, unless it may be replaced:
-    another process may just have made it."""
+@contextlib.contextmanager
+def locked(directory: Path, overwrite: bool) -> Iterator[None]:
+    """Makes the directory of a run and holds its lock. What was made is removed again if the run
+    fails before it has a config.
+
+    Raises:
+      UserError: another process works there, or has just made a run.
+    """
+    missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
     try:
-        directory.mkdir(parents=True, exist_ok=overwrite)
-    except FileExistsError:
-        raise _exists(directory) from None
-
-
-def _exists(directory: Path) -> UserError:
-    return UserError(
-        f"{directory} exists; add --overwrite to replace it, or: {program()} resume {directory}"
-    )
+        with lock.locked(directory):
+            refuse_existing(directory, overwrite)
+            yield
+    except BaseException:
+        if missing and set(os.listdir(directory)) == {lock.NAME}:
+            remove(directory / lock.NAME)
+            with contextlib.suppress(OSError):  # something else came into one meanwhile
+                for folder in missing:
+                    folder.rmdir()
+        raise

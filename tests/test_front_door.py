@@ -233,6 +233,7 @@ def test_the_name_of_the_program(monkeypatch, capsys, tmp_path, started, name):
     assert config.program() == name
     assert refused(capsys, "--gama", "1").startswith(f"{name.split()[-1]}: error: ")
     (tmp_path / "x" / "x_s0").mkdir(parents=True)
+    (tmp_path / "x" / "x_s0" / "progress.txt").write_text("a run's")
     line = refused(capsys, *command("--data_dir", tmp_path, "--exp_name", "x"))
     assert f"{name} resume {tmp_path}" in line
     with pytest.raises(SystemExit):

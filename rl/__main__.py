@@ -57,7 +57,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except UserError as error:
         return _refuse(str(error))
     except BrokenPipeError:  # who read the output is gone, such as `head`
-        _drop_output()
+        signals.discard(sys.stdout.fileno())  # or flushing it at exit would raise once more
         return signals.STOPPED
     except OSError as error:
         if error.errno not in DISK:
@@ -72,13 +72,6 @@ def process() -> int:
     """The whole process: `main`, and an end without a traceback whenever a signal asks for it."""
     signals.handle(signals.leave)
     return main()
-
-
-def _drop_output() -> None:
-    """Lets what is still to be flushed at exit go nowhere, instead of raising once more."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
 
 
 def overview() -> str:

@@ -99,9 +99,14 @@ def _drop_terminal() -> None:
         with contextlib.suppress(OSError):
             # isatty() no longer knows a terminal that is gone.
             if stat.S_ISCHR(os.fstat(descriptor).st_mode):
-                null = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(null, descriptor)
-                os.close(null)
+                discard(descriptor)
+
+
+def discard(descriptor: int) -> None:
+    """Lets what is written to a descriptor from now on go nowhere."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    os.close(null)
 
 
 def _nothing(*_: Any) -> None:

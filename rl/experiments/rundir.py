@@ -126,11 +126,6 @@ def check_trusted(values: Mapping[str, Any], directory: Path) -> None:
     raise UserError(f"{directory} {what}; if you trust who made it, add --trust")
 
 
-def algo_of(directory: Path) -> str:
-    """The name of a run's algorithm. Raises a UserError where `load_config` would."""
-    return load_config(directory, trust=True)["algo"]
-
-
 def write_config(directory: Path, values: Mapping[str, Any]) -> None:
     """Writes `config.json`."""
     write_json(directory / "config.json", dict(values))

@@ -33,8 +33,8 @@ from metaworld.env_dict import ALL_V3_ENVIRONMENTS  # noqa: E402
 from metaworld_experts import HORIZON, TASKS, play  # noqa: E402
 
 from rl import envs  # noqa: E402
-from rl.envs.metaworld_pool import MetaWorldPool  # noqa: E402
-from rl.envs.sawyer import make_task  # noqa: E402
+from rl.envs.metaworld.pool import MetaWorldPool  # noqa: E402
+from rl.envs.metaworld.sawyer import make_task  # noqa: E402
 
 SEED, TOLERANCE = 100, 0.05
 COLUMNS = (

@@ -33,7 +33,7 @@ import gymnasium as gym  # noqa: E402
 import numpy as np  # noqa: E402
 
 from rl import envs  # noqa: E402
-from rl.envs.metaworld_pool import MetaWorldPool  # noqa: E402
+from rl.envs.metaworld.pool import MetaWorldPool  # noqa: E402
 
 PARTS, BACKENDS, SETS = ("steps", "start", "memory"), ("sync", "async"), ("MT10", "MT50")
 CONTENDERS = [f"{owner} {backend}" for owner in ("package", "our") for backend in BACKENDS]

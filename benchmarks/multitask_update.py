@@ -29,10 +29,10 @@ import tensorflow as tf  # noqa: E402
 import rl.networks  # noqa: E402
 from rl import gradients  # noqa: E402
 from rl.algos import ALGOS  # noqa: E402
-from rl.algos.optimizer_maker import optimizer_maker  # noqa: E402
-from rl.algos.optimizers import Config, Optimizer  # noqa: E402
-from rl.algos.task_optimizer import TaskOptimizer  # noqa: E402
-from rl.envs.spec import EnvSpec  # noqa: E402
+from rl.gradients.optimizer import Config, Optimizer  # noqa: E402
+from rl.spec import EnvSpec  # noqa: E402
+from rl.splitting.optimizers import optimizer_maker  # noqa: E402
+from rl.splitting.task_optimizer import TaskOptimizer  # noqa: E402
 
 OBS, ACT, BATCH, UPDATES = 39, 4, 128, 4
 NETWORKS = [("mlp", "sum")] + [(name, "sum") for name in rl.networks.NETWORKS if name != "mlp"]

@@ -11,14 +11,13 @@ with task gradients but without statistics. `conflict 20` has split 20 times. `s
 import time
 from typing import Any
 
-from multitask_update import make_spec, measure, parse
-
 import numpy as np
+from multitask_update import make_spec, measure, parse
 
 from rl import gradients, networks, splitting
 from rl.algos import ALGOS
-from rl.algos.optimizer_maker import optimizer_maker
-from rl.algos.optimizers import Config
+from rl.gradients.optimizer import Config
+from rl.splitting.optimizers import optimizer_maker
 
 PAIRS = [("splitting", "task gradients"), ("splitting", "conflict"), ("splitting", "conflict 5")]
 PAIRS += [

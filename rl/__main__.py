@@ -21,7 +21,7 @@ COMMANDS = {
     "train": Command("rl.experiments.commands.train", "train an algorithm on an env (the default)"),
     "resume": Command("rl.experiments.commands.resume", "go on with a run, or make it longer"),
     "eval": Command("rl.experiments.commands.eval", "test a run's policy, film it, export it"),
-    "plot": Command("rl.experiments.plot", "draw the learning curves of runs"),
+    "plot": Command("rl.experiments.commands.plot", "draw the learning curves of runs"),
     "meta-test": Command(
         "rl.experiments.commands.meta_test", "adapt a splitting network to the test tasks"
     ),

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from rl.algos import ALGOS
-from rl.algos.optimizers import Config as OptimizerConfig
-from rl.algos.optimizer_maker import optimizer_maker
-from rl.envs.spec import EnvSpec
+from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.networks import MLP
+from rl.spec import EnvSpec
+from rl.splitting.optimizers import optimizer_maker
 
 DOCS = (Path(__file__).parents[1] / "docs" / "algorithms.md").read_text(encoding="utf-8")
 OFF_POLICY = sorted(name for name, algo in ALGOS.items() if algo.loop == "off_policy")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rl.buffers import ReplayBuffer
+from rl.buffers.replay import ReplayBuffer
 
 
 def transition(first, count, obs_dim=2, act_dim=1):

@@ -6,11 +6,11 @@ import os
 import numpy as np
 import pytest
 
-from rl.buffers import ReplayBuffer
-from rl.config import UserError
 from rl import files
-from rl.training.checkpoint import Checkpoints
+from rl.buffers.replay import ReplayBuffer
+from rl.config import UserError
 from rl.files import load_tree, save_tree
+from rl.training.checkpoint import Checkpoints
 
 TREE = {
     "step": 3,

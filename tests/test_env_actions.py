@@ -11,12 +11,12 @@ from rl.algos.ddpg import DDPG
 from rl.algos.ppo import PPO
 from rl.algos.sac import SAC
 from rl.algos.td3 import TD3
-from rl.envs.normaliser import Normaliser
-from rl.envs.spec import EnvSpec
+from rl.buffers.normaliser import Normaliser
 from rl.experiments.build import make_loop
 from rl.experiments.commands.training_flags import parse
 from rl.experiments.eval import Policy, film
 from rl.networks.actor_critic import env_action
+from rl.spec import EnvSpec
 from rl.training.evaluate import evaluate
 from tests.helpers import command
 from tests.test_algos import make_algo, make_batches, make_spec, one

@@ -5,9 +5,8 @@ import pytest
 from scipy import stats
 
 from rl import envs
-from rl.envs.spec import EnvSpec
-from rl.envs.vector import Step
 from rl.experiments.scores import iqm, summary, wilson
+from rl.spec import EnvSpec, Step
 from rl.training.evaluate import evaluate
 
 BOX = np.ones(1, np.float32)

@@ -5,8 +5,8 @@ import types
 import numpy as np
 import pytest
 
-from rl.envs.normaliser import Config as NormConfig
-from rl.envs.normaliser import Normaliser
+from rl.buffers.normaliser import Config as NormConfig
+from rl.buffers.normaliser import Normaliser
 from rl.training.feed import Config, Feed
 from rl.training.schedule import Config as ScheduleConfig
 from rl.training.schedule import Schedule

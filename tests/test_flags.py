@@ -7,9 +7,9 @@ import pytest
 
 from rl import flags
 from rl.algos import ALGOS
-from rl.algos.optimizers import OPTIMIZERS
 from rl.envs.visits import Visits
 from rl.gradients import GRADIENTS
+from rl.gradients.optimizer import OPTIMIZERS
 from rl.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
 from rl.splitting import CRITERIA
 from rl.training import LOOPS

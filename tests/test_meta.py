@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from rl import envs
 from rl.__main__ import main
-from rl.envs.normaliser import Moments
+from rl.buffers.normaliser import Moments
 from rl.experiments.adopt import most_copies, networks
 from rl.experiments.environments import env_options
 from rl.experiments.eval import load_policy
 from rl.experiments.rundir import load_config
-from rl.networks.meta_splitting import MetaSplitting
-from rl.networks.splitting import Splitting
+from rl.networks.torsos.meta_splitting import MetaSplitting
+from rl.networks.torsos.splitting import Splitting
 from rl.training.evaluate import evaluate
 from rl.training.schedule import Schedule
 from tests.helpers import column, refused, rows, train

@@ -15,9 +15,9 @@ from metaworld.policies import ENV_POLICY_MAP
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
 from rl.config import UserError
-from rl.envs import goals as goal_cache
-from rl.envs import metaworld
 from rl.envs.gymnasium import make_one
+from rl.envs.metaworld import goals as goal_cache
+from rl.envs.metaworld import vector as metaworld
 from rl.envs.workers import Workers
 from rl.training.evaluate import evaluate
 

@@ -13,9 +13,10 @@ import pytest
 from rl import envs
 from rl.__main__ import main
 from rl.config import UserError
-from rl.envs import metaworld, metaworld_pool
-from rl.envs.sawyer import make_task
-from rl.envs.task_sets import TASKS
+from rl.envs import metaworld
+from rl.envs.metaworld import pool as metaworld_pool
+from rl.envs.metaworld.sawyer import make_task
+from rl.envs.metaworld.task_sets import TASKS
 from tests.helpers import column, rows, train
 
 TABLE = Path(__file__).parents[1] / "benchmarks" / "results" / "metaworld_envpool.csv"

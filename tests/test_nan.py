@@ -7,9 +7,9 @@ from rl import envs, training
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.config import UserError
-from rl.envs.vector import Step
 from rl.experiments.build import make_loop
 from rl.experiments.commands.training_flags import parse
+from rl.spec import Step
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
 from tests.helpers import command, refused, rows, train

@@ -7,12 +7,12 @@ import tensorflow as tf
 
 import rl.networks
 from rl.algos import ALGOS
-from rl.algos.optimizer_maker import optimizer_maker
-from rl.algos.optimizers import Config as OptimizerConfig
-from rl.envs.spec import EnvSpec
+from rl.gradients.optimizer import Config as OptimizerConfig
+from rl.networks import MLP
 from rl.networks import Config as NetworkConfig
-from rl.networks import MLP, Critic, DeterministicActor, PolicyValue, SquashedGaussianActor
-from rl.networks import torso_maker
+from rl.networks import Critic, DeterministicActor, PolicyValue, SquashedGaussianActor, torso_maker
+from rl.spec import EnvSpec
+from rl.splitting.optimizers import optimizer_maker
 from tests.test_algos import make_spec
 
 B, D, OUT = 5, 4, 2

@@ -9,8 +9,8 @@ import pytest
 
 from rl import envs, training
 from rl.algos.ddpg import Config
+from rl.buffers.normaliser import Normaliser
 from rl.config import UserError
-from rl.envs.normaliser import Normaliser
 from rl.training.evaluate import evaluate
 from rl.training.off_policy import Config as LoopConfig
 from rl.training.off_policy import OffPolicy

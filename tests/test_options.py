@@ -8,18 +8,18 @@ import tensorflow as tf
 
 from rl import gradients
 from rl.algos import ALGOS
-from rl.algos.optimizer_maker import optimizer_maker
-from rl.algos.optimizers import OPTIMIZERS, Config, Optimizer
-from rl.algos.task_optimizer import TaskOptimizer
-from rl.buffers import ReplayBuffer
+from rl.buffers.normaliser import Config as NormConfig
+from rl.buffers.normaliser import Moments, Normaliser
+from rl.buffers.prioritised import PrioritisedReplay, SumTree
+from rl.buffers.replay import ReplayBuffer
 from rl.config import UserError
-from rl.envs.normaliser import Config as NormConfig
-from rl.envs.normaliser import Moments, Normaliser
 from rl.flags.optimizer import PARAMETERS, check_parameters
+from rl.gradients.optimizer import OPTIMIZERS, Config, Optimizer
 from rl.networks import MLP
 from rl.networks import Config as NetworkConfig
 from rl.networks import Temperature, torso_maker
-from rl.prioritised import PrioritisedReplay, SumTree
+from rl.splitting.optimizers import optimizer_maker
+from rl.splitting.task_optimizer import TaskOptimizer
 from tests.test_algos import make_algo, make_batches, make_spec
 from tests.test_buffers import transition
 

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from rl.__main__ import main
 from rl.config import UserError
-from rl.experiments import tree
+from rl.experiments.plots import tree
 from rl.gradients.per_task import TaskGradients
 from rl.networks.banks import WeightBank
-from rl.networks.splitting import WeightSplitting
+from rl.networks.torsos.splitting import WeightSplitting
 from rl.splitting import Overlay
 from rl.splitting.overlay import agreement
 from tests import test_splitting

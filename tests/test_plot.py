@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from rl.__main__ import main
-from rl.experiments import curves, estimates
-from rl.experiments.groups import differences, label_runs
-from rl.experiments.tree import history
+from rl.experiments.plots import curves, estimates
+from rl.experiments.plots.groups import differences, label_runs
+from rl.experiments.plots.tree import history
 from tests.plot_runs import drawn, legends, make_run, panels
 
 ROOT = Path(__file__).parents[1]

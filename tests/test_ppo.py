@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from rl import envs, training
 from rl.algos.ppo import PPO
+from rl.buffers.normaliser import Normaliser
+from rl.buffers.rollout import Rollout, gae
 from rl.config import UserError
-from rl.envs.normaliser import Normaliser
-from rl.envs.spec import EnvSpec
+from rl.spec import EnvSpec
 from rl.training.on_policy import Config, OnPolicy
-from rl.training.rollout import Rollout, gae
 from rl.training.schedule import Config as ScheduleConfig
 from rl.training.schedule import Schedule
 from tests.helpers import command, refused

@@ -14,17 +14,17 @@ from rl import gradients
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.algos.common import Burst
-from rl.algos.optimizer_maker import optimizer_maker
-from rl.algos.optimizers import Config as OptimizerConfig
 from rl.config import UserError
+from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.gradients.per_task import Products, TaskGradients
 from rl.networks import Config as NetworkConfig
 from rl.networks import torso_maker
-from rl.networks.splitting import Splitting
+from rl.networks.torsos.splitting import Splitting
 from rl.splitting import CRITERIA, Config
 from rl.splitting.criteria import cosines, distances
 from rl.splitting.maps import copies_of, load_maps, partition, sharing_score
 from rl.splitting.moments import Moments, Stat
+from rl.splitting.optimizers import optimizer_maker
 from tests.helpers import column, command, options, refused, rows, train, train_killed
 from tests.test_algos import make_batches, make_spec
 

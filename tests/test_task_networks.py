@@ -19,9 +19,9 @@ from rl.networks import MLP, NETWORKS, Config, torso_maker
 from rl.networks.banks import Bank, MixBank, WeightBank, copy_rows
 from rl.networks.constants import Constants
 from rl.networks.forward import compile_call, numpy_forward
-from rl.networks.moore import orthonormal
 from rl.networks.stacks import mixed
 from rl.networks.task_net import TaskNet
+from rl.networks.torsos.moore import orthonormal
 
 T, B, D, OUT = 3, 5, 4, 2
 SIZES = (8, 7, OUT)

@@ -12,13 +12,13 @@ from rl import envs, gradients
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.algos.checks import CheckedBurst
-from rl.algos.optimizer_maker import optimizer_maker
-from rl.algos.optimizers import Config as OptimizerConfig
 from rl.config import UserError
 from rl.experiments.eval import check_split
 from rl.experiments.eval import make_env as eval_env
 from rl.gradients import GRADIENTS
+from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.networks import NETWORKS, torso_maker
+from rl.splitting.optimizers import optimizer_maker
 from tests.helpers import column, command, options, refused, rows, train, train_killed
 from tests.test_algos import make_batches, make_spec, one
 

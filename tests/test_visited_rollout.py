@@ -9,17 +9,17 @@ import tensorflow as tf
 
 import rl.networks
 from rl import gradients
-from rl.algos.optimizer_maker import optimizer_maker
-from rl.algos.optimizers import Config as OptimizerConfig
 from rl.algos.ppo import PPO
-from rl.envs.normaliser import Moments
+from rl.buffers.normaliser import Moments
+from rl.buffers.visited_rollout import VisitedRollout
 from rl.experiments.build import make_loop
 from rl.experiments.commands.training_flags import parse
 from rl.gradients import GRADIENTS, make_balancer
+from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.networks import torso_maker
+from rl.splitting.optimizers import optimizer_maker
 from rl.training.config import WITHOUT_MEMORY
 from rl.training.policy import from_tasks, to_tasks
-from rl.training.visited_rollout import VisitedRollout
 from tests.helpers import command
 from tests.test_algos import make_spec, one
 from tests.test_metaworld import TWO

@@ -8,11 +8,12 @@ import pytest
 
 from rl import envs
 from rl.__main__ import main
+from rl.buffers.normaliser import Config as NormConfig
+from rl.buffers.normaliser import Normaliser
+from rl.buffers.visited import VisitedReplay
 from rl.config import UserError
-from rl.envs import metaworld
-from rl.envs.goals import goal_lists
-from rl.envs.normaliser import Config as NormConfig
-from rl.envs.normaliser import Normaliser
+from rl.envs.metaworld import vector as metaworld
+from rl.envs.metaworld.goals import goal_lists
 from rl.envs.point_mass import LAYOUTS
 from rl.envs.visits import Visits
 from rl.experiments.build import make_loop
@@ -21,7 +22,6 @@ from rl.flags.training import ORDERS
 from rl.training.checkpoint import Checkpoints
 from rl.training.policy import visiting
 from rl.training.run import restore
-from rl.visited import VisitedReplay
 from tests.helpers import column, command, refused, rows, train, train_in_parts, train_killed
 from tests.test_algos import make_spec
 from tests.test_metaworld import (  # pylint: disable=unused-import

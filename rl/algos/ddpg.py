@@ -20,8 +20,8 @@ import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
 from rl.algos.noise import Noise
-from rl.algos.optimizers import plain_optimizer
 from rl.flags.ddpg import Config
+from rl.gradients.optimizer import plain_optimizer
 from rl.networks import Critic, DeterministicActor
 
 

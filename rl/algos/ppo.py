@@ -33,9 +33,9 @@ import tensorflow as tf
 
 from rl.algos.baseline import LinearBaseline
 from rl.algos.common import Algorithm, Info
-from rl.algos.optimizers import plain_optimizer
-from rl.envs.normaliser import Moments
+from rl.buffers.normaliser import Moments
 from rl.flags.ppo import Config, check_critic
+from rl.gradients.optimizer import plain_optimizer
 from rl.networks import PolicyValue
 
 

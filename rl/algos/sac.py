@@ -19,9 +19,9 @@ import numpy as np
 import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
-from rl.algos.optimizers import plain_optimizer
 from rl.config import UserError
 from rl.flags.sac import Config
+from rl.gradients.optimizer import plain_optimizer
 from rl.networks import Critic, SquashedGaussianActor, Temperature
 
 

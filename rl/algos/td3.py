@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
 from rl.algos.noise import Noise
-from rl.algos.optimizers import plain_optimizer
 from rl.flags.td3 import Config
+from rl.gradients.optimizer import plain_optimizer
 from rl.networks import Critic, DeterministicActor
 
 

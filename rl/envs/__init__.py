@@ -3,9 +3,9 @@
 from typing import Any
 
 from rl.config import UserError
-from rl.envs import metaworld, point_mass, registry, task_sets
-from rl.envs.spec import EnvSpec
-from rl.envs.vector import Step, VectorEnv
+from rl.envs import metaworld, point_mass, registry
+from rl.envs.vector import VectorEnv
+from rl.spec import EnvSpec, Step
 
 __all__ = ["EnvSpec", "Step", "VectorEnv", "make", "resolve", "tasks_of"]
 
@@ -40,7 +40,7 @@ def make(env_id: str, num_envs: int = 1, visit: str = "all", **options: Any) -> 
 def tasks_of(env_id: str, split: str) -> tuple[str, ...]:
     """Names of the tasks of a full id in split "train" or "test"; none where there is a single
     task."""
-    family = next((family for family in (task_sets, point_mass) if family.knows(env_id)), None)
+    family = next((family for family in (metaworld, point_mass) if family.knows(env_id)), None)
     return tuple(family.tasks_of(env_id, split)) if family else ()
 
 

@@ -10,9 +10,8 @@ from typing import Any, Optional
 import numpy as np
 
 from rl.config import UserError, closest
-from rl.envs.spec import EnvSpec
-from rl.envs.vector import Step
 from rl.envs.visits import Visits
+from rl.spec import EnvSpec, Step
 
 SPEED = 0.2
 HORIZON = 20

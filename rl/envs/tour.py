@@ -5,9 +5,9 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
-from rl.envs.spec import EnvSpec
-from rl.envs.vector import Step, Vector
+from rl.envs.vector import Vector
 from rl.envs.visits import Visits
+from rl.spec import EnvSpec, Step
 
 
 class Tour:

@@ -2,7 +2,7 @@
 saved."""
 
 import functools
-from typing import Any, Callable, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Mapping, Optional
 
 import gymnasium as gym
 import numpy as np
@@ -11,27 +11,10 @@ from rl.config import UserError
 from rl.envs.closing import close_in_time
 from rl.envs.gymnasium import make_one
 from rl.envs.pool import EnvPool
-from rl.envs.spec import EnvSpec, spec_of
+from rl.envs.spaces import spec_of
 from rl.envs.sync import SyncEnvs
 from rl.envs.workers import Workers
-
-
-class Step(NamedTuple):
-    """Result of one step of every env; all arrays have the leading axis `num_envs`.
-
-    obs2 is the observation the step led to, even where the episode ended. obs is the one to act on
-    next: the reset observation where it ended, obs2 elsewhere. A step that both terminates and
-    truncates counts as terminated. success tells whether an env's goal is met now; it is False for
-    envs that tell nothing, and None if none of them tells.
-    """
-
-    obs2: np.ndarray
-    rew: np.ndarray
-    terminated: np.ndarray
-    truncated: np.ndarray
-    obs: np.ndarray
-    success: Optional[np.ndarray] = None
-    task: Optional[np.ndarray] = None  # the episode's, where envs go from task to task
+from rl.spec import EnvSpec, Step
 
 
 class Vector:

@@ -4,10 +4,10 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from rl.envs.normaliser import Moments
+from rl.buffers.normaliser import Moments
 from rl.networks import Temperature
-from rl.networks.meta_splitting import MetaSplitting, copies_used
-from rl.networks.splitting import Splitting
+from rl.networks.torsos.meta_splitting import MetaSplitting, copies_used
+from rl.networks.torsos.splitting import Splitting
 from rl.training.evaluate import evaluate
 from rl.training.policy import policy
 

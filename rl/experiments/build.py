@@ -8,14 +8,15 @@ import tensorflow as tf
 
 import rl.networks
 from rl import gradients, splitting, training
-from rl.algos import ALGOS, optimizers
+from rl.algos import ALGOS
 from rl.algos.checks import CheckedBurst
-from rl.algos.optimizer_maker import optimizer_maker
+from rl.buffers import Normaliser
 from rl.config import UserError, build
-from rl.envs import normaliser
 from rl.experiments.environments import Envs, make_envs
 from rl.experiments.rundir import flags_of
+from rl.flags import normalisation, optimizer
 from rl.logging import Board
+from rl.splitting.optimizers import optimizer_maker
 from rl.training import LOOPS, schedule
 
 
@@ -51,14 +52,14 @@ def make_loop(values: Mapping[str, Any], directory: Path, made: Optional[Envs] =
     if not env.keeps_state:
         frame = dataclasses.replace(frame, reset_at_checkpoint=True)
     algo = make_algo(flags, env.spec)
-    normalisation = build(normaliser.Config, flags)
+    normalised = build(normalisation.Config, flags)
     session = training.Session(
         directory,
         algo,
         test_env,
         frame,
         flags["seed"],
-        normaliser.Normaliser(env.spec, normalisation, env.num_envs, algo.config.gamma),
+        Normaliser(env.spec, normalised, env.num_envs, algo.config.gamma),
         schedule.Schedule(build(schedule.Config, flags)),
         Board(directory) if flags["tensorboard"] else None,
     )
@@ -76,7 +77,7 @@ def make_algo(values: Mapping[str, Any], spec: Any) -> Any:
     balancing = build(gradients.Config, values)
     make_torso = rl.networks.torso_maker(network, spec.num_tasks)
     splits = build(splitting.Config, values) if network.network in rl.networks.SPLITTING else None
-    config = build(optimizers.Config, values)
+    config = build(optimizer.Config, values)
     make_opt = optimizer_maker(config, balancing, spec.num_tasks, splits, network.split_map)
     algo = algorithm(spec, make_torso, make_opt, build(algorithm.flags, values))
     if values["check_inputs"]:

@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from rl import envs
+from rl.buffers.normaliser import CLIP
+from rl.buffers.normaliser import Config as NormaliserConfig
+from rl.buffers.normaliser import Normaliser
 from rl.config import UserError, build
-from rl.envs.normaliser import CLIP
-from rl.envs.normaliser import Config as NormaliserConfig
-from rl.envs.normaliser import Normaliser
 from rl.experiments.build import make_algo, use_device
 from rl.experiments.environments import env_options
 from rl.experiments.rundir import changed_flags

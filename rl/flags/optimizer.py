@@ -4,7 +4,7 @@ import dataclasses
 
 from rl.config import UserError, flag
 
-# Those of rl.algos.optimizers, by name, and which of the flags below are parameters of each. The
+# Those of rl.gradients.optimizer, by name, and which of the flags below are parameters of each. The
 # flags have the names of Keras' arguments.
 PARAMETERS = {
     "adam": ("beta_1", "beta_2", "epsilon"),

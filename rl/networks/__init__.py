@@ -6,17 +6,18 @@ from typing import Any, Callable, Optional
 
 from rl.flags.network import SPLITTING, Config, check_network
 from rl.networks.actor_critic import Critic, DeterministicActor
-from rl.networks.care import CARE
-from rl.networks.film import FiLM
-from rl.networks.meta_splitting import MetaSplitting
-from rl.networks.mlp import ACTIVATIONS, INITIALIZERS, MLP
-from rl.networks.moore import MOORE
-from rl.networks.paco import PaCo
+from rl.networks.layers import ACTIVATIONS, INITIALIZERS
 from rl.networks.policy_value import PolicyValue
-from rl.networks.soft_modules import SoftModules
-from rl.networks.splitting import Splitting, WeightSplitting
 from rl.networks.squashed import SquashedGaussianActor, Temperature
-from rl.networks.trunks import Trunk
+from rl.networks.torsos.care import CARE
+from rl.networks.torsos.film import FiLM
+from rl.networks.torsos.meta_splitting import MetaSplitting
+from rl.networks.torsos.mlp import MLP
+from rl.networks.torsos.moore import MOORE
+from rl.networks.torsos.paco import PaCo
+from rl.networks.torsos.soft_modules import SoftModules
+from rl.networks.torsos.splitting import Splitting, WeightSplitting
+from rl.networks.torsos.trunk import Trunk
 
 __all__ = [
     "ACTIVATIONS",

@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence
 import tensorflow as tf
 
 from rl.networks.banks import Bank
-from rl.networks.mlp import Torso, matmul
+from rl.networks.layers import Torso, matmul
 
 
 class Pass(NamedTuple):

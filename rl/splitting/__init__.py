@@ -1,4 +1,7 @@
-"""When and how networks that start fully shared split; rl.networks.splitting has the networks."""
+"""When and how networks that start fully shared split.
+
+rl.networks.torsos.splitting has the networks.
+"""
 
 from typing import Any
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from rl.buffers import ReplayBuffer
+from rl.buffers.prioritised import PrioritisedReplay
+from rl.buffers.replay import ReplayBuffer
+from rl.buffers.visited import VisitedReplay
 from rl.flags.replay import Config
-from rl.prioritised import PrioritisedReplay
-from rl.visited import VisitedReplay
 
 
 class Feed:

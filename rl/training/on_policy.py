@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from rl.buffers.rollout import Rollout
+from rl.buffers.visited_rollout import VisitedRollout
 from rl.config import UserError
 from rl.flags.on_policy import Config
 from rl.training.config import check_rollouts
 from rl.training.episodes import Episodes
 from rl.training.finite import check_finite, check_obs, check_step
 from rl.training.policy import from_tasks, to_tasks
-from rl.training.rollout import Rollout
 from rl.training.session import Session
-from rl.training.visited_rollout import VisitedRollout
 
 
 class OnPolicy:

@@ -4,7 +4,7 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
-from rl.buffers import ReplayBuffer
+from rl.buffers.replay import ReplayBuffer
 from rl.config import UserError
 
 

@@ -18,15 +18,15 @@ import gymnasium as gym
 import numpy as np
 
 from rl.config import UserError, check
-from rl.envs import metaworld_pool
-from rl.envs.goals import NUM_GOALS, goal_lists
+from rl.envs.metaworld import pool as metaworld_pool
+from rl.envs.metaworld.goals import NUM_GOALS, goal_lists
+from rl.envs.metaworld.sawyer import make_task
+from rl.envs.metaworld.task_sets import SETS, knows, resolve, tasks_of
 from rl.envs.replayable import Replayable
-from rl.envs.sawyer import make_task
-from rl.envs.spec import EnvSpec
-from rl.envs.task_sets import SETS, knows, resolve, tasks_of
 from rl.envs.tour import Tours
 from rl.envs.vector import Vector
 from rl.flags.metaworld import Config
+from rl.spec import EnvSpec
 
 __all__ = ["Config", "MetaWorld", "knows", "make", "resolve"]
 HORIZON = 500
@@ -93,7 +93,7 @@ def make(
       env_id: MT1-<task>, MT10, MT25, MT50, MT:<task>,<task>; ML1-<task>, ML10, ML25, ML45,
         ML:<task>,<task>.
       backend: "sync" steps the envs here, "async" in `num_workers` processes; 0: as many as there
-        are cores. "envpool" in EnvPool's threads, see metaworld_pool.py: a MetaWorldPool.
+        are cores. "envpool" in EnvPool's threads, see pool.py: a MetaWorldPool.
       render_mode: None or "rgb_array".
       max_ep_len: steps; 0: 500.
       seed: of the goal lists, not of what is drawn from them.

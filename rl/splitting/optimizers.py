@@ -5,9 +5,9 @@ import functools
 from typing import Any, Callable, Optional
 
 from rl import gradients, splitting
-from rl.algos.optimizers import Config, Optimizer
-from rl.algos.task_optimizer import TaskOptimizer
 from rl.config import UserError
+from rl.gradients.optimizer import Config, Optimizer
+from rl.splitting.task_optimizer import TaskOptimizer
 
 
 def optimizer_maker(

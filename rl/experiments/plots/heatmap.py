@@ -8,10 +8,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rl.config import UserError
-from rl.experiments.curves import Run, read_curves, shorten
-from rl.experiments.estimates import ESTIMATORS
-from rl.experiments.groups import Group
-from rl.experiments.panels import PANEL_HEIGHT, PANEL_WIDTH, Options
+from rl.experiments.plots.curves import Run, read_curves, shorten
+from rl.experiments.plots.estimates import ESTIMATORS
+from rl.experiments.plots.groups import Group
+from rl.experiments.plots.panels import PANEL_HEIGHT, PANEL_WIDTH, Options
 
 
 class Grid(NamedTuple):

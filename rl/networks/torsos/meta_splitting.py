@@ -19,8 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 from rl.networks.banks import Bank, MixBank
-from rl.networks.splitting import Splitting
 from rl.networks.stacks import StackNet, mixed
+from rl.networks.torsos.splitting import Splitting
 
 # By softmax, the first share of the copies that a task starts from: at 1 nothing could move.
 FIRST = 0.9

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from rl.training.rollout import Rollout, explained_variance
+from rl.buffers.rollout import Rollout, explained_variance
 
 
 class VisitedRollout(Rollout):

@@ -10,10 +10,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rl.experiments.curves import read_curves, shorten
-from rl.experiments.estimates import BANDS, ESTIMATORS, band, choose_band
-from rl.experiments.groups import Group, differences
-from rl.experiments.table import Table
+from rl.experiments.plots.curves import read_curves, shorten
+from rl.experiments.plots.estimates import BANDS, ESTIMATORS, band, choose_band
+from rl.experiments.plots.groups import Group, differences
+from rl.experiments.plots.table import Table
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))

@@ -2,7 +2,7 @@
 
 https://github.com/sail-sg/envpool; install it with the extra `fast`. REFUSED is of 1.2.5.
 
-Differs from `rl.envs.metaworld`:
+Differs from `rl.envs.metaworld.vector`:
   1. EnvPool can't be told a goal: an env draws every episode's afresh, from the task's whole range
      and not from its list of 50. So it is for training alone, and has neither `--goals fixed` nor
      ML sets.
@@ -18,8 +18,7 @@ import numpy as np
 
 from rl.config import UserError
 from rl.envs.pool import EnvPool
-from rl.envs.spec import EnvSpec
-from rl.envs.vector import Step
+from rl.spec import EnvSpec, Step
 
 # Tasks that don't agree in benchmarks/results/metaworld_envpool.csv: their expert's return in the
 # package and here.

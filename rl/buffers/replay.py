@@ -4,7 +4,7 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
-from rl.n_step import n_step_return
+from rl.buffers.n_step import n_step_return
 
 FIELDS = ("obs", "act", "rew", "obs2", "done", "end")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rl.buffers import ReplayBuffer
+from rl.buffers.replay import ReplayBuffer
 
 
 class SumTree:

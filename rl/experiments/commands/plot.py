@@ -13,13 +13,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rl.config import Parser, UserError
-from rl.experiments.curves import find_runs
-from rl.experiments.estimates import BANDS, ESTIMATORS, choose_band
-from rl.experiments.groups import Group, differences, label_runs, pooled_differences
-from rl.experiments.heatmap import draw_tasks
-from rl.experiments.panels import Options, draw
-from rl.experiments.table import MOST_COLUMNS
-from rl.experiments.tree import draw_splits
+from rl.experiments.plots.curves import find_runs
+from rl.experiments.plots.estimates import BANDS, ESTIMATORS, choose_band
+from rl.experiments.plots.groups import Group, differences, label_runs, pooled_differences
+from rl.experiments.plots.heatmap import draw_tasks
+from rl.experiments.plots.panels import Options, draw
+from rl.experiments.plots.table import MOST_COLUMNS
+from rl.experiments.plots.tree import draw_splits
 
 DPI = 150
 MOST_PIXELS = 60_000  # in a side of the picture; the renderer draws fewer than 2 ** 16

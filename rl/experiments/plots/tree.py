@@ -10,8 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rl.config import SPLITS, UserError
-from rl.experiments.curves import Run, read_regular
-from rl.experiments.groups import Group
+from rl.experiments.plots.curves import Run, read_regular
+from rl.experiments.plots.groups import Group
 
 
 def load(run: Run) -> dict[str, Any]:

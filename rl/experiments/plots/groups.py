@@ -3,7 +3,7 @@
 import re
 from typing import Any, Mapping, NamedTuple, Sequence
 
-from rl.experiments.curves import Run
+from rl.experiments.plots.curves import Run
 from rl.flags.binding import FREE
 
 # Flags that say where a run is and what made it, not what it does.

@@ -7,7 +7,7 @@ from typing import Any, Sequence
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 
-from rl.experiments.curves import shorten
+from rl.experiments.plots.curves import shorten
 
 FONT_SIZE = 8
 MOST_COLUMNS = 8  # of flags

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl import gradients
-from rl.algos.optimizers import Config, Optimizer
+from rl.gradients.optimizer import Config, Optimizer
 from rl.gradients.per_task import Info, LossFn, TaskGradients
 
 

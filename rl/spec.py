@@ -1,12 +1,10 @@
-"""What an algorithm may know of an env: sizes and bounds, never the env itself."""
+"""What flows from envs to gradients, and what an algorithm may know of an env."""
 
 import dataclasses
 import functools
+from typing import NamedTuple, Optional
 
-import gymnasium as gym
 import numpy as np
-
-from rl.config import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,44 +82,19 @@ class EnvSpec:
         return obs.reshape(*self.batch_dims, -1, self.obs_dim)
 
 
-def spec_of(env_id: str, env: gym.Env) -> EnvSpec:
-    """The spec of a Gymnasium env.
+class Step(NamedTuple):
+    """Result of one step of every env; all arrays have the leading axis `num_envs`.
 
-    Raises:
-      UserError: the observation is no Box, or the action no Discrete and no Box with finite bounds.
+    obs2 is the observation the step led to, even where the episode ended. obs is the one to act on
+    next: the reset observation where it ended, obs2 elsewhere. A step that both terminates and
+    truncates counts as terminated. success tells whether an env's goal is met now; it is False for
+    envs that tell nothing, and None if none of them tells.
     """
-    obs_space = env.observation_space
-    act_space = env.action_space
-    registered = env.spec
-    if not isinstance(obs_space, gym.spaces.Box):
-        raise UserError(f"{env_id}: observation space {obs_space} is not supported, only Box is")
-    if len(obs_space.shape) > 2:
-        raise UserError(
-            f"{env_id}: observations of shape {obs_space.shape} are images, which need networks "
-            "that there are none of yet"
-        )
-    if not isinstance(act_space, (gym.spaces.Box, gym.spaces.Discrete)):
-        raise UserError(
-            f"{env_id}: action space {act_space} is not supported, only Box and Discrete are"
-        )
-    if isinstance(act_space, gym.spaces.Discrete):
-        low = np.array([act_space.start], np.float32)
-        actions = {"act_low": low, "act_high": low + np.float32(act_space.n - 1)}
-        actions |= {"act_shape": (), "num_actions": int(act_space.n)}
-    elif act_space.is_bounded():
-        actions = {
-            key: getattr(act_space, key[4:]).astype(np.float32).reshape(-1)
-            for key in ("act_low", "act_high")
-        }
-        actions |= {"act_shape": act_space.shape}
-    else:
-        raise UserError(
-            f"{env_id}: action space {act_space} is unbounded; actions need finite bounds"
-        )
-    return EnvSpec(
-        env_id=env_id,
-        obs_dim=int(np.prod(obs_space.shape)),
-        act_dim=len(actions["act_low"]),
-        reward_threshold=registered and registered.reward_threshold,
-        **actions,
-    )
+
+    obs2: np.ndarray
+    rew: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    obs: np.ndarray
+    success: Optional[np.ndarray] = None
+    task: Optional[np.ndarray] = None  # the episode's, where envs go from task to task

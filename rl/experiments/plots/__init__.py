@@ -1,0 +1,1 @@
+"""What `plot` reads, estimates and draws."""

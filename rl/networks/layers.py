@@ -1,0 +1,61 @@
+"""What every torso is made of: activations, initialisers, products, arguments."""
+
+import math
+from typing import Any, Callable, Optional, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+# name -> the function for TensorFlow and for NumPy
+ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
+    "relu": (tf.nn.relu, lambda x: np.maximum(x, 0)),
+    "tanh": (tf.tanh, np.tanh),
+    "elu": (tf.nn.elu, lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
+    "silu": (tf.nn.silu, lambda x: x / (1 + np.exp(-x))),
+}
+# name -> the gain of all layers but the last
+INITIALIZERS = {
+    "glorot_uniform": 1.0,
+    "he_uniform": 1.0,
+    "lecun_uniform": 1.0,
+    "orthogonal": math.sqrt(2),
+}
+
+
+def matmul(x: tf.Tensor, kernel: tf.Tensor, precision: str) -> tf.Tensor:
+    """The float32 product of inputs rounded to `precision`."""
+    if precision == "float32":
+        return tf.matmul(x, kernel)
+    return tf.cast(tf.matmul(tf.cast(x, precision), tf.cast(kernel, precision)), tf.float32)
+
+
+class Torso(tf.keras.Model):
+    """What all torsos are told.
+
+    Args:
+      sizes: units of each layer; the last is the output.
+      activation: a name in ACTIVATIONS.
+      initializer: of the kernels, a name in INITIALIZERS; biases start at zero.
+      members: None, or the size of an ensemble of independent networks on a new leading axis.
+      out_gain: factor on the initial kernel of the last layer: a number, or `(sizes[-1],)`.
+      precision: "float32", or "bfloat16" for matrix products whose inputs are rounded to it; all
+        else is float32.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: str = "relu",
+        initializer: str = "glorot_uniform",
+        members: Optional[int] = None,
+        out_gain: Any = 1.0,
+        precision: str = "float32",
+    ) -> None:
+        super().__init__()
+        self.sizes = tuple(sizes)
+        self.members = members
+        self.initializer = initializer
+        self.precision = precision
+        self.hidden_gain = INITIALIZERS[initializer]
+        self.out_gain = np.array(out_gain, np.float32)
+        self.activation, self.numpy_activation = ACTIVATIONS[activation]

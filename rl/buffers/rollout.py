@@ -4,6 +4,8 @@ from typing import Any, Optional
 
 import numpy as np
 
+from rl.spec import RolloutBatch
+
 
 def gae(
     rew: np.ndarray,
@@ -44,7 +46,10 @@ class Rollout:
     Attributes:
       steps_per_task: how many steps of each task an epoch of minibatches has, before what is left
         over is dropped.
+      present: `(num_tasks,)`, whether a task has steps; None: all have.
     """
+
+    present: Optional[np.ndarray] = None
 
     def __init__(self, spec: Any, steps: int, num_envs: int) -> None:
         widths = {"obs": (spec.obs_dim,), "obs2": (spec.obs_dim,), "act": (spec.act_dim,)}
@@ -117,7 +122,7 @@ class Rollout:
 
     def minibatches(
         self, data: dict[str, np.ndarray], epochs: int, size: int, rng: np.random.Generator
-    ) -> dict[str, np.ndarray]:
+    ) -> RolloutBatch:
         """Fields `(epochs * minibatches, *batch_dims, size, ...)`: each epoch an order of its own
         per task.
 
@@ -129,7 +134,15 @@ class Rollout:
             -1, *self.dims, size
         )
         index = (np.arange(self.dims[0])[:, None], order) if self.dims else (order,)
-        return {key: value[index].astype(np.float32) for key, value in data.items()}
+        picked = {key: value[index].astype(np.float32) for key, value in data.items()}
+        return RolloutBatch(**picked)
+
+    def presence(self, count: int) -> Optional[np.ndarray]:
+        """`(count, num_tasks)`: whether tasks have samples in each of `count` minibatches; None:
+        all have."""
+        if self.present is None:
+            return None
+        return np.tile(self.present.astype(np.float32), (count, 1))
 
     def visited(self, info: dict[str, np.ndarray], by_task: Any) -> dict[str, np.ndarray]:
         """What to log of an update's `info`: all of it, where every task was visited."""

@@ -1,6 +1,6 @@
 """The off-policy loop: act, store, and now and then many updates at once. It knows no algorithm.
 
-An algorithm has `act(obs)`, `explore(obs, start, rng)`, `update(batches, count) -> info`,
+An algorithm has `act(obs)`, `explore(obs, start, rng)`, `update(batches, updates, count) -> info`,
 `refresh()`. With `overlap` a burst runs in a thread while the envs go on; the policy that acts
 meanwhile is the one from before the burst, whatever the timing, so runs still repeat exactly.
 """
@@ -110,9 +110,9 @@ class OffPolicy:
         while self.owed > 0:
             count = min(self.owed, self.burst)
             with self.session.timer("update"):
-                numbers, batches = self.feed.draw(self.burst, count, self.total_updates())
+                numbers, batches, updates = self.feed.draw(self.burst, count, self.total_updates())
             done = self.wait()
-            burst = self.worker.submit(self.algo.update, batches, count)
+            burst = self.worker.submit(self.algo.update, batches, updates, count)
             self.pending.append((self.step, numbers, burst))
             self.log(done)  # while the next burst is under way
             self.feed.learn()

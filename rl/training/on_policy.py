@@ -3,8 +3,8 @@ algorithm.
 
 An algorithm has `act(obs)` and `policy(obs, rng)` to act, `evaluate(obs, obs2, act, time)` for what
 a rollout is worth, `targets(ret, mask)` for a critic or else a `baseline` to `fit`, and
-`update(batches, count) -> info`. A `baseline` knows the time, so that its values are of what an
-episode still brings, whatever ends it.
+`update(batches, updates, count) -> info`. A `baseline` knows the time, so that its values are of
+what an episode still brings, whatever ends it.
 """
 
 import types
@@ -16,6 +16,7 @@ from rl.buffers.rollout import Rollout
 from rl.buffers.visited_rollout import VisitedRollout
 from rl.config import UserError
 from rl.flags.on_policy import Config
+from rl.spec import Update
 from rl.training.config import check_rollouts
 from rl.training.episodes import Episodes
 from rl.training.finite import check_finite, check_obs, check_step
@@ -116,9 +117,14 @@ class OnPolicy:
             batches = self.rollout.minibatches(
                 data, config.update_epochs, config.batch_size, self.sample_rng
             )
-            batches["lr"] = session.schedule(self.updates, count, total)
-            batches["seed"] = self.sample_rng.integers(0, 2**31, (count, 2), np.int32)
-            info |= self.rollout.visited(self.algo.update(batches, count), session.logger.tasks)
+            updates = Update(
+                lr=session.schedule(self.updates, count, total),
+                seed=self.sample_rng.integers(0, 2**31, (count, 2), np.int32),
+                number=np.arange(self.updates, self.updates + count, dtype=np.int32),
+                present=self.rollout.presence(count),
+            )
+            learned = self.algo.update(batches, updates, count)
+            info |= self.rollout.visited(learned, session.logger.tasks)
             self.algo.refresh()
         check_finite(self.step, **info)
         session.logger.store(**info, Updates=len(info["KL"]))

@@ -7,12 +7,10 @@ import tensorflow as tf
 
 import rl.networks
 from rl.algos import ALGOS
-from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.networks import MLP
 from rl.networks import Config as NetworkConfig
 from rl.networks import Critic, DeterministicActor, PolicyValue, SquashedGaussianActor, torso_maker
 from rl.spec import EnvSpec
-from rl.splitting.optimizers import optimizer_maker
 from tests.helpers_algos import make_spec
 
 B, D, OUT = 5, 4, 2
@@ -317,5 +315,5 @@ def test_sizes_of_actor_and_critic(name, num_tasks):
         ),
     ):
         make_torso = torso_maker(NetworkConfig(hidden_sizes=(8, 8), **flags), num_tasks)
-        algo = ALGOS[name](make_spec(num_tasks), make_torso, optimizer_maker(OptimizerConfig()))
+        algo = ALGOS[name](make_spec(num_tasks), make_torso)
         assert sizes_of(algo) == [(*own, out) for own, out in zip(wanted, outputs)]

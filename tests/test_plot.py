@@ -3,9 +3,9 @@ screen."""
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -336,7 +336,7 @@ def test_fast_and_without_tensorflow(tmp_path):
     for seed in range(10):
         make_run(tmp_path / "x" / f"x_s{seed}", np.arange(250), seed=seed)
     code = "import sys; from rl.__main__ import main; code = main(); assert 'tensorflow' not in sys.modules; sys.exit(code)"
-    begin = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [
         sys.executable,
         "-c",
@@ -347,7 +347,9 @@ def test_fast_and_without_tensorflow(tmp_path):
         str(tmp_path / "o.png"),
     ]
     subprocess.run(command, check=True, cwd=ROOT)
-    assert time.perf_counter() - begin < 2.5
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Of a processor, since others may keep the machine busy.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2.5
 
 
 def test_maps_over_time(tmp_path):

@@ -1,7 +1,7 @@
 """A run's columns, by the names that different programs give them."""
 
 from pathlib import Path
-from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Iterable, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -9,9 +9,10 @@ from rl.config import UserError, closest
 from rl.experiments.plots.text import listed, warn
 
 STEPS = "TotalEnvInteracts"
-# name -> columns that are taken for it where a run has none of that name, best first. Names are
-# those of Spinning Up and its descendants; with a slash, of Stable-Baselines3, whose returns are
-# means of 100 episodes, and of garage; AverageReturn is rllab's, r, l and t are Monitor's.
+# name -> columns that are taken for it where a run has none of that name, best first. Those with a
+# slash are Stable-Baselines3's, whose rollout/ep_rew_mean is over the last 100 episodes, and
+# garage's. AverageReturn is rllab's; r, l and t are Monitor's; the others are of Spinning Up and of
+# loggers made after it.
 STAND_INS = {
     STEPS: (
         "total-env-interacts",

@@ -42,8 +42,13 @@ def read_monitors(files: Sequence[Path]) -> tuple[TextTable, str]:
     Raises:
       UserError: one of the files can't be read.
     """
-    monitors = [_read_monitor(file) for file in files]
-    monitors = [monitor for monitor in monitors if monitor.columns[SECONDS].size] or monitors[:1]
+    monitors = []
+    for file in files:
+        monitor = _read_monitor(file)
+        if monitor is not None:
+            monitors.append(monitor)
+    if not monitors:
+        return TextTable([STEPS], np.empty((0, 1)), []), ""
     first_start = min(monitor.start for monitor in monitors)
     for monitor in monitors:
         monitor.columns[SECONDS] += monitor.start - first_start
@@ -53,7 +58,7 @@ def read_monitors(files: Sequence[Path]) -> tuple[TextTable, str]:
         merged[name] = np.concatenate([monitor.columns[name] for monitor in monitors])
     order = np.argsort(merged[SECONDS], kind="stable")
     columns = [merged[name][order] for name in names]
-    columns.append(np.cumsum(merged[LENGTH][order]))
+    columns.append(np.nancumsum(merged[LENGTH][order]))
     return TextTable([*names, STEPS], np.stack(columns, axis=1), []), monitors[0].env
 
 
@@ -61,7 +66,8 @@ def _is_in_all(name: str, monitors: Sequence[Monitor]) -> bool:
     return all(name in monitor.columns for monitor in monitors)
 
 
-def _read_monitor(file: Path) -> Monitor:
+def _read_monitor(file: Path) -> Monitor | None:
+    """What a file holds; None if it has no episode yet."""
     text = read_file(file)
     comment = ""
     if text.startswith("#"):
@@ -72,6 +78,8 @@ def _read_monitor(file: Path) -> Monitor:
         last = table.restarts[-1]
         warn(f"{file}: its header comes again; the rows after it replace the {last} before")
         table = table._replace(rows=table.rows[last:])
+    if not table.rows.size:
+        return None
     columns = table.columns()
     if LENGTH not in columns or SECONDS not in columns:
         raise UserError(f"{file} has no columns {LENGTH} and {SECONDS}")

@@ -86,9 +86,8 @@ def draw(groups: Sequence[Group], options: Options) -> Figure:
     width = sum(widths)
     heights = [max(PANEL_HEIGHT, _legend_height(row)) for row in rows]
     height = sum(heights)
-    names, values = differences(groups)
     with matplotlib.rc_context(SETTINGS):
-        table = FlagTable([group.label for group in groups], names, values, width)
+        table = FlagTable([group.label for group in groups], *differences(groups), width)
         figure = Figure(figsize=(width, height + table.height))
         FigureCanvasAgg(figure)
         upper = figure

@@ -107,18 +107,18 @@ def _progress_names(names: Sequence[str]) -> list[str]:
 
 def _read_run(files: Sequence[Path]) -> Run | None:
     """A run; None if it has no row yet."""
-    directory = files[0].parent
-    said: dict[str, Any] = {}
-    if is_monitor(files[0].name):
+    first = files[0]
+    env = ""
+    if is_monitor(first.name):
         table, env = read_monitors(files)
-        if env:
-            said["env_id"] = env
     else:
-        table = parse_table(read_file(files[0]), files[0])
-    if not len(table.rows):
+        table = parse_table(read_file(first), first)
+    if not table.rows.size:
         return None
-    columns = _without_replaced(table, files[0])
-    return Run(directory, said | _read_config(directory / "config.json"), columns)
+    config = _read_config(first.parent / "config.json")
+    if env:
+        config.setdefault("env_id", env)
+    return Run(first.parent, config, _without_replaced(table, first))
 
 
 def _without_replaced(table: TextTable, file: Path) -> dict[str, np.ndarray]:
@@ -127,29 +127,32 @@ def _without_replaced(table: TextTable, file: Path) -> dict[str, np.ndarray]:
     steps = find_name(columns, STEPS)
     if steps is None:
         return columns
-    replaced = find_replaced(columns[steps])
+    replaced = find_replaced(columns[steps], table.restarts)
     if not replaced.any():
         return columns
     first = columns[steps][replaced].min()
-    warn(f"{file}: {steps} falls back; later rows replace {replaced.sum()} from {first:g} on")
+    count = replaced.sum()
+    warn(f"{file} was restarted: later rows replace {count} with {steps} from {first:g} on")
     return {name: values[~replaced] for name, values in columns.items()}
 
 
-def find_replaced(steps: np.ndarray) -> np.ndarray:
-    """Whether each row is replaced by later ones: those that begin where `steps` falls back to its
-    number, or below. Rows without a number never are.
+def find_replaced(steps: np.ndarray, restarts: Sequence[int]) -> np.ndarray:
+    """Whether each row is replaced by a later restart, which begins with the same number of steps
+    or a smaller one. Rows without a number never are.
 
     Args:
-      steps: `(rows,)`, a count that rises while a run goes on.
+      steps: `(rows,)`, a count that rises while a run goes on; where it falls, it was restarted.
+      restarts: numbers of other rows with which a restart begins, in order.
     """
     replaced = np.zeros(len(steps), bool)
     places = np.flatnonzero(np.isfinite(steps))
     if not places.size:
         return replaced
     numbers = steps[places]
-    falls = numbers[1:] < numbers[:-1]
-    beginnings = np.where(falls, numbers[1:], np.inf)
-    lowest_later = np.minimum.accumulate(beginnings[::-1])[::-1]
+    parts = np.searchsorted(restarts, places, side="right")
+    begins = (numbers[1:] < numbers[:-1]) | (parts[1:] > parts[:-1])
+    lowest_later = np.where(begins, numbers[1:], np.inf)
+    lowest_later = np.minimum.accumulate(lowest_later[::-1])[::-1]
     replaced[places[:-1]] = numbers[:-1] >= lowest_later
     return replaced
 

@@ -1,4 +1,4 @@
-"""Tables of numbers as text, tab- or comma-separated, as programs write them and people edit them."""
+"""Tables of numbers as text, separated by tabs or commas, as programs and people leave them."""
 
 import csv
 from pathlib import Path

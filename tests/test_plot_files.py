@@ -164,7 +164,7 @@ def test_rows_are_replaced_from_where_x_falls_back_to(tmp_path, monkeypatch, cap
 def test_a_header_in_the_middle_replaces_equal_steps(tmp_path, monkeypatch):
     header = "TotalEnvInteracts\tAverageEpRet\n"
     write(tmp_path / "a", header + "1000\t10\n" + header + "1000\t11\n2000\t21\n")
-    assert curve(monkeypatch, tmp_path, tmp_path) == ([1000, 2000], [11, 21])
+    assert curve(monkeypatch, tmp_path, tmp_path, "-s", "3") == ([1000, 2000], [16, 16])
 
 
 def test_equal_steps_in_a_row_are_no_restart(tmp_path, monkeypatch, capsys):

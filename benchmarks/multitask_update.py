@@ -29,6 +29,7 @@ import tensorflow as tf  # noqa: E402
 import rl.networks  # noqa: E402
 from rl import gradients  # noqa: E402
 from rl.algos import ALGOS  # noqa: E402
+from rl.experiments.build import make_torsos  # noqa: E402
 from rl.gradients.optimizer import Config, Optimizer  # noqa: E402
 from rl.spec import EnvSpec  # noqa: E402
 from rl.splitting.optimizers import optimizer_maker  # noqa: E402
@@ -73,9 +74,7 @@ def make_spec(tasks: int) -> EnvSpec:
 
 
 def make(network: str, method: str, tasks: int, hidden: list[int]):
-    make_torso = rl.networks.torso_maker(
-        rl.networks.Config(network=network, hidden_sizes=tuple(hidden)), tasks
-    )
+    torsos = make_torsos({"network": network, "hidden_sizes": tuple(hidden)}, make_spec(tasks))
     name = {"task gradients": "sum", "backward": "pcgrad"}.get(method, method)
     config = Config(gradient_stats=method == "task gradients")
     make_opt = optimizer_maker(config, gradients.Config(gradient=name), tasks)
@@ -85,7 +84,7 @@ def make(network: str, method: str, tasks: int, hidden: list[int]):
         make_opt = lambda lr, net, targ=None: (
             Optimizer(lr, net) if plain(net) else Backward(lr, net, config, own())
         )
-    return ALGOS["sac"](make_spec(tasks), make_torso, make_opt)
+    return ALGOS["sac"](make_spec(tasks), torsos, make_opt)
 
 
 def make_batches(tasks: int) -> dict[str, np.ndarray]:

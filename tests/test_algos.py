@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from rl.algos import ALGOS
+from rl.experiments.build import make_torsos
 from rl.gradients.optimizer import Config as OptimizerConfig
-from rl.networks import MLP
 from rl.spec import EnvSpec
 from rl.splitting.optimizers import optimizer_maker
 
@@ -26,9 +26,9 @@ def make_spec(num_tasks=None, obs_dim=3, low=(-1.0, 0.0), high=(1.0, 4.0)):
 
 def make_algo(algorithm, num_tasks=None, sizes=(8,), seed=0, spec=None, opt=None, **flags):
     tf.keras.utils.set_random_seed(seed)
-    make_torso = lambda out, critic=False, **options: MLP([*sizes, out], **options)
+    torsos = make_torsos({"hidden_sizes": sizes}, make_spec())  # of MLPs, whatever num_tasks
     make_opt = optimizer_maker(OptimizerConfig(**(opt or {})))
-    return algorithm(spec or make_spec(num_tasks), make_torso, make_opt, algorithm.flags(**flags))
+    return algorithm(spec or make_spec(num_tasks), torsos, make_opt, algorithm.flags(**flags))
 
 
 def make_batches(count, batch=4, num_tasks=None, seed=0):

@@ -15,11 +15,10 @@ from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.algos.common import Burst
 from rl.config import UserError
+from rl.experiments.build import make_torsos
 from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.gradients.per_task import Products, TaskGradients
-from rl.networks import Config as NetworkConfig
-from rl.networks import torso_maker
-from rl.networks.torsos.splitting import Splitting
+from rl.networks.groups import Group
 from rl.splitting import CRITERIA, Config
 from rl.splitting.criteria import cosines, distances
 from rl.splitting.maps import copies_of, load_maps, partition, sharing_score
@@ -251,20 +250,21 @@ class Toy:
     """Regression by a splitting network without the task in its input, and a target network beside
     it."""
 
-    kind = Splitting
+    flags = {"network": "splitting", "split_warmup": 200, "split_every": 100}
 
-    def __init__(
-        self, signs, gradient="sum", sizes=(8, 8, 1), members=None, network=None, opt=None, **flags
-    ):
+    def __init__(self, signs, gradient="sum", sizes=(8, 8, 1), members=None, opt=None, **flags):
         tf.keras.utils.set_random_seed(0)
-        options = {"onehot": False, "members": members} | (network or {})
-        self.net, self.targ = (self.kind(sizes, **options) for _ in range(2))
+        values = self.flags | {"hidden_sizes": sizes[:-1], "task_onehot": False} | flags
+        torsos = make_torsos(values, make_spec(len(signs)))
+        self.net, self.targ = (torsos.make(sizes[-1], members=members) for _ in range(2))
         for net in (self.net, self.targ):
             net.build((len(signs), None, 3))
         self.targ.set_weights(self.net.get_weights())
-        config = Config(**{"split_warmup": 200, "split_every": 100} | flags)
         make_opt = optimizer_maker(
-            OptimizerConfig(**(opt or {})), gradients.Config(gradient=gradient), len(signs), config
+            OptimizerConfig(**(opt or {})),
+            gradients.Config(gradient=gradient),
+            len(signs),
+            torsos.options,
         )
         self.opt = make_opt(3e-3, *(owner(net) for net in (self.net, self.targ)))
         self.splitter = self.opt.splitters["LossQ"]
@@ -314,8 +314,15 @@ class Toy:
         )
 
 
+def network_of(by_unit):
+    """The network whose regions are units, or layers."""
+    return "sparse_splitting" if by_unit else "splitting"
+
+
 def owner(net):
-    return SimpleNamespace(groups={"LossQ": [net]}, trainable_variables=net.trainable_variables)
+    return SimpleNamespace(
+        groups={"LossQ": Group((net,))}, trainable_variables=net.trainable_variables
+    )
 
 
 def groups_of(copy):
@@ -366,7 +373,7 @@ def row(bank, variable, copy):
 
 @pytest.mark.parametrize("by_unit, members", [(False, None), (False, 2), (True, 2)])
 def test_a_split_changes_nothing_but_who_shares(by_unit, members):
-    toy = Toy([1, 1, -1, -1], members=members, network={"by_unit": by_unit}, split_warmup=10**6)
+    toy = Toy([1, 1, -1, -1], members=members, network=network_of(by_unit), split_warmup=10**6)
     toy.train(200)
     toy.targ.set_weights([w + 1 if w.dtype == np.float32 else w for w in toy.net.get_weights()])
     before, target = toy.net(toy.inputs()).numpy(), toy.targ(toy.inputs()).numpy()
@@ -422,7 +429,7 @@ def test_the_sharing_score_falls_to_0():
 
 
 def test_a_region_without_room_refuses_once_and_is_in_nobodys_way():
-    toy = Toy([1, 1, -1, -1], network={"capacity": 2})
+    toy = Toy([1, 1, -1, -1], split_capacity=2)
     split_now(toy, 0, moved=(1,))
     toy.train(1500)
     events = toy.splitter.events
@@ -469,7 +476,7 @@ def test_absent_tasks_are_not_counted():
 
 def test_the_unit_at_odds_splits_first():
     """Two tasks that agree on every hidden unit but one part there, and nowhere else."""
-    toy = Toy([1, 1], sizes=(6, 1), network={"by_unit": True}, split_warmup=50)
+    toy = Toy([1, 1], sizes=(6, 1), network="sparse_splitting", split_warmup=50)
 
     def loss(x):
         params = toy.net.given or toy.net.expand()
@@ -487,7 +494,7 @@ def test_the_unit_at_odds_splits_first():
 
 def test_units_that_agree_are_layers():
     """With one map for all units of a layer the two kinds of network are the same function."""
-    layers, units = (Toy([1, 1, -1], network={"by_unit": by_unit}).net for by_unit in (False, True))
+    layers, units = (Toy([1, 1, -1], network=network_of(by_unit)).net for by_unit in (False, True))
     trainable = [
         v + 0.1 * np.random.default_rng(2).normal(size=v.shape) for v in layers.get_weights()[:6]
     ]
@@ -499,7 +506,7 @@ def test_units_that_agree_are_layers():
 
 
 def test_kernels_and_biases_apart():
-    toy = Toy([1, -1], network={"apart": True})
+    toy = Toy([1, -1], split_biases=True)
     assert len(toy.splitter.sizes) == 6 and toy.splitter.sizes.tolist() == [24, 8, 64, 8, 8, 1]
     before = toy.net(toy.inputs()).numpy()
     split_now(toy, 1, moved=(1,))
@@ -516,13 +523,12 @@ def make_algo(
     name, network="splitting", split_map="", seed=0, std=None, split_weights=False, **flags
 ):
     tf.keras.utils.set_random_seed(seed)
-    config = NetworkConfig(
-        network=network, hidden_sizes=(8, 8), split_map=split_map, split_weights=split_weights
-    )
-    splits = Config(split_warmup=4, split_every=4, split_z=0.0, **flags)
-    make_opt = optimizer_maker(OptimizerConfig(), gradients.Config(), 3, splits, split_map)
+    values = {"split_warmup": 4, "split_every": 4, "split_z": 0.0, "hidden_sizes": (8, 8)} | flags
+    values |= {"network": network, "split_map": split_map, "split_weights": split_weights}
+    torsos = make_torsos(values, make_spec(3))
+    make_opt = optimizer_maker(OptimizerConfig(), gradients.Config(), 3, torsos.options, split_map)
     own = {"std": std} if std else {}
-    return ALGOS[name](make_spec(3), torso_maker(config, 3), make_opt, ALGOS[name].flags(**own))
+    return ALGOS[name](make_spec(3), torsos, make_opt, ALGOS[name].flags(**own))
 
 
 def batches_for(name, count=8, seed=0):

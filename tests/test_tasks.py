@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import rl.networks
 from rl import envs, gradients
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.algos.checks import CheckedBurst
 from rl.config import UserError
+from rl.experiments.build import make_torsos
 from rl.experiments.eval import check_split
 from rl.experiments.eval import make_env as eval_env
 from rl.gradients import GRADIENTS
 from rl.gradients.optimizer import Config as OptimizerConfig
-from rl.networks import NETWORKS, torso_maker
+from rl.networks import NETWORKS
 from rl.splitting.optimizers import optimizer_maker
 from tests.helpers import column, command, options, refused, rows, train, train_killed
 from tests.test_algos import make_batches, make_spec, one
@@ -30,11 +30,11 @@ SOME = [("sac", "multi_head", "pcgrad"), ("ppo", "film", "gradvac"), ("td3", "pa
 
 def make_algo(name, gradient="sum", network="mlp", seed=0, opt=None, **flags):
     tf.keras.utils.set_random_seed(seed)
-    make_torso = torso_maker(rl.networks.Config(network=network, hidden_sizes=(8, 8)), 3)
+    torsos = make_torsos({"network": network, "hidden_sizes": (8, 8)}, make_spec(3))
     make_opt = optimizer_maker(
         OptimizerConfig(**(opt or {})), gradients.Config(gradient=gradient), 3
     )
-    return ALGOS[name](make_spec(3), make_torso, make_opt, ALGOS[name].flags(**flags))
+    return ALGOS[name](make_spec(3), torsos, make_opt, ALGOS[name].flags(**flags))
 
 
 def batches_for(name, count=3, seed=0):

@@ -7,16 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import rl.networks
 from rl import gradients
 from rl.algos.ppo import PPO
 from rl.buffers.normaliser import Moments
 from rl.buffers.visited_rollout import VisitedRollout
-from rl.experiments.build import make_loop
+from rl.experiments.build import make_loop, make_torsos
 from rl.experiments.commands.training_flags import parse
 from rl.gradients import GRADIENTS, make_balancer
 from rl.gradients.optimizer import Config as OptimizerConfig
-from rl.networks import torso_maker
 from rl.splitting.optimizers import optimizer_maker
 from rl.training.config import WITHOUT_MEMORY
 from rl.training.policy import from_tasks, to_tasks
@@ -125,9 +123,9 @@ def test_envs_have_their_places_in_tasks():
 
 def make_ppo(gradient="sum", **flags):
     tf.keras.utils.set_random_seed(0)
-    network = rl.networks.Config(network="multi_head", hidden_sizes=(8,))
+    torsos = make_torsos({"network": "multi_head", "hidden_sizes": (8,)}, make_spec(3))
     make_opt = optimizer_maker(OptimizerConfig(), gradients.Config(gradient=gradient), 3)
-    return PPO(make_spec(3), torso_maker(network, 3), make_opt, PPO.flags(**flags))
+    return PPO(make_spec(3), torsos, make_opt, PPO.flags(**flags))
 
 
 def minibatch(seed=0):

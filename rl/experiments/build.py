@@ -6,16 +6,16 @@ from typing import Any, Mapping, Optional
 
 import tensorflow as tf
 
-import rl.networks
-from rl import gradients, splitting, training
+from rl import gradients, training
 from rl.algos import ALGOS
 from rl.algos.checks import CheckedBurst
 from rl.buffers import Normaliser
 from rl.config import UserError, build
 from rl.experiments.environments import Envs, make_envs
 from rl.experiments.rundir import flags_of
-from rl.flags import normalisation, optimizer
+from rl.flags import GRADIENTS, NETWORKS, network, normalisation, optimizer
 from rl.logging import Board
+from rl.networks import Torsos
 from rl.splitting.optimizers import optimizer_maker
 from rl.training import LOOPS, schedule
 
@@ -73,13 +73,25 @@ def make_algo(values: Mapping[str, Any], spec: Any) -> Any:
     """The algorithm of a run, its weights drawn from the run's seed."""
     tf.keras.utils.set_random_seed(values["seed"])
     algorithm = ALGOS[values["algo"]]
-    network = build(rl.networks.Config, values)
+    torsos = make_torsos(values, spec)
     balancing = build(gradients.Config, values)
-    make_torso = rl.networks.torso_maker(network, spec.num_tasks)
-    splits = build(splitting.Config, values) if network.network in rl.networks.SPLITTING else None
-    config = build(optimizer.Config, values)
-    make_opt = optimizer_maker(config, balancing, spec.num_tasks, splits, network.split_map)
-    algo = algorithm(spec, make_torso, make_opt, build(algorithm.flags, values))
+    splits = torsos.options if NETWORKS[torsos.config.network].splits else None
+    make_opt = optimizer_maker(
+        build(optimizer.Config, values),
+        balancing,
+        spec.num_tasks,
+        splits,
+        split_map=splits.split_map if splits else "",
+        balancing_options=build(GRADIENTS[balancing.gradient], values),
+    )
+    algo = algorithm(spec, torsos, make_opt, build(algorithm.flags, values))
     if values["check_inputs"]:
         algo.burst = CheckedBurst(algo.train_step, spec)
     return algo
+
+
+def make_torsos(values: Mapping[str, Any], spec: Any) -> Torsos:
+    """What makes the networks' torsos."""
+    config = build(network.Config, values)
+    options = build(NETWORKS[config.network].config, values)
+    return Torsos(config, options, spec)

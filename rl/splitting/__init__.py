@@ -3,7 +3,7 @@
 rl.networks.torsos.splitting has the networks.
 """
 
-from typing import Any
+from typing import Any, Sequence
 
 from rl.flags.splitting import Config
 from rl.networks.banks import WeightBank
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-def make_splitter(group: list[Any], twins: list[Any], slots: Any, config: Config) -> Any:
+def make_splitter(group: Sequence[Any], twins: Sequence[Any], slots: Any, config: Config) -> Any:
     """What splits a group of torsos, as their network is made for it: by regions or by weights; see
     Splitter."""
     banks = [bank for torso in group for region in torso.regions for bank in region]

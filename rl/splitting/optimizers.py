@@ -1,8 +1,7 @@
 """From flags to the optimisers of an algorithm's networks."""
 
-import dataclasses
 import functools
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Sequence
 
 from rl import gradients, splitting
 from rl.config import UserError
@@ -16,6 +15,7 @@ def optimizer_maker(
     num_tasks: Optional[int] = None,
     splits: Optional[splitting.Config] = None,
     split_map: str = "",
+    balancing_options: Any = None,
 ) -> Callable[..., Optimizer]:
     """A function `make_opt(lr, net, targ=None)` for the algorithm's constructor; `targ` is the
     target network.
@@ -23,6 +23,7 @@ def optimizer_maker(
     Args:
       splits: how regions of networks split, or None: they have none that could.
       split_map: file or run directory with the copies that tasks use; then they are kept.
+      balancing_options: the gradient method's own flags; None: their defaults.
 
     Raises:
       UserError: a method for several tasks, and `num_tasks` is None. From `make_opt`: a map that
@@ -42,7 +43,10 @@ def optimizer_maker(
             _use_map(split_map, groups, twins)
         if not groups or num_tasks is None or not per_task:
             return Optimizer(lr, net, config)
-        balancers = {name: _balancer(name, num_tasks, balancing) for name in groups}
+        balancers = {
+            name: _balancer(group.critic, num_tasks, balancing, balancing_options)
+            for name, group in groups.items()
+        }
         make_splitters = functools.partial(_splitters, groups, twins, learned)
         return TaskOptimizer(lr, net, config, balancers, make_splitters)
 
@@ -52,17 +56,21 @@ def optimizer_maker(
 def _use_map(path: str, groups: dict[str, Any], twins: dict[str, Any]) -> None:
     """Lets the tasks of a network, and of its target, use the copies of the map at `path`."""
     for name, maps in splitting.load_maps(path, groups).items():
-        blocks = splitting.blocks_of(groups[name], twins.get(name, []))
+        blocks = splitting.blocks_of(groups[name].torsos, _torsos(twins, name))
         splitting.use_maps(blocks, maps, name)
 
 
-def _balancer(name: str, num_tasks: int, balancing: gradients.Config) -> Any:
-    """What weighs the tasks' gradients of the group `name`: a sum where the method is for critics
-    alone."""
-    critic = name in ("LossQ", "LossV")
+def _torsos(groups: dict[str, Any], name: str) -> Sequence[Any]:
+    """Those of the group `name`; none where there is no such group."""
+    return groups[name].torsos if name in groups else ()
+
+
+def _balancer(critic: bool, num_tasks: int, balancing: gradients.Config, options: Any) -> Any:
+    """What weighs the tasks' gradients of a group: a sum where the method is for critics alone and
+    the group is none."""
     if gradients.GRADIENTS[balancing.gradient].critic_only and not critic:
-        balancing = dataclasses.replace(balancing, gradient="sum")
-    return gradients.make_balancer(num_tasks, balancing)
+        return gradients.make_balancer(num_tasks, gradients.Config("sum"))
+    return gradients.make_balancer(num_tasks, balancing, options)
 
 
 def _splitters(
@@ -72,6 +80,6 @@ def _splitters(
     if config is None:
         return {}
     return {
-        name: splitting.make_splitter(group, twins.get(name, []), slots, config)
+        name: splitting.make_splitter(group.torsos, _torsos(twins, name), slots, config)
         for name, group in groups.items()
     }

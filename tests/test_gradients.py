@@ -466,7 +466,12 @@ def case(tasks=4, seed=0, order=slice(None)):
 
 def test_every_method_is_in_the_table():
     kinds = {*Balancer.__subclasses__(), *GramBalancer.__subclasses__()} - {GramBalancer}
-    assert kinds == set(GRADIENTS.values())
+    assert {kind for kind in kinds if is_ours(kind)} == set(GRADIENTS.values())
+
+
+def is_ours(kind):
+    """Not a class that another test made."""
+    return kind.__module__.startswith("rl.")
 
 
 def test_weights_in_a_compiled_loop_are_those_of_calls(name):

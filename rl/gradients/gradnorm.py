@@ -15,8 +15,6 @@ Differs from the paper:
 5. parameters of one task only keep weight 1; in the paper their loss is weighted too.
 """
 
-from typing import Any
-
 import tensorflow as tf
 
 from rl.flags import gradients as flags

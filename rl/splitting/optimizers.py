@@ -56,11 +56,11 @@ def optimizer_maker(
 def _use_map(path: str, groups: dict[str, Any], twins: dict[str, Any]) -> None:
     """Lets the tasks of a network, and of its target, use the copies of the map at `path`."""
     for name, maps in splitting.load_maps(path, groups).items():
-        blocks = splitting.blocks_of(groups[name].torsos, _torsos(twins, name))
+        blocks = splitting.blocks_of(groups[name].torsos, _torsos_of(twins, name))
         splitting.use_maps(blocks, maps, name)
 
 
-def _torsos(groups: dict[str, Any], name: str) -> Sequence[Any]:
+def _torsos_of(groups: dict[str, Any], name: str) -> Sequence[Any]:
     """Those of the group `name`; none where there is no such group."""
     return groups[name].torsos if name in groups else ()
 
@@ -80,6 +80,6 @@ def _splitters(
     if config is None:
         return {}
     return {
-        name: splitting.make_splitter(group.torsos, _torsos(twins, name), slots, config)
+        name: splitting.make_splitter(group.torsos, _torsos_of(twins, name), slots, config)
         for name, group in groups.items()
     }

@@ -29,6 +29,7 @@ import tensorflow as tf  # noqa: E402
 import rl.networks  # noqa: E402
 from rl import gradients  # noqa: E402
 from rl.algos import ALGOS  # noqa: E402
+from rl.experiments.build import make_torsos  # noqa: E402
 from rl.gradients.optimizer import Config, Optimizer, Optimizers  # noqa: E402
 from rl.spec import Batch, EnvSpec, Update  # noqa: E402
 from rl.splitting import TaskOptimizer, TaskOptimizers  # noqa: E402
@@ -85,15 +86,13 @@ def make_spec(tasks: int) -> EnvSpec:
 
 
 def make(network: str, method: str, tasks: int, hidden: list[int]):
-    make_torso = rl.networks.torso_maker(
-        rl.networks.Config(network=network, hidden_sizes=tuple(hidden)), tasks
-    )
+    torsos = make_torsos({"network": network, "hidden_sizes": tuple(hidden)}, make_spec(tasks))
     name = {"task gradients": "sum", "backward": "pcgrad"}.get(method, method)
     config = Config(gradient_stats=method == "task gradients")
-    optimizers = TaskOptimizers(config, gradients.Config(gradient=name), tasks)
+    optimizers = TaskOptimizers(config, gradients.Config(gradient=name), num_tasks=tasks)
     if method == "backward":
         optimizers = BackwardOptimizers(tasks)
-    return ALGOS["sac"](make_spec(tasks), make_torso, optimizers)
+    return ALGOS["sac"](make_spec(tasks), torsos, optimizers)
 
 
 def make_batches(tasks: int) -> tuple[Batch, Update]:

@@ -8,14 +8,16 @@ with task gradients but without statistics. `conflict 20` has split 20 times. `s
 `sparse_splitting` with that flag. Also printed: how long a split takes.
 """
 
+import dataclasses
 import time
 from typing import Any
 
 import numpy as np
 from multitask_update import make_spec, measure, parse
 
-from rl import gradients, networks, splitting
+from rl import gradients, splitting
 from rl.algos import ALGOS
+from rl.experiments.build import make_torsos
 from rl.gradients.optimizer import Config
 
 PAIRS = [("splitting", "task gradients"), ("splitting", "conflict"), ("splitting", "conflict 5")]
@@ -37,16 +39,17 @@ def make(network: str, method: str, tasks: int, hidden: list[int]) -> Any:
     flags: dict[str, Any] = {"network": network}
     if network == "split_weights":
         flags = {"network": "sparse_splitting", "split_weights": True}
-    torso = networks.torso_maker(networks.Config(**flags, hidden_sizes=tuple(hidden)), tasks)
+    torsos = make_torsos({**flags, "hidden_sizes": tuple(hidden)}, make_spec(tasks))
     name, _, count = method.partition(" ")
-    config, splits = Config(gradient_stats=True), None
+    config = Config(gradient_stats=True)
+    splits = None
     if name in splitting.CRITERIA:
-        splits = splitting.Config(split_criterion=name, split_every=10**9)
-    optimizers = splitting.TaskOptimizers(config, gradients.Config(), tasks, splits)
-    algo = ALGOS["sac"](make_spec(tasks), torso, optimizers)
-    splitters = [
-        splitter for opt in (algo.pi_opt, algo.q_opt) for splitter in opt.splitters.values()
-    ]
+        splits = dataclasses.replace(torsos.options, split_criterion=name, split_every=10**9)
+    optimizers = splitting.TaskOptimizers(config, num_tasks=tasks, splits=splits)
+    algo = ALGOS["sac"](make_spec(tasks), torsos, optimizers)
+    splitters = []
+    for opt in (algo.pi_opt, algo.q_opt):
+        splitters.extend(getattr(opt, "splitters", {}).values())
     for number in range(int(count or 0) if splits else 0):
         splitter = splitters[number % 2]
         split(splitter, number // 2 % len(splitter.places), number // 2 // len(splitter.places) + 1)

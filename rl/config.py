@@ -13,7 +13,7 @@ import math
 import sys
 import typing
 from pathlib import Path
-from typing import Any, Iterable, Mapping, NoReturn, Optional, Sequence
+from typing import Any, Collection, Iterable, Mapping, NoReturn, Optional, Sequence
 
 # What split, in a run directory; its name is here because plots, too, may import this.
 SPLITS = "splits.json"
@@ -44,7 +44,7 @@ def flag(
     low: Optional[float] = None,
     high: Optional[float] = None,
     above: Optional[float] = None,
-    choices: Optional[Sequence[str]] = None,
+    choices: Optional[Collection[str]] = None,
     short: Optional[str] = None,
     several: bool = False,
 ) -> Any:
@@ -54,7 +54,8 @@ def flag(
       default: value when the flag is absent; its type is the field's annotation.
       meaning: one help line, with the unit.
       low, high: inclusive bounds. `above`: exclusive lower bound.
-      choices: allowed strings. short: a second spelling such as "-s".
+      choices: allowed strings; a table that grows, such as NETWORKS, is looked up when it's needed.
+      short: a second spelling such as "-s".
       several: the flag takes a list on the command line, for one run with each.
     """
     metadata = dict(
@@ -68,6 +69,11 @@ def flag(
     )
     # pylint: disable-next=invalid-field-call
     return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class NoFlags:
+    """The flags of what has none."""
 
 
 def closest(name: str, known: Iterable[str], count: int = 3) -> str:
@@ -273,4 +279,6 @@ def override(config: type, defaults: Mapping[str, Any]) -> type:
         if field.name in defaults:
             changed = flag(defaults[field.name], **field.metadata)
             new.append((field.name, types[field.name], changed))
+    if not new:
+        return config
     return dataclasses.make_dataclass(config.__name__, new, bases=(config,), frozen=True)

@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from rl.experiments.build import make_torsos
 from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.gradients.optimizer import Optimizers
-from rl.networks import MLP
 from rl.spec import Batch, EnvSpec, RolloutBatch, Update, map_fields
 
 HAND = Batch(  # two transitions, the second of which terminated
@@ -34,9 +34,9 @@ def make_spec(num_tasks=None, obs_dim=3, low=(-1.0, 0.0), high=(1.0, 4.0)):
 def make_algo(algorithm, num_tasks=None, sizes=(8,), seed=0, spec=None, opt=None, **flags):
     """`algorithm` with an MLP of hidden layers of `sizes` for each network."""
     tf.keras.utils.set_random_seed(seed)
-    make_torso = lambda out, critic=False, **options: MLP([*sizes, out], **options)
+    torsos = make_torsos({"hidden_sizes": sizes}, make_spec())  # of MLPs, whatever num_tasks
     optimizers = Optimizers(OptimizerConfig(**(opt or {})))
-    return algorithm(spec or make_spec(num_tasks), make_torso, optimizers, algorithm.flags(**flags))
+    return algorithm(spec or make_spec(num_tasks), torsos, optimizers, algorithm.flags(**flags))
 
 
 def make_batches(count, batch=4, num_tasks=None, seed=0):

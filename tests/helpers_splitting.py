@@ -10,10 +10,9 @@ from rl import gradients
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.algos.common import Burst
+from rl.experiments.build import make_torsos
 from rl.gradients.optimizer import Config as OptimizerConfig
-from rl.networks import Config as NetworkConfig
-from rl.networks import torso_maker
-from rl.networks.torsos.splitting import Splitting
+from rl.networks.groups import Group
 from rl.spec import RolloutBatch
 from rl.splitting import Config, TaskOptimizers
 from tests.helpers import column, rows, train
@@ -30,21 +29,22 @@ class Toy:
     signs: what each task multiplies the targets by; tasks with other signs are at odds.
     """
 
-    kind = Splitting
+    flags = {"network": "splitting", "split_warmup": 200, "split_every": 100}
 
-    def __init__(
-        self, signs, gradient="sum", sizes=(8, 8, 1), members=None, network=None, opt=None, **flags
-    ):
+    def __init__(self, signs, gradient="sum", sizes=(8, 8, 1), members=None, opt=None, **flags):
         tf.keras.utils.set_random_seed(0)
-        options = {"onehot": False, "members": members, **(network or {})}
-        self.net = self.kind(sizes, **options)
-        self.targ = self.kind(sizes, **options)
+        values = self.flags | {"hidden_sizes": sizes[:-1], "task_onehot": False} | flags
+        torsos = make_torsos(values, make_spec(len(signs)))
+        self.net = torsos.make(sizes[-1], members=members)
+        self.targ = torsos.make(sizes[-1], members=members)
         for net in (self.net, self.targ):
             net.build((len(signs), None, 3))
         self.targ.set_weights(self.net.get_weights())
-        config = Config(**{"split_warmup": 200, "split_every": 100, **flags})
         optimizers = TaskOptimizers(
-            OptimizerConfig(**(opt or {})), gradients.Config(gradient=gradient), len(signs), config
+            OptimizerConfig(**(opt or {})),
+            gradients.Config(gradient=gradient),
+            num_tasks=len(signs),
+            splits=torsos.options,
         )
         self.opt = optimizers.make(3e-3, owner(self.net), owner(self.targ))
         self.splitter = self.opt.splitters["LossQ"]
@@ -94,9 +94,16 @@ class Toy:
         return tf.constant(obs, tf.float32)
 
 
+def network_of(by_unit):
+    """The network whose regions are units, or layers."""
+    return "sparse_splitting" if by_unit else "splitting"
+
+
 def owner(net):
     """What an optimiser needs to know of the network whose loss is LossQ."""
-    return SimpleNamespace(groups={"LossQ": [net]}, trainable_variables=net.trainable_variables)
+    return SimpleNamespace(
+        groups={"LossQ": Group((net,))}, trainable_variables=net.trainable_variables
+    )
 
 
 def make_splitting_algo(
@@ -107,13 +114,12 @@ def make_splitting_algo(
     flags: of splits.
     """
     tf.keras.utils.set_random_seed(seed)
-    config = NetworkConfig(
-        network=network, hidden_sizes=(8, 8), split_map=split_map, split_weights=split_weights
-    )
-    splits = Config(split_warmup=4, split_every=4, split_z=0.0, **flags)
-    optimizers = TaskOptimizers(OptimizerConfig(), gradients.Config(), 3, splits, split_map)
+    values = {"split_warmup": 4, "split_every": 4, "split_z": 0.0, "hidden_sizes": (8, 8)} | flags
+    values |= {"network": network, "split_map": split_map, "split_weights": split_weights}
+    torsos = make_torsos(values, make_spec(3))
+    optimizers = TaskOptimizers(num_tasks=3, splits=torsos.options, split_map=split_map)
     algo_flags = ALGOS[name].flags(**({"std": std} if std else {}))
-    return ALGOS[name](make_spec(3), torso_maker(config, 3), optimizers, algo_flags)
+    return ALGOS[name](make_spec(3), torsos, optimizers, algo_flags)
 
 
 def banks_of(net):

@@ -7,7 +7,10 @@ import pytest
 
 from rl import flags
 from rl.algos import ALGOS
+from rl.config import UserError
 from rl.envs.visits import Visits
+from rl.flags.network import Config, check_network
+from rl.flags.torsos import NetworkFlags
 from rl.gradients import GRADIENTS
 from rl.gradients.optimizer import OPTIMIZERS
 from rl.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
@@ -21,8 +24,8 @@ from rl.training import LOOPS
         (flags.run.ALGOS, ALGOS),
         (flags.ALGORITHMS, ALGOS),
         (flags.optimizer.OPTIMIZERS, OPTIMIZERS),
-        (flags.gradients.GRADIENTS, GRADIENTS),
-        (flags.network.NETWORKS, NETWORKS),
+        (flags.GRADIENTS, GRADIENTS),
+        (flags.NETWORKS, NETWORKS),
         (flags.network.ACTIVATIONS, ACTIVATIONS),
         (flags.network.INITIALIZERS, INITIALIZERS),
         (flags.splitting.CRITERIA, CRITERIA),
@@ -42,6 +45,15 @@ def test_an_algorithm_has_the_flags_it_is_listed_with(name):
     listed = flags.ALGORITHMS[name]
     assert listed.config is ALGOS[name].flags
     assert listed.loop is LOOPS[ALGOS[name].loop].flags
+
+
+def test_images_are_for_networks_that_take_them(monkeypatch):
+    monkeypatch.setitem(flags.NETWORKS, "images", NetworkFlags(images=True))
+    check_network(Config(network="images"), num_tasks=2, obs_rank=3)
+    check_network(Config(network="film"), num_tasks=2)
+    words = "--network film takes flat observations, and this env's are images"
+    with pytest.raises(UserError, match=words):
+        check_network(Config(network="film"), num_tasks=2, obs_rank=3)
 
 
 def test_flags_import_no_tensorflow():

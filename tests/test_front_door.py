@@ -10,8 +10,8 @@ import pytest
 from rl import config
 from rl.__main__ import COMMANDS, main
 from rl.experiments import memory
-from rl.experiments.commands.training_flags import COMMON
-from rl.flags import ALGORITHMS, conditions, sections
+from rl.experiments.commands.training_flags import COMMON, parse
+from rl.flags import ALGORITHMS, GRADIENTS, NETWORKS, conditions, sections
 from tests.helpers import (
     ROOT,
     command,
@@ -102,10 +102,11 @@ def test_two_lengths_of_help(capsys, algo):
         with pytest.raises(SystemExit):
             main(["--algo", algo, text])
         shown[text] = capsys.readouterr().out
-    flags = [name for part in sections(algo).values() for name in part.__dataclass_fields__]
+    parts = sections({"algo": algo})
+    flags = [name for part in parts.values() for name in part.__dataclass_fields__]
     assert all(f"--{name} " in shown["--help-all"] for name in flags)
     expected = {name for name in flags if name in COMMON}
-    expected |= set(sections(algo)[algo].__dataclass_fields__)
+    expected |= set(parts[algo].__dataclass_fields__)
     assert {name for name in flags if f"  --{name} " in shown["--help"]} == expected
     assert f"--help-all shows all {len(flags)} flags" in shown["--help"]
     assert shown["--help"].index("--algo") < shown["--help"].index("--hidden_sizes")
@@ -119,24 +120,47 @@ def test_two_lengths_of_help(capsys, algo):
         ("total_timesteps", "--epochs times --steps_per_epoch"),
         ("tau", "1 - tau"),
         ("rollout_steps", "ppo has it, sac has not"),
-        ("ou_theta", "ddpg has it, sac has not"),
+        ("ou_theta", "--algo ddpg has it, sac has not"),
+        ("experts", "--network paco or moore or care has it, film has not"),
+        ("split_z", "--network splitting or sparse_splitting has it, film has not"),
+        ("cagrad_c", "--gradient cagrad has it, dwa has not"),
+        ("task_weight_lr", "--gradient gradnorm or famo or uncertainty has it, dwa has not"),
     ],
 )
 def test_hints_know_other_names(capsys, name, told):
-    assert told in refused(capsys, "--algo", "sac", f"--{name}", "1")
+    chosen = ("--algo", "sac", "--network", "film", "--gradient", "dwa")
+    assert told in refused(capsys, *chosen, f"--{name}", "1")
+
+
+def test_help_has_the_flags_of_what_is_chosen(capsys):
+    with pytest.raises(SystemExit):
+        main(["--network", "care", "--gradient=famo", "--help"])
+    shown = capsys.readouterr().out
+    for name in ("--network care:", "--experts ", "--gradient famo:", "--famo_decay "):
+        assert name in shown
+    assert "default: 6" in shown and "--modules" not in shown and "--cagrad_c" not in shown
+
+
+@pytest.mark.parametrize("name, default", [("paco", 5), ("moore", 4), ("care", 6)])
+def test_one_flag_has_a_default_for_each_network(name, default):
+    assert parse(["--env", "MT10", "--network", name])["experts"] == default
+    assert parse(["--env", "MT10", "--network", name, "--experts", "2"])["experts"] == 2
 
 
 def test_hints_name_flags_that_exist():
-    known = {
-        name
-        for algo in ALGORITHMS
-        for part in sections(algo).values()
-        for name in part.__dataclass_fields__
-    }
+    known = every_flag()
     for text in conditions_and_hints():
         for word in text.replace(",", " ").replace(";", " ").replace(":", " ").split():
             if word.startswith("--"):
                 assert word.strip("()").removeprefix("--") in known, text
+
+
+def every_flag():
+    """The names of the flags of all algorithms, networks and gradient methods."""
+    parts = [part for algo in ALGORITHMS for part in sections({"algo": algo}).values()]
+    parts += [flags.config for flags in NETWORKS.values()]
+    parts += GRADIENTS.values()
+    return {name for part in parts for name in part.__dataclass_fields__}
 
 
 def conditions_and_hints():
@@ -155,10 +179,8 @@ def conditions_and_hints():
         ("--env Pendulum --ou_theta 0.5", "--noise ou"),
         ("--env Pendulum --lr_end 0.5", "--lr_schedule"),
         ("--env Pendulum --lr_schedule linear --lr_cycles 3", "--lr_schedule cyclic"),
-        ("--env Pendulum --experts 3", "--network paco"),
-        ("--env MT10 --network paco --modules 3", "--network soft_modules"),
-        ("--env MT10 --split_z 3", "--network splitting"),
-        ("--env MT10 --cagrad_c 0.3", "--gradient cagrad"),
+        ("--env MT10 --network splitting --split_cosine 0.1 --split_criterion v1", "conflict"),
+        ("--env MT10 --network sparse_splitting --split_private 0.1", "--split_weights true"),
         ("--env Pendulum --num_workers 2", "--env_backend async"),
         ("--algo sac --env Pendulum --learn_alpha false --alpha_lr 1", "--learn_alpha true"),
         ("--env MT10 --env_kwargs {}", "an env of Gymnasium"),
@@ -171,9 +193,7 @@ def test_flags_without_effect_are_refused(capsys, argv, need):
 
 
 def test_every_condition_is_of_a_flag():
-    known = [part for algo in ALGORITHMS for part in sections(algo).values()]
-    names = {name for part in known for name in part.__dataclass_fields__}
-    assert set(conditions.NEEDS) <= names
+    assert set(conditions.NEEDS) <= every_flag()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from rl.experiments.adopt import most_copies, networks
 from rl.experiments.environments import env_options
 from rl.experiments.eval import load_policy
 from rl.experiments.rundir import load_config
+from rl.flags import torsos
 from rl.networks.torsos.meta_splitting import MetaSplitting
 from rl.networks.torsos.splitting import Splitting
 from rl.training.evaluate import evaluate
@@ -40,7 +41,8 @@ META = ("--episodes", "6", "--num_test_episodes", "2")
 
 def trained_net(members=None, apart=False, maps=((0, 1, 0), (0, 1, 2), (0, 0, 0))):
     tf.keras.utils.set_random_seed(0)
-    net = Splitting(SIZES, members=members, onehot=False, alike=False, apart=apart)
+    config = torsos.Splitting(split_biases=apart, split_map="a map: copies start different")
+    net = Splitting(SIZES, config, members=members, onehot=False)
     net.build((TRAINED, None, D))
     for (kernel, bias), copy in zip(net.layers_of_banks(), maps):
         kernel.copy.assign(copy)
@@ -50,7 +52,8 @@ def trained_net(members=None, apart=False, maps=((0, 1, 0), (0, 1, 2), (0, 0, 0)
 
 
 def meta_net(trained, members=None, **options):
-    net = MetaSplitting(SIZES, members=members, onehot=False, copies=TRAINED, **options)
+    config = torsos.MetaSplitting(meta_copies=TRAINED, **options)
+    net = MetaSplitting(SIZES, config, members=members, onehot=False)
     net.build((TESTED, None, D))
     net.adopt(trained)
     return net
@@ -71,7 +74,7 @@ def test_a_task_that_uses_what_a_training_task_used_is_that_task(mix, members, a
     trained = trained_net(members, apart)
     if apart:
         trained.layers_of_banks()[1][1].copy.assign((1, 1, 2))
-    net = meta_net(trained, members, mix=mix)
+    net = meta_net(trained, members, meta_mix=mix)
     for tasks in ((0, 2), (1, 0)):
         net.follow(trained, tasks)
         wanted = tf.gather(trained(inputs(TRAINED)), tasks, axis=-3)
@@ -79,7 +82,7 @@ def test_a_task_that_uses_what_a_training_task_used_is_that_task(mix, members, a
 
 
 def test_by_softmax_most_of_a_task_is_as_the_one_it_follows():
-    net = meta_net(trained_net(), softmax=True)
+    net = meta_net(trained_net(), meta_softmax=True)
     net.follow(trained_net(), (1, 2))
     shares = [
         tf.nn.softmax(region.variable + tf.math.log(used))
@@ -93,7 +96,7 @@ def test_by_softmax_most_of_a_task_is_as_the_one_it_follows():
 @pytest.mark.parametrize("mix", ["outputs", "weights"])
 def test_mixing_by_hand(mix):
     """Against NumPy, a copy after another."""
-    net, rng = meta_net(trained_net(), mix=mix), np.random.default_rng(2)
+    net, rng = meta_net(trained_net(), meta_mix=mix), np.random.default_rng(2)
     for (region,) in net.regions:
         region.variable.assign(rng.normal(size=region.variable.shape))
     for task in range(TESTED):
@@ -114,7 +117,7 @@ def test_copies_nobody_uses_are_left_behind():
     """Two of three copies of the first layer, three of the second, one of the last: equal weights
     to begin with."""
     for softmax in (False, True):
-        net = meta_net(trained_net(), softmax=softmax)
+        net = meta_net(trained_net(), meta_softmax=softmax)
         assert [np.array(used).tolist() for _, _, used in net.frozen] == [
             [1, 1, 0],
             [1, 1, 1],
@@ -133,7 +136,7 @@ def test_copies_nobody_uses_are_left_behind():
                 np.isfinite(gradient).all()
                 and (np.array(gradient)[:, np.array(used) == 0] == 0).all()
             )
-    shares = meta_net(trained_net(maps=[(0, 0, 0)] * 3), softmax=True)
+    shares = meta_net(trained_net(maps=[(0, 0, 0)] * 3), meta_softmax=True)
     np.testing.assert_allclose(
         shares(inputs(TESTED))[0], trained_net(maps=[(0, 0, 0)] * 3)(inputs(TRAINED))[0], rtol=1e-5
     )
@@ -196,7 +199,7 @@ def test_meta_test_trains_the_mixture_alone(sources, tmp_path, algo):
     for own, learned in zip(networks(adapted), networks(trained)):
         if isinstance(own, MetaSplitting) and own not in targets(adapted):
             fresh = MetaSplitting(
-                own.sizes, copies=own.copies, members=(own.lead or (None,))[0], onehot=False
+                own.sizes, own.config, members=(own.lead or (None,))[0], onehot=False
             )
             fresh.build((2, None, own.frozen[0][0].shape[-2]))
             fresh.adopt(learned)

@@ -1,15 +1,16 @@
 """What MLP, the torso for one task, must satisfy, and actors and critics; test_task_networks.py has
 several tasks."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import rl.networks
 from rl.algos import ALGOS
-from rl.networks import MLP
-from rl.networks import Config as NetworkConfig
-from rl.networks import Critic, DeterministicActor, PolicyValue, SquashedGaussianActor, torso_maker
+from rl.experiments.build import make_torsos
+from rl.networks import MLP, Critic, DeterministicActor, PolicyValue, SquashedGaussianActor
 from rl.spec import EnvSpec
 from tests.helpers_algos import make_spec
 
@@ -171,7 +172,7 @@ ACTORS = {
     "deterministic": lambda: DeterministicActor(Linear()),
     "squashed": lambda: SquashedGaussianActor(Linear()),
     "policy and value": lambda: PolicyValue(
-        lambda out, **_: Linear(), make_spec(None, D, (-1, -1), (1, 1))
+        SimpleNamespace(make=lambda out, **_: Linear()), make_spec(None, D, (-1, -1), (1, 1))
     ),
 }
 
@@ -260,10 +261,8 @@ POLICIES = {
 def test_policy_value(lead, num_actions, options):
     tasks = lead[0] if lead else None
     spec = make_spec(tasks, obs_dim=D) if num_actions is None else make_discrete(tasks, num_actions)
-    torso = lambda out, members=None, out_gain=1.0, critic=False: MLP(
-        [8, out], members=members, out_gain=out_gain
-    )
-    net = PolicyValue(torso, spec, log_std=-1.0, **options)
+    torsos = make_torsos({"hidden_sizes": (8,)}, make_spec())
+    net = PolicyValue(torsos, spec, log_std=-1.0, **options)
     net.build((*lead, None, D))
     obs = inputs(lead).numpy()
     sample = net.to_numpy(net.get_weights())
@@ -314,6 +313,7 @@ def test_sizes_of_actor_and_critic(name, num_tasks):
             [(5,) if own else (6, 7) for own in actor],
         ),
     ):
-        make_torso = torso_maker(NetworkConfig(hidden_sizes=(8, 8), **flags), num_tasks)
-        algo = ALGOS[name](make_spec(num_tasks), make_torso)
+        spec = make_spec(num_tasks)
+        torsos = make_torsos({"hidden_sizes": (8, 8)} | flags, spec)
+        algo = ALGOS[name](spec, torsos)
         assert sizes_of(algo) == [(*own, out) for own, out in zip(wanted, outputs)]

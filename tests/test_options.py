@@ -13,11 +13,11 @@ from rl.buffers.normaliser import Moments, Normaliser
 from rl.buffers.prioritised import PrioritisedReplay, SumTree
 from rl.buffers.replay import ReplayBuffer
 from rl.config import UserError
+from rl.experiments.build import make_torsos
 from rl.flags.optimizer import PARAMETERS, check_parameters
 from rl.gradients.optimizer import OPTIMIZERS, Config, Optimizer, Optimizers
-from rl.networks import MLP
-from rl.networks import Config as NetworkConfig
-from rl.networks import Temperature, torso_maker
+from rl.networks import Temperature
+from rl.networks.groups import Group
 from rl.spec import RolloutBatch
 from rl.splitting.optimizers import TaskOptimizers
 from rl.splitting.task_optimizer import TaskOptimizer
@@ -313,11 +313,11 @@ def decayed(optimizers, net):
 @pytest.mark.parametrize("network, others", [("paco", {"mix"}), ("care", {"code_0"})])
 def test_weight_decay_in_networks_of_several_tasks(network, others):
     """With a TaskOptimizer, an ensemble, and what tasks learn beside kernels."""
-    config = NetworkConfig(network=network, hidden_sizes=(4,), task_embedding=3)
-    net = torso_maker(config, 2)(1, members=2)
+    flags = {"network": network, "hidden_sizes": (4,), "task_embedding": 3}
+    net = make_torsos(flags, make_spec(2)).make(1, members=2)
     net.build((2, None, 3))
     owner = types.SimpleNamespace(
-        trainable_variables=net.trainable_variables, groups={"LossQ": [net]}
+        trainable_variables=net.trainable_variables, groups={"LossQ": Group((net,))}
     )
     optimizers = TaskOptimizers(
         Config(weight_decay=0.5), gradients.Config(gradient="pcgrad"), num_tasks=2
@@ -344,8 +344,7 @@ def test_stds_and_temperatures_do_not_decay():
 @pytest.mark.parametrize("name", ALGOS)
 def test_default_optimisers_of_every_algorithm(name):
     """The constructor's own optimisers train every network."""
-    make_torso = lambda out, critic=False, **options: MLP([4, out], **options)
-    algo = ALGOS[name](make_spec(), make_torso)
+    algo = ALGOS[name](make_spec(), make_torsos({"hidden_sizes": (4,)}, make_spec()))
     batches, updates = make_batches(2)
     if name == "ppo":
         rew = batches.rew

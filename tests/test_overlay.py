@@ -12,7 +12,6 @@ from rl.config import UserError
 from rl.experiments.plots import tree
 from rl.gradients.per_task import TaskGradients
 from rl.networks.banks import WeightBank
-from rl.networks.torsos.splitting import WeightSplitting
 from rl.splitting import Overlay
 from rl.splitting.overlay import agreement
 from tests.helpers import command, refused
@@ -33,7 +32,7 @@ WEIGHTS = ("--network", "sparse_splitting", "--split_weights")
 class WeightToy(Toy):
     """The toy with a network whose single weights split: 113 of them."""
 
-    kind = WeightSplitting
+    flags = Toy.flags | {"network": "sparse_splitting", "split_weights": True}
 
 
 # Who leaves --------------------------------------------------------------------
@@ -281,7 +280,7 @@ def test_what_weights_cannot_do_is_refused(flags, words):
         ((*ENV, *WEIGHTS, "--split_map", "any.json"), "--split_map: maps are of regions"),
         (
             (*ENV, "--split_weights"),
-            "--split_weights is for --network sparse_splitting, not splitting",
+            "--network sparse_splitting has it, splitting has not",
         ),
     ],
 )

@@ -252,6 +252,6 @@ def test_new_rates_and_a_new_schedule(tmp_path):
 def test_what_resume_does_not_change(run, capsys):
     before = (run / "config.json").read_bytes()
     assert "--gamma" in refused(capsys, "resume", run, "--gamma", "0.9")
-    assert "ddpg has no such flag" in refused(capsys, "resume", run, "--lr", "0.9")
+    assert "--algo ppo has it, ddpg has not" in refused(capsys, "resume", run, "--lr", "0.9")
     assert "above 0" in refused(capsys, "resume", run, "--q_lr", "0")
     assert (run / "config.json").read_bytes() == before

@@ -266,7 +266,7 @@ def row(bank, variable, copy):
 
 @pytest.mark.parametrize("by_unit, members", [(False, None), (False, 2), (True, 2)])
 def test_a_split_changes_nothing_but_who_shares(by_unit, members):
-    toy = Toy([1, 1, -1, -1], members=members, network={"by_unit": by_unit}, split_warmup=10**6)
+    toy = Toy([1, 1, -1, -1], members=members, network=network_of(by_unit), split_warmup=10**6)
     toy.train(200)
     toy.targ.set_weights([w + 1 if w.dtype == np.float32 else w for w in toy.net.get_weights()])
     before, target = toy.net(toy.inputs()).numpy(), toy.targ(toy.inputs()).numpy()
@@ -322,7 +322,7 @@ def test_the_sharing_score_falls_to_0():
 
 
 def test_a_region_without_room_refuses_once_and_is_in_nobodys_way():
-    toy = Toy([1, 1, -1, -1], network={"capacity": 2})
+    toy = Toy([1, 1, -1, -1], split_capacity=2)
     split_now(toy, 0, moved=(1,))
     toy.train(1500)
     events = toy.splitter.events
@@ -369,7 +369,7 @@ def test_absent_tasks_are_not_counted():
 
 def test_the_unit_at_odds_splits_first():
     """Two tasks that agree on every hidden unit but one part there, and nowhere else."""
-    toy = Toy([1, 1], sizes=(6, 1), network={"by_unit": True}, split_warmup=50)
+    toy = Toy([1, 1], sizes=(6, 1), network="sparse_splitting", split_warmup=50)
 
     def loss(x):
         params = toy.net.given or toy.net.expand()
@@ -388,7 +388,7 @@ def test_the_unit_at_odds_splits_first():
 
 def test_units_that_agree_are_layers():
     """With one map for all units of a layer the two kinds of network are the same function."""
-    layers, units = (Toy([1, 1, -1], network={"by_unit": by_unit}).net for by_unit in (False, True))
+    layers, units = (Toy([1, 1, -1], network=network_of(by_unit)).net for by_unit in (False, True))
     trainable = [
         v + 0.1 * np.random.default_rng(2).normal(size=v.shape) for v in layers.get_weights()[:6]
     ]
@@ -400,7 +400,7 @@ def test_units_that_agree_are_layers():
 
 
 def test_kernels_and_biases_apart():
-    toy = Toy([1, -1], network={"apart": True})
+    toy = Toy([1, -1], split_biases=True)
     assert len(toy.splitter.sizes) == 6 and toy.splitter.sizes.tolist() == [24, 8, 64, 8, 8, 1]
     before = toy.net(toy.inputs()).numpy()
     split_now(toy, 1, moved=(1,))

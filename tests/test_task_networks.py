@@ -12,17 +12,21 @@ import tensorflow as tf
 
 import rl.networks
 from rl import gradients
-from rl.config import UserError
+from rl.config import UserError, build
+from rl.experiments.build import make_torsos
+from rl.flags import torsos
 from rl.gradients import make_balancer, shared_gram
 from rl.gradients.balancer import shared_regions
 from rl.gradients.per_task import TaskGradients
-from rl.networks import MLP, NETWORKS, Config, torso_maker
+from rl.networks import MLP, NETWORKS
 from rl.networks.banks import Bank, MixBank, WeightBank, copy_rows
 from rl.networks.constants import Constants
 from rl.networks.forward import compile_call, numpy_forward
-from rl.networks.stacks import mixed
+from rl.networks.groups import Group
+from rl.networks.stacks import StackNet, mixed
 from rl.networks.task_net import TaskNet
 from rl.networks.torsos.moore import orthonormal
+from tests.test_algos import make_spec
 
 T, B, D, OUT = 3, 5, 4, 2
 SIZES = (8, 7, OUT)
@@ -35,8 +39,10 @@ def make(name, members=None, sizes=SIZES, flags=None, jitter=0.1, **options):
     """A network whose every variable is off its initial value, which for some is one without
     gradients."""
     tf.keras.utils.set_random_seed(0)
-    config = Config(**FLAGS | ROWS[name] | (flags or {}))
-    net = NETWORKS[config.network](config)(sizes, members=members, **options)
+    values = FLAGS | ROWS[name] | (flags or {})
+    network = values["network"]
+    config = build(torsos.NETWORKS[network].config, values)
+    net = NETWORKS[network](sizes, config, members=members, **options)
     net.build((T, None, D))
     rng = np.random.default_rng(0)
     for variable in net.trainable_variables:
@@ -58,7 +64,9 @@ def task_losses(out, target=0.3):
 
 
 def task_gradients(net, x):
-    owner = SimpleNamespace(groups={"Loss": [net]}, trainable_variables=net.trainable_variables)
+    owner = SimpleNamespace(
+        groups={"Loss": Group((net,))}, trainable_variables=net.trainable_variables
+    )
     return TaskGradients(owner, lambda: (task_losses(net(x)), {}))
 
 
@@ -103,8 +111,9 @@ def test_every_torso_is_in_the_table():
     for module in pkgutil.iter_modules(rl.networks.__path__, "rl.networks."):
         importlib.import_module(module.name)
     below = lambda kind: {kind}.union(*map(below, kind.__subclasses__()))
-    torsos = {kind for kind in below(TaskNet) - {TaskNet, Constants} if "forward" in vars(kind)}
-    assert torsos == {type(NETWORKS[name](Config())([OUT])) for name in NETWORKS}
+    torsos_found = below(TaskNet) - {TaskNet, StackNet, Constants}
+    ours = {kind for kind in torsos_found if kind.__module__.startswith("rl.")}
+    assert ours == set(NETWORKS.values())
 
 
 def test_build_makes_every_variable_and_each_is_in_a_region(net):
@@ -257,7 +266,9 @@ def test_halves_of_a_batch(name, members, batch, calls):
     """The whole's gradient is the mean of theirs; inner products across halves are those of a pass
     for each half."""
     net, x = make(name, members), inputs(batch=batch)
-    owner = SimpleNamespace(groups={"Loss": [net]}, trainable_variables=net.trainable_variables)
+    owner = SimpleNamespace(
+        groups={"Loss": Group((net,))}, trainable_variables=net.trainable_variables
+    )
 
     def loss(batch):
         return tf.add_n([task_losses(net(batch * (1 + k))) for k in range(calls)]), {}
@@ -334,17 +345,15 @@ def test_acts_by_given_weights_whatever_the_variables_are(name):
 
 
 def test_flags_make_the_network(name):
-    net = torso_maker(Config(**ROWS[name], hidden_sizes=(8,), task_onehot=False), T)(
-        OUT, members=2, out_gain=0.0
-    )
+    flags = {**ROWS[name], "hidden_sizes": (8,), "task_onehot": False}
+    net = make_torsos(flags, make_spec(T)).make(OUT, members=2, out_gain=0.0)
     net.build((T, None, D))
     heads = net(inputs()).numpy()
     assert heads.shape == (2, T, B, OUT) and (heads == 0).all()  # out_gain is the output layer's
     assert not net.onehot
     if name != "mlp":
         with pytest.raises(UserError, match=ROWS[name]["network"]):
-            torso_maker(Config(**ROWS[name]))
-    assert getattr(net, "experts", None) == {"paco": 5, "moore": 4, "care": 6}.get(name)
+            make_torsos(ROWS[name], make_spec())
 
 
 def plain(weights, sizes=SIZES):
@@ -468,7 +477,7 @@ def test_soft_modules_choose_with_probabilities(members):
 @pytest.mark.parametrize("layers", [1, 3])
 def test_one_module_a_layer_is_a_perceptron(layers):
     net = make("soft_modules", flags={"modules": 1, "module_layers": layers}, onehot=False)
-    places = [*range(net.encoder.start, net.encoder.stop), *net.module, net.head]
+    places = [*range(net.f.start, net.f.stop), *net.modules, net.head]
     parts = [[bank.variable for bank in net.regions[r]] for r in places]
     single = plain(kernels_and_biases(parts), (*SIZES[:-1], *[6] * layers, OUT))
     np.testing.assert_allclose(net(inputs()), single(inputs()), rtol=1e-5, atol=1e-6)
@@ -478,16 +487,16 @@ def test_soft_modules_sample_by_sample():
     net, x = make("soft_modules", onehot=False), inputs()
     for t, dense, code in tasks_in_numpy(net):
         for sample, out in zip(x.numpy()[t], net(x)[t]):
-            encoded = dense([*range(net.encoder.start, net.encoder.stop)], sample)
+            encoded = dense([*range(net.f.start, net.f.stop)], sample)
             route = hidden = dense(
                 [*range(net.router.start, net.router.stop)], relu(encoded * code)
             )
             found, h = [], [relu(encoded)] * 2
             for k in range(3):
                 if k:
-                    hidden = dense([net.recall[k - 1]], np.concatenate(found)) * route
-                found.append(softmax(dense([net.choose[k]], relu(hidden)).reshape(-1, 2)).ravel())
-                outputs = np.stack([dense([net.module[k]], h[j], j) for j in range(2)])
+                    hidden = dense([net.w_u[k - 1]], np.concatenate(found)) * route
+                found.append(softmax(dense([net.w_d[k]], relu(hidden)).reshape(-1, 2)).ravel())
+                outputs = np.stack([dense([net.modules[k]], h[j], j) for j in range(2)])
                 h = relu(found[k].reshape(-1, 2) @ outputs)
             np.testing.assert_allclose(out, dense([net.head], h[0]), rtol=1e-4, atol=1e-5)
 

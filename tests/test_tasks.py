@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import rl.networks
 from rl import envs, gradients
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.algos.checks import CheckedBurst
 from rl.config import UserError
+from rl.experiments.build import make_torsos
 from rl.experiments.eval import check_split
 from rl.experiments.eval import make_env as eval_env
 from rl.gradients import GRADIENTS
 from rl.gradients.optimizer import Config as OptimizerConfig
-from rl.networks import NETWORKS, torso_maker
+from rl.networks import NETWORKS
 from rl.splitting.optimizers import TaskOptimizers
 from tests.helpers import column, command, options, refused, rows, train, train_killed
 from tests.helpers_algos import make_spec, one, task_batches
@@ -30,11 +30,10 @@ SOME = [("sac", "multi_head", "pcgrad"), ("ppo", "film", "gradvac"), ("td3", "pa
 
 def make_algo(name, gradient="sum", network="mlp", seed=0, opt=None, **flags):
     tf.keras.utils.set_random_seed(seed)
-    make_torso = torso_maker(rl.networks.Config(network=network, hidden_sizes=(8, 8)), 3)
-    optimizers = TaskOptimizers(
-        OptimizerConfig(**(opt or {})), gradients.Config(gradient=gradient), 3
-    )
-    return ALGOS[name](make_spec(3), make_torso, optimizers, ALGOS[name].flags(**flags))
+    torsos = make_torsos({"network": network, "hidden_sizes": (8, 8)}, make_spec(3))
+    balancing = gradients.Config(gradient=gradient)
+    optimizers = TaskOptimizers(OptimizerConfig(**(opt or {})), balancing, num_tasks=3)
+    return ALGOS[name](make_spec(3), torsos, optimizers, ALGOS[name].flags(**flags))
 
 
 def weights(algo):

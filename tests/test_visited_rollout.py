@@ -7,16 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import rl.networks
 from rl import gradients
 from rl.algos.ppo import PPO
 from rl.buffers.normaliser import Moments
 from rl.buffers.visited_rollout import VisitedRollout
-from rl.experiments.build import make_loop
+from rl.experiments.build import make_loop, make_torsos
 from rl.experiments.commands.training_flags import parse
 from rl.gradients import GRADIENTS, make_balancer
 from rl.gradients.optimizer import Config as OptimizerConfig
-from rl.networks import torso_maker
 from rl.spec import RolloutBatch, map_fields
 from rl.splitting.optimizers import TaskOptimizers
 from rl.training.config import WITHOUT_MEMORY
@@ -126,9 +124,10 @@ def test_envs_have_their_places_in_tasks():
 
 def make_ppo(gradient="sum", **flags):
     tf.keras.utils.set_random_seed(0)
-    network = rl.networks.Config(network="multi_head", hidden_sizes=(8,))
-    optimizers = TaskOptimizers(OptimizerConfig(), gradients.Config(gradient=gradient), 3)
-    return PPO(make_spec(3), torso_maker(network, 3), optimizers, PPO.flags(**flags))
+    torsos = make_torsos({"network": "multi_head", "hidden_sizes": (8,)}, make_spec(3))
+    balancing = gradients.Config(gradient=gradient)
+    optimizers = TaskOptimizers(OptimizerConfig(), balancing, num_tasks=3)
+    return PPO(make_spec(3), torsos, optimizers, PPO.flags(**flags))
 
 
 def minibatch(seed=0):

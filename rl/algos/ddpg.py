@@ -13,7 +13,7 @@ Differs from the reference:
 7. replay, actors and critics have actions in units: -1 and 1 are the env's bounds.
 """
 
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,7 +22,7 @@ from rl.algos.common import Algorithm, Info, polyak_average
 from rl.algos.noise import Noise
 from rl.flags.ddpg import Config
 from rl.gradients.optimizer import Optimizers
-from rl.networks import Critic, DeterministicActor
+from rl.networks import Critic, DeterministicActor, Torsos
 from rl.spec import Batch, EnvSpec, Update
 
 
@@ -38,16 +38,16 @@ class DDPG(Algorithm[Batch]):
     def __init__(
         self,
         spec: EnvSpec,
-        make_torso: Callable[..., Any],
+        torsos: Torsos,
         optimizers: Optimizers = Optimizers(),
         config: Config = Config(),
     ) -> None:
         self.spec = spec
         self.config = config
-        self.actor = self._make_actor(make_torso)
-        self.actor_targ = self._make_actor(make_torso)
-        self.q = self._make_critic(make_torso)
-        self.q_targ = self._make_critic(make_torso)
+        self.actor = self._make_actor(torsos)
+        self.actor_targ = self._make_actor(torsos)
+        self.q = self._make_critic(torsos)
+        self.q_targ = self._make_critic(torsos)
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())
@@ -56,13 +56,13 @@ class DDPG(Algorithm[Batch]):
         self.noise = Noise(config.act_noise, config.ou_theta if config.noise == "ou" else 1.0)
         self.ready()
 
-    def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
-        actor = DeterministicActor(make_torso(self.spec.act_dim))
+    def _make_actor(self, torsos: Torsos) -> Any:
+        actor = DeterministicActor(torsos.make(self.spec.act_dim))
         actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
         return actor
 
-    def _make_critic(self, make_torso: Callable[..., Any]) -> Any:
-        critic = Critic(make_torso(1, critic=True))
+    def _make_critic(self, torsos: Torsos) -> Any:
+        critic = Critic(torsos.make(1, critic=True))
         critic.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
         return critic
 

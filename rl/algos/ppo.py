@@ -26,7 +26,7 @@ the statistics from before it, which its critic was trained to. The last layer i
 the statistics move, as PopArt's is, and `--clip_value` is in units of the critic's outputs.
 """
 
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -36,7 +36,7 @@ from rl.algos.common import Algorithm, Info
 from rl.buffers.normaliser import Moments
 from rl.flags.ppo import Config, check_critic
 from rl.gradients.optimizer import Optimizers
-from rl.networks import PolicyValue
+from rl.networks import PolicyValue, Torsos
 from rl.spec import EnvSpec, RolloutBatch, Update
 
 
@@ -61,7 +61,7 @@ class PPO(Algorithm[RolloutBatch]):
     def __init__(
         self,
         spec: EnvSpec,
-        make_torso: Callable[..., Any],
+        torsos: Torsos,
         optimizers: Optimizers = Optimizers(),
         config: Config = Config(),
     ) -> None:
@@ -74,7 +74,7 @@ class PPO(Algorithm[RolloutBatch]):
             self.host = ("baseline",)
             self.columns = {name: kind for name, kind in self.columns.items() if name != "LossV"}
         self.actor = PolicyValue(
-            make_torso, spec, config.share_torso, config.std, config.log_std, value=not linear
+            torsos, spec, config.share_torso, config.std, config.log_std, value=not linear
         )
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))
         self.opt = optimizers.make(config.lr, self.actor)

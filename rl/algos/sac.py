@@ -13,7 +13,7 @@ Differs from the paper and the reference:
 6. Keras' initialiser (Glorot) and Adam epsilon (1e-7).
 """
 
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,7 +22,7 @@ from rl.algos.common import Algorithm, Info, polyak_average
 from rl.config import UserError
 from rl.flags.sac import Config
 from rl.gradients.optimizer import Optimizers
-from rl.networks import Critic, SquashedGaussianActor, Temperature
+from rl.networks import Critic, SquashedGaussianActor, Temperature, Torsos
 from rl.spec import Batch, EnvSpec, Update
 
 
@@ -38,7 +38,7 @@ class SAC(Algorithm[Batch]):
     def __init__(
         self,
         spec: EnvSpec,
-        make_torso: Callable[..., Any],
+        torsos: Torsos,
         optimizers: Optimizers = Optimizers(),
         config: Config = Config(),
     ) -> None:
@@ -46,10 +46,10 @@ class SAC(Algorithm[Batch]):
             raise UserError("--weight_tasks is for several tasks, and this env has one")
         self.spec = spec
         self.config = config
-        self.actor = SquashedGaussianActor(make_torso(2 * spec.act_dim))
+        self.actor = SquashedGaussianActor(torsos.make(2 * spec.act_dim))
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))
-        self.q = Critic(make_torso(1, critic=True, members=2))
-        self.q_targ = Critic(make_torso(1, critic=True, members=2))
+        self.q = Critic(torsos.make(1, critic=True, members=2))
+        self.q_targ = Critic(torsos.make(1, critic=True, members=2))
         for net in (self.q, self.q_targ):
             net.build((*spec.batch_dims, None, spec.obs_dim + spec.act_dim))
         self.q_targ.set_weights(self.q.get_weights())

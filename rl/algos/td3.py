@@ -11,7 +11,7 @@ Differs from the paper and the reference:
 With target_noise 0, policy_delay 1 and equal critics a step of TD3 is one of DDPG.
 """
 
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +20,7 @@ from rl.algos.common import Algorithm, Info, only_if, polyak_average
 from rl.algos.noise import Noise
 from rl.flags.td3 import Config
 from rl.gradients.optimizer import Optimizers
-from rl.networks import Critic, DeterministicActor
+from rl.networks import Critic, DeterministicActor, Torsos
 from rl.spec import Batch, EnvSpec, Update
 
 
@@ -36,16 +36,16 @@ class TD3(Algorithm[Batch]):
     def __init__(
         self,
         spec: EnvSpec,
-        make_torso: Callable[..., Any],
+        torsos: Torsos,
         optimizers: Optimizers = Optimizers(),
         config: Config = Config(),
     ) -> None:
         self.spec = spec
         self.config = config
-        self.actor = self._make_actor(make_torso)
-        self.actor_targ = self._make_actor(make_torso)
-        self.q = self._make_critics(make_torso)
-        self.q_targ = self._make_critics(make_torso)
+        self.actor = self._make_actor(torsos)
+        self.actor_targ = self._make_actor(torsos)
+        self.q = self._make_critics(torsos)
+        self.q_targ = self._make_critics(torsos)
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())
@@ -54,13 +54,13 @@ class TD3(Algorithm[Batch]):
         self.noise = Noise(config.act_noise)
         self.ready()
 
-    def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
-        actor = DeterministicActor(make_torso(self.spec.act_dim))
+    def _make_actor(self, torsos: Torsos) -> Any:
+        actor = DeterministicActor(torsos.make(self.spec.act_dim))
         actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
         return actor
 
-    def _make_critics(self, make_torso: Callable[..., Any]) -> Any:
-        critics = Critic(make_torso(1, critic=True, members=2))
+    def _make_critics(self, torsos: Torsos) -> Any:
+        critics = Critic(torsos.make(1, critic=True, members=2))
         critics.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
         return critics
 

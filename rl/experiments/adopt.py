@@ -20,7 +20,10 @@ def networks(algo: Any) -> list[Any]:
     """
     nets = [getattr(algo, name) for name in algo.saved]
     torsos = [
-        torso for net in nets for group in getattr(net, "groups", {}).values() for torso in group
+        torso
+        for net in nets
+        for group in getattr(net, "groups", {}).values()
+        for torso in group.torsos
     ]
     return [
         net for net in torsos + nets if isinstance(net, (Splitting, MetaSplitting, Temperature))

@@ -6,7 +6,6 @@ from typing import Any, Mapping, Optional
 
 import tensorflow as tf
 
-import rl.networks
 from rl import gradients, splitting, training
 from rl.algos import ALGOS
 from rl.algos.checks import CheckedBurst
@@ -14,8 +13,9 @@ from rl.buffers import Normaliser
 from rl.config import UserError, build
 from rl.experiments.environments import Envs, make_envs
 from rl.experiments.rundir import flags_of
-from rl.flags import normalisation, optimizer
+from rl.flags import GRADIENTS, NETWORKS, network, normalisation, optimizer
 from rl.logging import Board
+from rl.networks import Torsos
 from rl.training import LOOPS, schedule
 
 
@@ -72,15 +72,25 @@ def make_algo(values: Mapping[str, Any], spec: Any) -> Any:
     """The algorithm of a run, its weights drawn from the run's seed."""
     tf.keras.utils.set_random_seed(values["seed"])
     algorithm = ALGOS[values["algo"]]
-    network = build(rl.networks.Config, values)
+    torsos = make_torsos(values, spec)
     balancing = build(gradients.Config, values)
-    make_torso = rl.networks.torso_maker(network, spec.num_tasks)
-    splits = build(splitting.Config, values) if network.network in rl.networks.SPLITTING else None
-    config = build(optimizer.Config, values)
+    splits = torsos.options if NETWORKS[torsos.config.network].splits else None
     optimizers = splitting.TaskOptimizers(
-        config, balancing, spec.num_tasks, splits, network.split_map
+        build(optimizer.Config, values),
+        balancing,
+        build(GRADIENTS[balancing.gradient], values),
+        spec.num_tasks,
+        splits,
+        split_map=splits.split_map if splits else "",
     )
-    algo = algorithm(spec, make_torso, optimizers, build(algorithm.flags, values))
+    algo = algorithm(spec, torsos, optimizers, build(algorithm.flags, values))
     if values["check_inputs"]:
         algo.burst = CheckedBurst(algo.train_step, spec)
     return algo
+
+
+def make_torsos(values: Mapping[str, Any], spec: Any) -> Torsos:
+    """What makes the networks' torsos."""
+    config = build(network.Config, values)
+    options = build(NETWORKS[config.network].config, values)
+    return Torsos(config, options, spec)

@@ -8,10 +8,10 @@ from rl import envs
 from rl.config import UserError, build
 from rl.envs import EnvSpec
 from rl.experiments import memory
-from rl.flags import ALGORITHMS, metaworld, network
+from rl.flags import ALGORITHMS, NETWORKS, metaworld, network
 from rl.flags import on_policy as on_policy_flags
 from rl.flags import optimizer, ppo, sections, training
-from rl.flags.network import SPLITTING, check_network
+from rl.flags.network import check_network
 from rl.flags.optimizer import check_parameters
 from rl.flags.ppo import check_critic
 from rl.training.config import check_rollouts, check_visits
@@ -121,15 +121,15 @@ def check_fit(values: Mapping[str, Any], spec: EnvSpec) -> None:
         raise UserError(
             f"--gradient {values['gradient']} is for several tasks, and this env has one"
         )
-    check_parameters(build(optimizer.Config, values), sections(values["algo"])["optimiser"]())
+    check_parameters(build(optimizer.Config, values), sections(values)["optimiser"]())
     if values["algo"] == "ppo":
         check_critic(build(ppo.Config, values))
     if values["critic_sizes"] and values.get("share_torso"):
         raise UserError("--critic_sizes: with --share_torso the critic has no torso of its own")
     if values["critic_sizes"] and values.get("critic") == "linear":
         raise UserError("--critic_sizes: with --critic linear there is no value network")
-    splits = values["network"] in SPLITTING and not (values["split_map"] or values["split_weights"])
-    if splits and values["batch_size"] % 2:
+    regions_split = NETWORKS[values["network"]].splits and not values["split_map"]
+    if regions_split and not values.get("split_weights") and values["batch_size"] % 2:
         raise UserError(
             "--batch_size must be even for networks that split: halves of a batch are told apart"
         )

@@ -28,8 +28,8 @@ def adapt(directory: Path, saved: dict[str, Any], asked: Any, flags: Sequence[st
     env = envs.make(saved["env"], **env_options(saved))
     env.close()
     trained, normaliser, _ = load_policy(directory, asked.checkpoint, env.spec, saved)
-    defaults = adapting(saved, env.max_ep_len) | {"split_capacity": most_copies(trained)}
-    values = parse(["--algo", saved["algo"], *flags], defaults)
+    defaults = adapting(saved, env.max_ep_len) | {"meta_copies": most_copies(trained)}
+    values = parse(flags, defaults)
     tried = len(env.spec.tasks) if asked.start == "best" else 0
     values |= {"seed": values["seed"][0]} | length(values, asked.episodes, env.max_ep_len, tried)
 
@@ -55,7 +55,7 @@ def adapting(saved: dict[str, Any], horizon: int) -> dict[str, Any]:
     """Flags of a run that adapts the networks of a run with flags `saved`, where not told
     otherwise."""
     own: dict[str, Any] = dict(
-        network="meta_splitting", split="test", split_map="", exp_name=f"{saved['exp_name']}_meta"
+        network="meta_splitting", split="test", exp_name=f"{saved['exp_name']}_meta"
     )
     own |= dict(epochs=1, steps_per_epoch=1, num_envs=1, visit="all", save_memory=False)
     own |= dict(overwrite=False, seed=[saved["seed"]])

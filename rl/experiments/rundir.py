@@ -108,7 +108,7 @@ def flags_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of all flags of a run, and of nothing else; checked. Those not given have their
     defaults."""
     flags: dict[str, Any] = {}
-    for part in sections(values["algo"]).values():
+    for part in sections(values).values():
         flags |= dataclasses.asdict(build(part, values))
     return flags
 

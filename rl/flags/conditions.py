@@ -41,8 +41,6 @@ METAWORLD = Need("an env of Meta-World", _is_on_metaworld)
 TEST_TASKS = Need("an ML set, which has test tasks", _has_test_tasks)
 SEVERAL_TASKS = Need("an env of several tasks", _has_tasks)
 GYMNASIUM = Need("an env of Gymnasium", lambda values: not _has_tasks(values))
-SPLITTING = _is("network", "splitting", "sparse_splitting")
-META_TEST = _is("network", "meta_splitting")
 
 NEEDS = {
     "goals": METAWORLD,
@@ -62,37 +60,12 @@ NEEDS = {
     "lr_patience": _is("lr_schedule", "plateau"),
     "gradient_stats": SEVERAL_TASKS,
     "task_onehot": SEVERAL_TASKS,
-    "task_layers": _is("network", "trunk"),
-    "task_embedding": _is("network", "film", "care"),
-    "experts": _is("network", "paco", "moore", "care"),
-    "modules": _is("network", "soft_modules"),
-    "module_layers": _is("network", "soft_modules"),
-    "module_units": _is("network", "soft_modules"),
-    "meta_mix": META_TEST,
-    "meta_softmax": META_TEST,
-    "split_map": SPLITTING,
-    "split_capacity": SPLITTING,
-    "split_biases": SPLITTING,
-    "split_criterion": SPLITTING,
-    "split_every": SPLITTING,
-    "split_warmup": SPLITTING,
-    "splits_per_check": SPLITTING,
-    "split_min_sharing": SPLITTING,
     "split_private": _is("split_weights", True),
-    "split_reset": SPLITTING,
-    "split_decay": SPLITTING,
-    "split_z": SPLITTING,
     "split_cosine": _is("split_criterion", "conflict"),
     "split_alpha": _is("split_criterion", "v1"),
     "split_variance": _is("split_criterion", "v1"),
     "split_cap": _is("split_criterion", "v1"),
     "split_metric": _is("split_criterion", "v2"),
-    "cagrad_c": _is("gradient", "cagrad"),
-    "gradvac_beta": _is("gradient", "gradvac"),
-    "gradnorm_alpha": _is("gradient", "gradnorm"),
-    "famo_decay": _is("gradient", "famo"),
-    "dwa_window": _is("gradient", "dwa"),
-    "task_weight_lr": _is("gradient", "gradnorm", "famo", "uncertainty"),
 }
 
 

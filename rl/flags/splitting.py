@@ -1,4 +1,4 @@
-"""Flags of networks that split."""
+"""Flags of when and how networks split."""
 
 import dataclasses
 
@@ -24,9 +24,6 @@ class Config:
     )
     split_min_sharing: float = flag(
         0.1, "no splits at or under this sharing score; 1: all shared", low=0, high=1
-    )
-    split_private: float = flag(
-        0.1, "most of its weights a task may have for itself (split_weights)", low=0, high=1
     )
     split_reset: bool = flag(True, "start a region's statistics over when it has split")
     split_decay: float = flag(

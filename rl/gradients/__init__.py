@@ -1,7 +1,10 @@
-"""Gradient-balancing methods by name. A new one is a file and one line of GRADIENTS."""
+"""Gradient-balancing methods by name. A new one is a file, a line of GRADIENTS here and one in
+rl.flags.gradients; or `register` makes it known from outside."""
 
 from typing import Any
 
+from rl.config import NoFlags
+from rl.flags import gradients as method_flags
 from rl.flags.gradients import Config
 from rl.gradients.balancer import Balancer, Sum, shared_gram
 from rl.gradients.cagrad import CAGrad
@@ -13,9 +16,17 @@ from rl.gradients.nash_mtl import NashMTL
 from rl.gradients.statistics import conflict
 from rl.gradients.surgery import GradVac, PCGrad
 
-__all__ = ["Balancer", "Config", "GRADIENTS", "conflict", "make_balancer", "shared_gram"]
+__all__ = [
+    "Balancer",
+    "Config",
+    "GRADIENTS",
+    "conflict",
+    "make_balancer",
+    "register",
+    "shared_gram",
+]
 
-GRADIENTS: dict[str, Any] = {
+GRADIENTS: dict[str, type[Balancer]] = {
     "sum": Sum,
     "pcgrad": PCGrad,
     "gradvac": GradVac,
@@ -31,6 +42,26 @@ GRADIENTS: dict[str, Any] = {
 }
 
 
-def make_balancer(num_tasks: int, config: Config) -> Balancer:
-    """The method that `config.gradient` names."""
-    return GRADIENTS[config.gradient](num_tasks, config)
+def make_balancer(num_tasks: int, config: Config, options: Any = None) -> Balancer:
+    """The method that `config.gradient` names.
+
+    Args:
+      options: the method's own flags, its dataclass in rl.flags.gradients; None: their defaults.
+    """
+    name = config.gradient
+    own = method_flags.GRADIENTS[name]() if options is None else options
+    return GRADIENTS[name](num_tasks, own)
+
+
+def register(name: str, method_class: type[Balancer], flags: type = NoFlags) -> None:
+    """Makes a method known as `--gradient NAME`.
+
+    Args:
+      method_class: its constructor takes `num_tasks` and an instance of `flags`.
+      flags: dataclass of its own flags, of fields that `rl.config.flag` makes.
+
+    Raises:
+      ValueError: there is one of that name.
+    """
+    method_flags.register(name, flags)
+    GRADIENTS[name] = method_class

@@ -23,6 +23,9 @@ class Balancer:
     """Base of all methods. `weights`, and `after` where there is one, run inside XLA-compiled
     functions.
 
+    Args:
+      config: the method's own flags, its dataclass in rl.flags.gradients.
+
     Attributes:
       needs_gram: whether `weights` reads `gram` and `share`, and returns (R, T); otherwise they may
         be None and it returns (T,).

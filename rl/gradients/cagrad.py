@@ -14,6 +14,7 @@ Differs from it:
 
 import tensorflow as tf
 
+from rl.flags import gradients as flags
 from rl.gradients.balancer import GramBalancer
 from rl.gradients.simplex import minimum
 
@@ -26,6 +27,8 @@ class CAGrad(GramBalancer):
     It is g_0 + lambda g_w, g_w = sum_t w_t g_t, lambda = c |g_0| / |g_w|, for the w on the simplex
     that minimises g_w . g_0 + c |g_0| |g_w|.
     """
+
+    config: flags.CAGrad
 
     def solve(self, kernel: tf.Tensor, mask: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
         count = tf.reduce_sum(mask)

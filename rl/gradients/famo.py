@@ -12,6 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from rl.flags import gradients as flags
 from rl.gradients.adam import Adam
 from rl.gradients.balancer import Balancer
 
@@ -26,7 +27,7 @@ class FAMO(Balancer):
     critic_only = True
     needs_losses_after = True
 
-    def __init__(self, num_tasks: int, config: Any) -> None:
+    def __init__(self, num_tasks: int, config: flags.FAMO) -> None:
         super().__init__(num_tasks, config)
         self.logits = self.variable(tf.zeros(num_tasks))
         self.adam = Adam(self, self.logits, config.task_weight_lr)

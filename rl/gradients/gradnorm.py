@@ -15,10 +15,9 @@ Differs from the paper:
 5. parameters of one task only keep weight 1; in the paper their loss is weighted too.
 """
 
-from typing import Any
-
 import tensorflow as tf
 
+from rl.flags import gradients as flags
 from rl.gradients.adam import Adam
 from rl.gradients.balancer import GramBalancer
 
@@ -33,7 +32,7 @@ class GradNorm(GramBalancer):
 
     critic_only = True
 
-    def __init__(self, num_tasks: int, config: Any) -> None:
+    def __init__(self, num_tasks: int, config: flags.GradNorm) -> None:
         super().__init__(num_tasks, config)
         self.learned = self.variable(tf.ones(num_tasks))
         self.usual = self.variable(tf.zeros(num_tasks))

@@ -8,6 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from rl.config import NoFlags
+from rl.flags import gradients as flags
 from rl.gradients.adam import Adam
 from rl.gradients.balancer import Balancer
 
@@ -30,7 +32,7 @@ class Uncertainty(Balancer):
     needs_gram = False
     critic_only = True
 
-    def __init__(self, num_tasks: int, config: Any) -> None:
+    def __init__(self, num_tasks: int, config: flags.Learned) -> None:
         super().__init__(num_tasks, config)
         self.log_variance = self.variable(tf.zeros(num_tasks))
         self.adam = Adam(self, self.log_variance, config.task_weight_lr)
@@ -54,7 +56,7 @@ class DWA(Balancer):
     needs_gram = False
     critic_only = True
 
-    def __init__(self, num_tasks: int, config: Any) -> None:
+    def __init__(self, num_tasks: int, config: flags.DWA) -> None:
         super().__init__(num_tasks, config)
         self.sums = self.variable(
             tf.zeros((3, num_tasks))
@@ -89,7 +91,7 @@ class SLAW(Balancer):
 
     needs_gram = False
 
-    def __init__(self, num_tasks: int, config: Any) -> None:
+    def __init__(self, num_tasks: int, config: NoFlags) -> None:
         super().__init__(num_tasks, config)
         self.mean, self.variance = (self.variable(tf.zeros(num_tasks)) for _ in range(2))
         self.updates = self.variable(0.0)

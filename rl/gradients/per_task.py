@@ -11,7 +11,7 @@ times where they don't. `--max_grad_norm` is of that sum.
 """
 
 import contextlib
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import tensorflow as tf
 
@@ -44,7 +44,7 @@ class TaskGradients:
     """The gradient of each task's loss with respect to its own parameters of `net`.
 
     Args:
-      net: has `groups`: name -> list of TaskNets.
+      net: has `groups`: name -> rl.networks.groups.Group of TaskNets.
       loss_fn: function without arguments, to losses `(num_tasks,)` and info.
       halves: also tell the halves of its batch apart, whose size is even; the whole's gradient is
         the mean of theirs.
@@ -57,7 +57,7 @@ class TaskGradients:
     """
 
     def __init__(self, net: Any, loss_fn: LossFn, halves: bool = False) -> None:
-        torsos = [torso for group in net.groups.values() for torso in group]
+        torsos = [torso for group in net.groups.values() for torso in group.torsos]
         self.variables = net.trainable_variables
         self.halves = halves
         # group -> for each region its banks with their gradients; the same with Halves
@@ -83,7 +83,7 @@ class TaskGradients:
         self.shares: dict[str, tf.Tensor] = {}
         grads_left = iter(self.grads)
         for name, group in net.groups.items():
-            self.regions[name] = by_region(group, grads_left)
+            self.regions[name] = by_region(group.torsos, grads_left)
             self.grams[name] = over(self.regions[name], inner)
             shares = [region[0][0].share() for region in self.regions[name]]
             self.shares[name] = tf.concat(shares, axis=0)
@@ -91,7 +91,7 @@ class TaskGradients:
             through = samples(self.params, passes, grads[len(self.params) :])
             halves_left = map(Halves.of, self.grads, through)
             for name, group in net.groups.items():
-                self.parts[name] = by_region(group, halves_left)
+                self.parts[name] = by_region(group.torsos, halves_left)
 
     def products(self, name: str) -> Products:
         """What is known of a group's gradients."""
@@ -123,12 +123,12 @@ class TaskGradients:
         return self.tape.gradient(targets, self.variables, output_gradients=upstream)
 
 
-def banks_of(torsos: list[Any]) -> list[Any]:
+def banks_of(torsos: Sequence[Any]) -> list[Any]:
     """The banks of all torsos."""
     return [bank for torso in torsos for region in torso.regions for bank in region]
 
 
-def by_region(torsos: list[Any], values: Iterator[Any]) -> list[list[tuple[Any, Any]]]:
+def by_region(torsos: Sequence[Any], values: Iterator[Any]) -> list[list[tuple[Any, Any]]]:
     """For each region of the torsos its banks, each with the next of `values`."""
     regions = [region for torso in torsos for region in torso.regions]
     return [[(bank, next(values)) for bank in region] for region in regions]

@@ -24,6 +24,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from rl.flags import gradients as flags
 from rl.gradients.balancer import Balancer
 
 HIGHEST = 0.99  # target cosine of GradVac; at 1 no finite multiple of g_j reaches it
@@ -92,7 +93,7 @@ class PCGrad(Balancer):
 class GradVac(Balancer):
     """Where two gradients are less alike than they used to be, each gets a part of the other."""
 
-    def __init__(self, num_tasks: int, config: Any) -> None:
+    def __init__(self, num_tasks: int, config: flags.GradVac) -> None:
         super().__init__(num_tasks, config)
         self.target = self.variable(tf.zeros((num_tasks, num_tasks)))
 

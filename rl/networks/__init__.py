@@ -1,14 +1,17 @@
-"""Networks by name. A new torso is one file and one line of NETWORKS."""
+"""Networks by name. A new torso is a file, a line of NETWORKS here and one in rl.flags.torsos; or
+`register` makes it known from outside."""
 
-import functools
-import sys
-from typing import Any, Callable, Optional
+import dataclasses
+from typing import Any, Optional
 
-from rl.flags.network import SPLITTING, Config, check_network
+from rl.config import NoFlags
+from rl.flags import torsos as torso_flags
+from rl.flags.network import Config, check_network
 from rl.networks.actor_critic import Critic, DeterministicActor
-from rl.networks.layers import ACTIVATIONS, INITIALIZERS
+from rl.networks.layers import ACTIVATIONS, INITIALIZERS, Torso
 from rl.networks.policy_value import PolicyValue
 from rl.networks.squashed import SquashedGaussianActor, Temperature
+from rl.networks.task_net import TaskNet
 from rl.networks.torsos.care import CARE
 from rl.networks.torsos.film import FiLM
 from rl.networks.torsos.meta_splitting import MetaSplitting
@@ -16,8 +19,9 @@ from rl.networks.torsos.mlp import MLP
 from rl.networks.torsos.moore import MOORE
 from rl.networks.torsos.paco import PaCo
 from rl.networks.torsos.soft_modules import SoftModules
-from rl.networks.torsos.splitting import Splitting, WeightSplitting
-from rl.networks.torsos.trunk import Trunk
+from rl.networks.torsos.splitting import SparseSplitting, Splitting
+from rl.networks.torsos.trunk import Independent, MultiHead, Shared, Trunk
+from rl.spec import EnvSpec
 
 __all__ = [
     "ACTIVATIONS",
@@ -27,70 +31,91 @@ __all__ = [
     "INITIALIZERS",
     "MLP",
     "NETWORKS",
+    "PolicyValue",
+    "SquashedGaussianActor",
+    "Temperature",
+    "Torsos",
+    "register",
 ]
-__all__ += ["PolicyValue", "SPLITTING", "SquashedGaussianActor", "Temperature", "torso_maker"]
 
-# name -> the torso's class for several tasks, as a function of the flags; a single task has MLP
-NETWORKS: dict[str, Callable[["Config"], Any]] = {
-    "mlp": lambda config: functools.partial(Trunk, own=0),
-    "multi_head": lambda config: functools.partial(Trunk, own=1),
-    "trunk": lambda config: functools.partial(Trunk, own=config.task_layers),
-    "independent": lambda config: functools.partial(Trunk, own=sys.maxsize),
-    "film": lambda config: functools.partial(FiLM, embedding=config.task_embedding),
-    "soft_modules": lambda config: functools.partial(
-        SoftModules,
-        modules=config.modules,
-        module_layers=config.module_layers,
-        module_units=config.module_units,
-    ),
-    "paco": lambda config: functools.partial(PaCo, experts=config.experts or 5),
-    "moore": lambda config: functools.partial(MOORE, experts=config.experts or 4),
-    "splitting": lambda config: functools.partial(Splitting, **splitting_options(config)),
-    "sparse_splitting": lambda config: (
-        WeightSplitting
-        if config.split_weights
-        else functools.partial(Splitting, by_unit=True, **splitting_options(config))
-    ),
-    "meta_splitting": lambda config: functools.partial(
-        MetaSplitting,
-        copies=config.split_capacity or 2,
-        mix=config.meta_mix,
-        softmax=config.meta_softmax,
-    ),
-    "care": lambda config: functools.partial(
-        CARE, experts=config.experts or 6, embedding=config.task_embedding
-    ),
+# name -> class of the torso for several tasks; a single task has MLP
+NETWORKS: dict[str, type[TaskNet]] = {
+    "mlp": Shared,
+    "multi_head": MultiHead,
+    "trunk": Trunk,
+    "independent": Independent,
+    "film": FiLM,
+    "soft_modules": SoftModules,
+    "paco": PaCo,
+    "moore": MOORE,
+    "splitting": Splitting,
+    "sparse_splitting": SparseSplitting,
+    "meta_splitting": MetaSplitting,
+    "care": CARE,
 }
 
 
-def splitting_options(config: Config) -> dict[str, Any]:
-    """Splitting's arguments."""
-    return {
-        "capacity": config.split_capacity,
-        "apart": config.split_biases,
-        "alike": not config.split_map,
-    }
+def register(
+    name: str, torso_class: type[TaskNet], flags: type = NoFlags, images: bool = False
+) -> None:
+    """Makes a network known as `--network NAME`.
 
-
-def torso_maker(config: Config, num_tasks: Optional[int] = None) -> Callable[..., Any]:
-    """A function `make_torso(out_dim, critic=False, members=None, out_gain=1.0)` for the
-    algorithm's constructor; `critic` chooses between `actor_sizes` and `critic_sizes`.
+    Args:
+      torso_class: made as TaskNet is, with an instance of `flags` for `config`.
+      flags: dataclass of its own flags, of fields that `rl.config.flag` makes.
+      images: whether it takes observations that are images, of rank 3; else they are flat.
 
     Raises:
-      UserError: the network is for several tasks, and `num_tasks` is None; `split_weights` without
-        its network or with a map.
+      ValueError: there is one of that name.
     """
-    check_network(config, num_tasks)
-    options: dict[str, Any] = {
-        name: getattr(config, name) for name in ("activation", "initializer", "precision")
-    }
-    make: Any = MLP if num_tasks is None else NETWORKS[config.network](config)
-    if num_tasks is not None:
-        options["onehot"] = config.task_onehot
-    make = functools.partial(make, **options)
+    torso_flags.register(name, flags, images)
+    NETWORKS[name] = torso_class
 
-    def make_torso(out_dim: int, critic: bool = False, **options: Any) -> Any:
-        sizes = config.critic_sizes if critic else config.actor_sizes
-        return make((*(sizes or config.hidden_sizes), out_dim), **options)
 
-    return make_torso
+@dataclasses.dataclass(frozen=True)
+class Torsos:
+    """Makes the torsos of an algorithm's networks.
+
+    Attributes:
+      config: the flags that all networks have.
+      options: the chosen network's own, its dataclass in rl.flags.torsos.
+      spec: the env's.
+
+    Raises:
+      UserError: the network is not for this env.
+    """
+
+    config: Config
+    options: Any
+    spec: EnvSpec
+
+    def __post_init__(self) -> None:
+        check_network(self.config, self.spec.num_tasks)
+
+    def make(
+        self,
+        out_dim: int,
+        critic: bool = False,
+        members: Optional[int] = None,
+        out_gain: Any = 1.0,
+    ) -> Torso:
+        """A new torso, not built yet.
+
+        Args:
+          out_dim: units of the last layer. critic: whether it has the sizes of critics.
+          members, out_gain: as Torso's.
+        """
+        config = self.config
+        hidden_sizes = config.critic_sizes if critic else config.actor_sizes
+        sizes = (*(hidden_sizes or config.hidden_sizes), out_dim)
+        common: dict[str, Any] = {
+            "activation": config.activation,
+            "initializer": config.initializer,
+            "precision": config.precision,
+            "members": members,
+            "out_gain": out_gain,
+        }
+        if self.spec.num_tasks is None:
+            return MLP(sizes, **common)
+        torso_class = NETWORKS[config.network]
+        return torso_class(sizes, self.options, onehot=config.task_onehot, **common)

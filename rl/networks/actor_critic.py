@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl.networks.forward import compile_call, numpy_forward
+from rl.networks.groups import Group
 
 
 def env_action(spec: Any, act: tf.Tensor) -> tf.Tensor:
@@ -39,9 +40,9 @@ class DeterministicActor(tf.keras.Model):
         self.built = True
 
     @property
-    def groups(self) -> dict[str, list[Any]]:
-        """Its torsos by the loss they serve, for gradients per task."""
-        return {"LossPi": [self.torso]}
+    def groups(self) -> dict[str, Group]:
+        """Its torsos by the loss they serve."""
+        return {"LossPi": Group((self.torso,))}
 
     def call(self, obs: tf.Tensor) -> tf.Tensor:
         return tf.tanh(self.torso(obs))
@@ -73,9 +74,9 @@ class Critic(tf.keras.Model):
         self.built = True
 
     @property
-    def groups(self) -> dict[str, list[Any]]:
-        """Its torsos by the loss they serve, for gradients per task."""
-        return {"LossQ": [self.torso]}
+    def groups(self) -> dict[str, Group]:
+        """Its torsos by the loss they serve."""
+        return {"LossQ": Group((self.torso,), critic=True)}
 
     def call(self, obs: tf.Tensor, act: tf.Tensor, **options: Any) -> tf.Tensor:
         """All members, or the one that the option `member` names."""

@@ -181,8 +181,8 @@ class WeightBank(Bank):
     """
 
     def expand(self, full: bool) -> tf.Tensor:
-        common, own = tf.split(self.variable, [1, self.num_tasks], self.axis)
-        return tf.where(self.copy, own, common)
+        common, private = tf.split(self.variable, [1, self.num_tasks], self.axis)
+        return tf.where(self.copy, private, common)
 
     def shared(self) -> tf.Tensor:
         """Bool `(num_tasks, ...)`: the weights that a task has in common with another."""
@@ -219,5 +219,5 @@ def part_weights(variables: Iterable[Any], axis: int, leaves: Any) -> None:
     """What tasks share over their own where `leaves`, bool `(num_tasks, ...)`; variables as
     copy_rows takes."""
     for variable in variables:
-        common, own = tf.split(variable, [1, len(leaves)], axis)
-        variable.assign(tf.concat([common, tf.where(leaves, common, own)], axis))
+        common, private = tf.split(variable, [1, len(leaves)], axis)
+        variable.assign(tf.concat([common, tf.where(leaves, common, private)], axis))

@@ -1,10 +1,12 @@
-"""What every torso is made of: activations, initialisers, products, arguments."""
+"""What every torso is made of: activations, initial kernels, products, arguments."""
 
 import math
 from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
+
+from rl.config import NoFlags
 
 # name -> the function for TensorFlow and for NumPy
 ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
@@ -29,11 +31,37 @@ def matmul(x: tf.Tensor, kernel: tf.Tensor, precision: str) -> tf.Tensor:
     return tf.cast(tf.matmul(tf.cast(x, precision), tf.cast(kernel, precision)), tf.float32)
 
 
+class InitialKernels:
+    """Draws kernels `(..., in, out)` for `add_weight`, each matrix by itself.
+
+    Args:
+      initializer: a name in INITIALIZERS. gain: factor on each matrix, a number or `(out,)`.
+      alike: whether matrices along the third axis from the end are one and the same.
+    """
+
+    def __init__(self, initializer: str, gain: Any, alike: bool = False) -> None:
+        self.initializer = initializer
+        self.gain = gain
+        self.alike = alike
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
+        lead = (*shape[:-3], 1) if self.alike else shape[:-2]
+        matrices = [self._matrix(shape[-2:], dtype) for _ in range(math.prod(lead))]
+        kernels = tf.reshape(tf.stack(matrices), (*lead, *shape[-2:]))
+        return tf.broadcast_to(kernels, shape)
+
+    def _matrix(self, shape: tuple[int, ...], dtype: Any) -> tf.Tensor:
+        # One of Keras for all would take leading axes for a part of the fan, and repeats its values
+        # when it's called again.
+        return self.gain * tf.keras.initializers.get(self.initializer)(shape, dtype)
+
+
 class Torso(tf.keras.Model):
     """What all torsos are told.
 
     Args:
       sizes: units of each layer; the last is the output.
+      config: the network's own flags, its dataclass in rl.flags.torsos.
       activation: a name in ACTIVATIONS.
       initializer: of the kernels, a name in INITIALIZERS; biases start at zero.
       members: None, or the size of an ensemble of independent networks on a new leading axis.
@@ -45,6 +73,7 @@ class Torso(tf.keras.Model):
     def __init__(
         self,
         sizes: Sequence[int],
+        config: Any = NoFlags(),
         activation: str = "relu",
         initializer: str = "glorot_uniform",
         members: Optional[int] = None,
@@ -53,6 +82,7 @@ class Torso(tf.keras.Model):
     ) -> None:
         super().__init__()
         self.sizes = tuple(sizes)
+        self.config = config
         self.members = members
         self.initializer = initializer
         self.precision = precision

@@ -9,6 +9,7 @@ from tensorflow_probability import distributions as tfd
 from rl.networks.constants import Constants
 from rl.networks.distributions import gaussian
 from rl.networks.forward import compile_call, numpy_forward
+from rl.networks.groups import Group
 from rl.networks.squashed import LOG_STD
 
 
@@ -19,7 +20,7 @@ class PolicyValue(tf.keras.Model):
     For a choice among some, u and the action are the number of the choice, from 0.
 
     Args:
-      make_torso: function of the output size, see `torso_maker`. spec: an EnvSpec.
+      torsos: a Torsos. spec: an EnvSpec.
       shared: one torso for both. std: "free" has a log std per task and action that starts at
         `log_std`, "shared" one per action, "split" one per action until tasks' gradients split it;
         "state" makes it an output, to which `log_std` is added. value: False for a policy alone.
@@ -29,7 +30,7 @@ class PolicyValue(tf.keras.Model):
 
     def __init__(
         self,
-        make_torso: Callable[..., Any],
+        torsos: Any,
         spec: Any,
         shared: bool = False,
         std: str = "free",
@@ -49,9 +50,9 @@ class PolicyValue(tf.keras.Model):
             )
         self.width = spec.num_actions or spec.act_dim * (2 if self.per_state else 1)
         gains = [0.01] * self.width + [1.0]  # policies start near uniform, values do not
-        self.torso = make_torso(self.width + shared, out_gain=gains[: self.width + shared])
+        self.torso = torsos.make(self.width + shared, out_gain=gains[: self.width + shared])
         apart = value and not shared
-        self.value_torso: Any = make_torso(1, critic=True) if apart else None
+        self.value_torso: Any = torsos.make(1, critic=True) if apart else None
         self.compiled = compile_call(self.torso)
 
     def build(self, input_shape: Any) -> None:
@@ -61,13 +62,15 @@ class PolicyValue(tf.keras.Model):
         self.built = True
 
     @property
-    def groups(self) -> dict[str, list[Any]]:
-        """Its torsos by the loss they serve, for gradients per task."""
-        policy = [self.torso] + ([self.log_std] if self.log_std else [])
+    def groups(self) -> dict[str, Group]:
+        """Its torsos by the loss they serve."""
+        torsos = (self.torso,) if self.log_std is None else (self.torso, self.log_std)
         if self.shared:
-            return {"Loss": policy}
-        values = {"LossV": [self.value_torso]} if self.value_torso else {}
-        return {"LossPi": policy} | values
+            return {"Loss": Group(torsos)}
+        groups = {"LossPi": Group(torsos)}
+        if self.value_torso is not None:
+            groups["LossV"] = Group((self.value_torso,), critic=True)
+        return groups
 
     def call(self, obs: tf.Tensor) -> tf.Tensor:
         params = self.torso(obs)[..., : self.width]

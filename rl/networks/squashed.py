@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from rl.networks.distributions import squashed_sample
 from rl.networks.forward import compile_call, numpy_forward
+from rl.networks.groups import Group
 
 LOG_STD = (-20.0, 2.0)  # bounds of the log std, Haarnoja et al.'s
 
@@ -33,9 +34,9 @@ class SquashedGaussianActor(tf.keras.Model):
         self.built = True
 
     @property
-    def groups(self) -> dict[str, list[Any]]:
-        """Its torsos by the loss they serve, for gradients per task."""
-        return {"LossPi": [self.torso]}
+    def groups(self) -> dict[str, Group]:
+        """Its torsos by the loss they serve."""
+        return {"LossPi": Group((self.torso,))}
 
     def call(self, obs: tf.Tensor) -> tf.Tensor:
         return tf.tanh(tf.split(self.torso(obs), 2, axis=-1)[0])

@@ -2,10 +2,10 @@
 
 from typing import Any, Sequence
 
-import numpy as np
 import tensorflow as tf
 
 from rl.networks.banks import Bank
+from rl.networks.layers import InitialKernels
 from rl.networks.task_net import TaskNet
 
 
@@ -36,24 +36,20 @@ class StackNet(TaskNet):
         lead = (*self.lead, *lead)
         gain = self.hidden_gain if gain is None else gain
         number = len(self.regions)
-        axis = len(lead)
-
-        def init(shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
-            # A fresh initializer for each matrix: Keras' repeat their values, and would read
-            # leading axes as a fan.
-            draw = lambda: gain * tf.keras.initializers.get(self.initializer)(shape[-2:], dtype)
-            drawn = (*shape[:-3], 1 if alike else copies, *shape[-2:])
-            drawn = tf.reshape(tf.stack([draw() for _ in range(int(np.prod(drawn[:-2])))]), drawn)
-            return tf.broadcast_to(drawn, shape)
-
-        kernel = {
-            "shape": (*lead, copies, fan_in, units),
-            "initializer": init,
-            "name": f"kernel_{number}",
-        }
-        bias = {"shape": (*lead, copies, units), "initializer": "zeros", "name": f"bias_{number}"}
-        made = [self.add_weight(**each, trainable=self.trained) for each in (kernel, bias)]
-        self.regions.append([kind(variable, axis, self.num_tasks, **maps) for variable in made])
+        kernel = self.add_weight(
+            shape=(*lead, copies, fan_in, units),
+            initializer=InitialKernels(self.initializer, gain, alike),
+            trainable=self.trained,
+            name=f"kernel_{number}",
+        )
+        bias = self.add_weight(
+            shape=(*lead, copies, units),
+            initializer="zeros",
+            trainable=self.trained,
+            name=f"bias_{number}",
+        )
+        banks = [kind(variable, len(lead), self.num_tasks, **maps) for variable in (kernel, bias)]
+        self.regions.append(banks)
         return number
 
     def make_stack(

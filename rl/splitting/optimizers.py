@@ -1,15 +1,16 @@
 """From flags to the optimisers of an algorithm's networks."""
 
 import dataclasses
-from typing import Any, Optional
+from typing import Any, Mapping, Optional
 
 from rl import gradients
 from rl.config import UserError
 from rl.flags.splitting import Config as SplittingConfig
 from rl.gradients.optimizer import Optimizer, Optimizers
+from rl.networks.groups import Group
 from rl.splitting.blocks import blocks_of, use_maps
 from rl.splitting.maps import load_maps
-from rl.splitting.task_optimizer import TaskOptimizer
+from rl.splitting.task_optimizer import TaskOptimizer, torsos_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +19,7 @@ class TaskOptimizers(Optimizers):
 
     Args:
       config: of the optimisers. balancing: how tasks' gradients are weighed.
+      balancing_options: the gradient method's own flags; None: their defaults.
       num_tasks: None for a single task.
       splits: how regions of networks split, or None: they have none that could.
       split_map: file or run directory with the copies that tasks use; then they are kept.
@@ -27,6 +29,7 @@ class TaskOptimizers(Optimizers):
     """
 
     balancing: gradients.Config = gradients.Config()
+    balancing_options: Any = None
     num_tasks: Optional[int] = None
     splits: Optional[SplittingConfig] = None
     split_map: str = ""
@@ -43,13 +46,15 @@ class TaskOptimizers(Optimizers):
         Raises:
           UserError: a map that doesn't fit.
         """
-        groups = getattr(net, "groups", {})
-        twins = targ.groups if targ else {}
+        groups: Mapping[str, Group] = getattr(net, "groups", {})
+        twins: Mapping[str, Group] = targ.groups if targ else {}
         if groups and self.splits and self.split_map:
             self._use_map(groups, twins)
         if not groups or self.num_tasks is None or not self._tells_tasks_apart():
             return Optimizer(lr, net, self.config)
-        balancers = {name: self._balancer(name, self.num_tasks) for name in groups}
+        balancers = {}
+        for name, group in groups.items():
+            balancers[name] = self._balancer(group, self.num_tasks)
         return TaskOptimizer(lr, net, self.config, balancers, twins, self._learned_splits())
 
     def _learned_splits(self) -> Optional[SplittingConfig]:
@@ -60,17 +65,16 @@ class TaskOptimizers(Optimizers):
         is_watched = self.config.gradient_stats or self._learned_splits() is not None
         return is_weighed or is_watched
 
-    def _use_map(self, groups: dict[str, Any], twins: dict[str, Any]) -> None:
+    def _use_map(self, groups: Mapping[str, Group], twins: Mapping[str, Group]) -> None:
         """Lets the tasks of a network, and of its target, use the copies of the map."""
         for name, maps in load_maps(self.split_map, groups).items():
-            blocks = blocks_of(groups[name], twins.get(name, []))
+            blocks = blocks_of(groups[name].torsos, torsos_of(twins, name))
             use_maps(blocks, maps, name)
 
-    def _balancer(self, name: str, num_tasks: int) -> gradients.Balancer:
-        """What weighs the tasks' gradients of the group `name`: a sum where the method is for
-        critics alone."""
-        balancing = self.balancing
-        critic = name in ("LossQ", "LossV")
-        if gradients.GRADIENTS[balancing.gradient].critic_only and not critic:
-            balancing = dataclasses.replace(balancing, gradient="sum")
-        return gradients.make_balancer(num_tasks, balancing)
+    def _balancer(self, group: Group, num_tasks: int) -> gradients.Balancer:
+        """What weighs the tasks' gradients of a group: a sum where the method is for critics alone
+        and the group is none."""
+        method = gradients.GRADIENTS[self.balancing.gradient]
+        if method.critic_only and not group.critic:
+            return gradients.make_balancer(num_tasks, gradients.Config("sum"))
+        return gradients.make_balancer(num_tasks, self.balancing, self.balancing_options)

@@ -8,7 +8,7 @@ check the highest over `split_z` leave, one task of each weight at most: the oth
 without it.
 """
 
-from typing import Any
+from typing import Any, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -33,7 +33,7 @@ class Overlay(Watch):
       UserError: another criterion than `conflict`, or a region that only splits as a whole.
     """
 
-    def __init__(self, group: list[Any], twins: list[Any], slots: Any, config: Any) -> None:
+    def __init__(self, group: Sequence[Any], twins: Sequence[Any], slots: Any, config: Any) -> None:
         nets = [
             [region for torso in torsos for region in torso.regions]
             for torsos in (group, twins)

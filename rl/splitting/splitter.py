@@ -1,6 +1,6 @@
 """Splits the regions of a network while it trains."""
 
-from typing import Any
+from typing import Any, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -24,7 +24,7 @@ class Splitter(Watch):
       variables: the statistics.
     """
 
-    def __init__(self, group: list[Any], twins: list[Any], slots: Any, config: Any) -> None:
+    def __init__(self, group: Sequence[Any], twins: Sequence[Any], slots: Any, config: Any) -> None:
         self.blocks = blocks_of(group, twins, slots)
         super().__init__(config, self.blocks[0].bank.num_tasks)
         self.criterion = CRITERIA[config.split_criterion](config)

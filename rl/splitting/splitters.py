@@ -1,6 +1,6 @@
 """What splits a group of torsos."""
 
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from rl.flags.splitting import Config
 from rl.networks.banks import WeightBank
@@ -9,7 +9,7 @@ from rl.splitting.splitter import Splitter
 
 
 def make_splitter(
-    group: list[Any], twins: list[Any], slots: Callable[[Any], list[Any]], config: Config
+    group: Sequence[Any], twins: Sequence[Any], slots: Callable[[Any], list[Any]], config: Config
 ) -> Splitter | Overlay:
     """What splits a group of torsos, as their network is made for it: by regions or by weights.
 

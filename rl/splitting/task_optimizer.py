@@ -2,7 +2,7 @@
 split by them."""
 
 from types import MappingProxyType
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,7 @@ from rl import gradients
 from rl.flags.splitting import Config as SplittingConfig
 from rl.gradients.optimizer import Config, Optimizer
 from rl.gradients.per_task import Info, LossFn, TaskGradients
+from rl.networks.groups import Group
 from rl.spec import Update
 from rl.splitting.splitters import make_splitter
 
@@ -33,7 +34,7 @@ class TaskOptimizer(Optimizer):
         net: Any,
         config: Config,
         balancers: dict[str, Any],
-        twins: Mapping[str, Any] = MappingProxyType({}),
+        twins: Mapping[str, Group] = MappingProxyType({}),
         splits: Optional[SplittingConfig] = None,
     ) -> None:
         super().__init__(lr, net, config)
@@ -41,8 +42,8 @@ class TaskOptimizer(Optimizer):
         self.splitters: dict[str, Any] = {}
         if splits is not None:
             for name, group in net.groups.items():
-                twin = twins.get(name, [])
-                self.splitters[name] = make_splitter(group, twin, self.slots, splits)
+                twin = torsos_of(twins, name)
+                self.splitters[name] = make_splitter(group.torsos, twin, self.slots, splits)
         for name in balancers:
             part = _part(name)
             self.step_columns |= {
@@ -120,6 +121,11 @@ class TaskOptimizer(Optimizer):
         for other in [*self.balancers.values(), *self.splitters.values()]:
             variables.extend(other.variables)
         return variables
+
+
+def torsos_of(groups: Mapping[str, Group], name: str) -> Sequence[Any]:
+    """Those of the group `name`; none where there is no such group."""
+    return groups[name].torsos if name in groups else ()
 
 
 def _part(name: str) -> str:

@@ -25,9 +25,7 @@ FIXED = {
     "task_onehot",
     "share_torso",
     "split",
-    "split_map",
-    "split_capacity",
-    "split_biases",
+    "meta_copies",
     "epochs",
     "steps_per_epoch",
     "max_ep_len",
@@ -77,15 +75,14 @@ def arguments() -> Parser:
 
 def check_flags(directory: Path, saved: dict[str, Any], flags: Sequence[str]) -> None:
     """Raises a UserError if one of the flags of training is unknown or not to be chosen."""
-    algo = ["--algo", saved["algo"]]
-    chosen = sorted(given(saved["algo"], flags) & FIXED)
+    defaults = saved | {"network": "meta_splitting", "seed": [saved["seed"]]}
+    chosen = sorted(given(flags, defaults) & FIXED)
     if chosen:
         raise UserError(
             f"--{chosen[0]} is not for meta-test, which has the networks and the env of "
             f"{directory}"
         )
-    seeds = [saved["seed"]]
-    values = parse([*algo, *flags], saved | {"network": "meta_splitting", "seed": seeds})
+    values = parse(flags, defaults)
     if len(values["seed"]) > 1:
         raise UserError(f"--seed: meta-test makes one run, got {len(values['seed'])} seeds")
 

@@ -2,13 +2,14 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from rl.config import Parser, UserError, add_flags
 from rl.experiments import rundir
 from rl.experiments.commands.train import make_current_folder_importable
+from rl.experiments.commands.training_flags import others
 from rl.experiments.run import resume
-from rl.flags import ALGORITHMS, sections
+from rl.flags import ALGORITHMS, GRADIENTS, sections
 from rl.flags.binding import CHANGEABLE
 
 TRUST = "let the run import its env's module and give its env arguments: it may run code"
@@ -22,7 +23,7 @@ def main(argv: Sequence[str]) -> int:
     if trust:
         make_current_folder_importable()
     # Before the lock, which is put only where there is a run.
-    check_changes(rundir.load_config(directory, trust)["algo"], given)
+    check_changes(rundir.load_config(directory, trust), given)
     return resume(directory, trust, given)
 
 
@@ -41,11 +42,13 @@ def arguments() -> Parser:
 
 
 def _changeable() -> list[tuple[str, type, list[str]]]:
-    """Titles, dataclasses and names of the flags that may change, of all algorithms."""
+    """Titles, dataclasses and names of the flags that may change, of all algorithms and gradient
+    methods."""
     found = []
     shown: set[str] = set()
-    for algo in ALGORITHMS:
-        for title, part in sections(algo).items():
+    choices = [{"algo": algo, "gradient": method} for algo in ALGORITHMS for method in GRADIENTS]
+    for chosen in choices:
+        for title, part in sections(chosen).items():
             fields = {field.name for field in dataclasses.fields(part)}
             names = [name for name in CHANGEABLE if name in fields - shown]
             if names:
@@ -54,8 +57,9 @@ def _changeable() -> list[tuple[str, type, list[str]]]:
     return found
 
 
-def check_changes(algo: str, changes: dict[str, Any]) -> None:
-    """Raises a UserError naming the first of the flags in `changes` that the algorithm lacks."""
-    known = {field.name for part in sections(algo).values() for field in dataclasses.fields(part)}
+def check_changes(saved: Mapping[str, Any], changes: dict[str, Any]) -> None:
+    """Raises a UserError naming the first of the flags in `changes` that a run of the flags `saved`
+    lacks."""
+    known = {field.name for part in sections(saved).values() for field in dataclasses.fields(part)}
     for name in sorted(set(changes) - known):
-        raise UserError(f"--{name}: {algo} has no such flag")
+        raise UserError(f"--{name}: {others(saved)[name]}")

@@ -13,48 +13,42 @@ Differs from it:
 """
 
 import math
-from typing import Any
 
 import tensorflow as tf
 
+from rl.flags import torsos as flags
 from rl.networks.stacks import StackNet, mixed
 
 
 class CARE(StackNet):
-    """Dense layers on the mix of encoders and the task's context side by side; see TaskNet.
+    """Dense layers on the mix of encoders and the task's context side by side; see TaskNet."""
 
-    Args:
-      experts: how many encoders there are. embedding: units of the task's embedding and of the
-        layers of encoders, context and attention.
-    """
-
-    def __init__(self, *args: Any, experts: int = 6, embedding: int = 50, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.experts = experts
-        self.embedding = embedding
+    config: flags.CARE
 
     def make(self, fan_in: int) -> None:
-        size = self.embedding
+        size = self.config.task_embedding
+        experts = self.config.experts
         self.task = self.code(size, 1 / math.sqrt(size))
         self.context_layers = self.make_stack(size, (size, size, size))
-        self.attention_layers = self.make_stack(size, (size, size, self.experts))
-        self.encoders = self.make_stack(fan_in, (size, size), lead=(self.experts,))
+        self.attention_layers = self.make_stack(size, (size, size, experts))
+        self.encoders = self.make_stack(fan_in, (size, size), lead=(experts,))
         self.top = self.make_stack(2 * size, self.sizes, self.out_gain)
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
-        context = self.context(params)
-        x = mixed(
-            self.attention(params, context),
-            self.stack(params[self.encoders], tf.expand_dims(x, -4)),
-        )
-        return self.stack(params[self.top], tf.concat([x, context + tf.zeros_like(x)], axis=-1))
+        # the names are the paper's
+        z_context = self.context(params)
+        alpha = self.attention(params, z_context)
+        encodings = self.stack(params[self.encoders], tf.expand_dims(x, -4))
+        z_enc = mixed(alpha, encodings)
+        z_s = tf.concat([z_enc, z_context + tf.zeros_like(z_enc)], axis=-1)
+        return self.stack(params[self.top], z_s)
 
     def context(self, params: list[list[tf.Tensor]]) -> tf.Tensor:
-        """`([members,] num_tasks, 1, embedding)`."""
+        """z_context, `([members,] num_tasks, 1, task_embedding)`."""
         task = params[self.task][0][..., None, :]
         return self.stack(params[self.context_layers], self.activation(task))
 
     def attention(self, params: list[list[tf.Tensor]], context: tf.Tensor) -> tf.Tensor:
-        """Weights of the encoders `([members,] num_tasks, 1, experts)`; they don't train the
+        """alpha, the encoders' weights `([members,] num_tasks, 1, experts)`; they don't train the
         context."""
         return tf.nn.softmax(self.stack(params[self.attention_layers], tf.stop_gradient(context)))

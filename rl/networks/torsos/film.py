@@ -13,30 +13,23 @@ Differs from it:
 """
 
 import math
-from typing import Any
 
 import tensorflow as tf
 
+from rl.flags import torsos as flags
 from rl.networks.stacks import StackNet
 
 
 class FiLM(StackNet):
-    """Dense layers, h -> h * (1 + scale) + shift after all but the last; see TaskNet.
+    """Dense layers, h -> h * (1 + scale) + shift after all but the last; see TaskNet."""
 
-    Args:
-      embedding: size of the task's embedding.
-    """
-
-    def __init__(self, *args: Any, embedding: int = 50, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.embedding = embedding
+    config: flags.FiLM
 
     def make(self, fan_in: int) -> None:
+        size = self.config.task_embedding
         self.layer_regions = self.make_stack(fan_in, self.sizes, self.out_gain)
-        self.task = self.code(self.embedding, 1 / math.sqrt(self.embedding))
-        self.modulators = [
-            self.layer(self.embedding, 2 * units, gain=0.0) for units in self.sizes[:-1]
-        ]
+        self.task = self.code(size, 1 / math.sqrt(size))
+        self.modulators = [self.layer(size, 2 * units, gain=0.0) for units in self.sizes[:-1]]
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         *hidden, last = params[self.layer_regions]

@@ -18,6 +18,7 @@ from typing import Any, Iterable, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
+from rl.flags import torsos as flags
 from rl.networks.banks import Bank, MixBank
 from rl.networks.stacks import StackNet, mixed
 from rl.networks.torsos.splitting import Splitting
@@ -29,40 +30,30 @@ FIRST = 0.9
 class MetaSplitting(StackNet):
     """Dense layers with an activation after all but the last, of mixed frozen copies; see TaskNet.
 
-    Args:
-      copies: most copies of a layer. mix: "outputs", those after the activation, or "weights".
-      softmax: whether the copies' weights are shares of 1; else they are any numbers. Both start
-        equal.
+    Attributes:
+      frozen: of each layer kernel, bias, and 1 for every copy, 0 for mere room.
     """
 
+    config: flags.MetaSplitting
     trained = False
 
-    def __init__(
-        self,
-        *args: Any,
-        copies: int = 2,
-        mix: str = "outputs",
-        softmax: bool = False,
-        **options: Any,
-    ) -> None:
-        super().__init__(*args, **options)
-        self.copies = copies
-        self.mix = mix
-        self.softmax = softmax
-
     def make(self, fan_in: int) -> None:
-        self.frozen: list[list[Any]] = (
-            []
-        )  # of each layer: kernel, bias, and 1 for every copy, 0 for mere room
-        start = tf.keras.initializers.Constant(0.0 if self.softmax else 1 / self.copies)
+        copies = self.config.meta_copies
+        self.frozen: list[list[Any]] = []
+        first_weight = 0.0 if self.config.meta_softmax else 1 / copies
         for k, units in enumerate(self.sizes):
-            shape = (*self.lead, self.num_tasks, self.copies)
-            mix = self.add_weight(shape=shape, initializer=start, name=f"mix_{k}")
+            mix = self.add_weight(
+                shape=(*self.lead, self.num_tasks, copies),
+                initializer=tf.keras.initializers.Constant(first_weight),
+                name=f"mix_{k}",
+            )
             gain = self.out_gain if k == len(self.sizes) - 1 else self.hidden_gain
-            self.layer(fan_in, units, copies=self.copies, gain=gain, kind=MixBank, mix=mix)
-            frozen = [bank.variable for bank in self.regions.pop()]
-            used = {"shape": (self.copies,), "initializer": "ones", "name": f"used_{k}"}
-            self.frozen.append([*frozen, self.add_weight(**used, trainable=False)])
+            self.layer(fan_in, units, copies=copies, gain=gain, kind=MixBank, mix=mix)
+            kernel, bias = (bank.variable for bank in self.regions.pop())
+            used = self.add_weight(
+                shape=(copies,), initializer="ones", trainable=False, name=f"used_{k}"
+            )
+            self.frozen.append([kernel, bias, used])
             self.regions.append([Bank(mix, len(self.lead), self.num_tasks)])
             fan_in = units
 
@@ -75,16 +66,19 @@ class MetaSplitting(StackNet):
             kernel, bias, used = map(tf.convert_to_tensor, frozen)
             kernel = kernel[self.member]
             bias = bias[self.member]
-            weights = tf.nn.softmax(mix + tf.math.log(used)) if self.softmax else mix * used
             activation = self.activation if k < len(self.sizes) - 1 else tf.identity
-            if self.mix == "weights":
-                own = tf.einsum("...tc,...cio->...tio", weights, kernel), tf.matmul(weights, bias)
-                x = activation(self.dense(x, own))
+            if self.config.meta_softmax:
+                weights = tf.nn.softmax(mix + tf.math.log(used))
             else:
-                each = self.dense(
-                    tf.expand_dims(x, -4), (kernel[..., None, :, :], bias[..., None, :])
-                )
-                x = mixed(weights[..., None, :], activation(each))
+                weights = mix * used
+            if self.config.meta_mix == "weights":
+                task_kernel = tf.einsum("...tc,...cio->...tio", weights, kernel)
+                task_bias = tf.matmul(weights, bias)
+                x = activation(self.dense(x, (task_kernel, task_bias)))
+            else:
+                copies = (kernel[..., None, :, :], bias[..., None, :])
+                outputs = activation(self.dense(tf.expand_dims(x, -4), copies))
+                x = mixed(weights[..., None, :], outputs)
         return x
 
     def adopt(self, trained: Splitting) -> None:
@@ -93,11 +87,12 @@ class MetaSplitting(StackNet):
             self.frozen, self.regions, trained.layers_of_banks()
         ):
             rows, _ = copies_used(banks)
-            room = np.pad(rows, ((0, self.copies - len(rows)), (0, 0)), mode="edge")
-            for variable, bank, own in zip((kernel, bias), banks, room.T):
-                variable.assign(np.take(np.array(bank.variable), own, axis=bank.axis))
-            used.assign(np.arange(self.copies) < len(rows))
-            if not self.softmax:
+            copies = self.config.meta_copies
+            room = np.pad(rows, ((0, copies - len(rows)), (0, 0)), mode="edge")
+            for variable, bank, chosen in zip((kernel, bias), banks, room.T):
+                variable.assign(np.take(np.array(bank.variable), chosen, axis=bank.axis))
+            used.assign(np.arange(copies) < len(rows))
+            if not self.config.meta_softmax:
                 mix = region[0].variable
                 mix.assign(tf.ones_like(mix) / len(rows))
 
@@ -105,8 +100,8 @@ class MetaSplitting(StackNet):
         """Task t's weights go to the copies that the task numbered `tasks[t]` of `trained` uses."""
         for (bank,), banks in zip(self.regions, trained.layers_of_banks()):
             rows, used = copies_used(banks)
-            chosen = np.eye(self.copies)[used[np.asarray(tasks)]]
-            if self.softmax:
+            chosen = np.eye(self.config.meta_copies)[used[np.asarray(tasks)]]
+            if self.config.meta_softmax:
                 chosen *= np.log(max(1, len(rows) - 1) * FIRST / (1 - FIRST))
             bank.variable.assign(np.broadcast_to(chosen, bank.variable.shape))
 

@@ -5,7 +5,7 @@ from typing import Any, Callable, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
-from rl.networks.layers import Torso, matmul
+from rl.networks.layers import InitialKernels, Torso, matmul
 
 
 class MLP(Torso):
@@ -17,31 +17,24 @@ class MLP(Torso):
 
     def build(self, input_shape: Any) -> None:
         """Makes every variable: kernels `([members,] in, out)` and biases `([members, 1,] out)`."""
-        fan_ins = (input_shape[-1], *self.sizes[:-1])
-        gains = [*[self.hidden_gain] * len(self.sizes[:-1]), self.out_gain]
-        lead, thin = ((), ()) if self.members is None else ((self.members,), (self.members, 1))
-        self.kernels = [
-            self.add_weight(
-                shape=(*lead, i, o), initializer=self._init(gains[k]), name=f"kernel_{k}"
+        lead = () if self.members is None else (self.members,)
+        thin = () if self.members is None else (self.members, 1)
+        fan_in = input_shape[-1]
+        self.kernels = []
+        self.biases = []
+        for k, units in enumerate(self.sizes):
+            gain = self.out_gain if k == len(self.sizes) - 1 else self.hidden_gain
+            kernel = self.add_weight(
+                shape=(*lead, fan_in, units),
+                initializer=InitialKernels(self.initializer, gain),
+                name=f"kernel_{k}",
             )
-            for k, (i, o) in enumerate(zip(fan_ins, self.sizes))
-        ]
-        self.biases = [
-            self.add_weight(shape=(*thin, o), initializer="zeros", name=f"bias_{k}")
-            for k, o in enumerate(self.sizes)
-        ]
+            self.kernels.append(kernel)
+            fan_in = units
+        for k, units in enumerate(self.sizes):
+            bias = self.add_weight(shape=(*thin, units), initializer="zeros", name=f"bias_{k}")
+            self.biases.append(bias)
         self.built = True
-
-    def _init(self, gain: Any) -> Callable[..., tf.Tensor]:
-        def init(shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
-            # A fresh initializer for each member: Keras' repeat their values, and would read the
-            # axis as a fan.
-            draw = lambda: gain * tf.keras.initializers.get(self.initializer)(shape[-2:], dtype)
-            return (
-                draw() if self.members is None else tf.stack([draw() for _ in range(self.members)])
-            )
-
-        return init
 
     def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:
         """All members, or `member` alone."""

@@ -14,36 +14,34 @@ Differs from it:
 """
 
 import math
-from typing import Any
 
 import tensorflow as tf
 
+from rl.flags import torsos as flags
 from rl.networks.stacks import StackNet, mixed
 
 
 class MOORE(StackNet):
     """Experts of all hidden layers, the last without an activation; their mix; a head for each
-    task; see TaskNet.
+    task; see TaskNet."""
 
-    Args:
-      experts: how many there are, at most the units of the last hidden layer.
-    """
-
-    def __init__(self, *args: Any, experts: int = 4, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.experts = experts
+    config: flags.MOORE
 
     def make(self, fan_in: int) -> None:
-        self.expert_layers = self.make_stack(fan_in, self.sizes[:-1], lead=(self.experts,))
-        self.task = self.code(self.experts, 1 / math.sqrt(self.experts))
+        experts = self.config.experts
+        self.expert_layers = self.make_stack(fan_in, self.sizes[:-1], lead=(experts,))
+        self.task = self.code(experts, 1 / math.sqrt(experts))
         self.head = self.layer(
             self.sizes[-2], self.sizes[-1], copies=self.num_tasks, gain=self.out_gain
         )
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
-        features = orthonormal(self.stack(params[self.expert_layers], tf.expand_dims(x, -4)))
-        x = tf.tanh(mixed(params[self.task][0][..., None, :], features))
-        return self.dense(x, params[self.head])
+        # in the paper's terms, for state s and task c: v_c = V_s w_c, and f of it
+        features = self.stack(params[self.expert_layers], tf.expand_dims(x, -4))
+        basis = orthonormal(features)  # V_s
+        task_weights = params[self.task][0][..., None, :]  # w_c
+        task_features = mixed(task_weights, basis)  # v_c
+        return self.dense(tf.tanh(task_features), params[self.head])  # f
 
 
 def orthonormal(x: tf.Tensor) -> tf.Tensor:
@@ -52,7 +50,6 @@ def orthonormal(x: tf.Tensor) -> tf.Tensor:
     for vector in tf.unstack(x, axis=-4):
         for unit in basis:
             vector -= tf.reduce_sum(vector * unit, axis=-1, keepdims=True) * unit
-        basis.append(
-            vector * tf.math.rsqrt(tf.reduce_sum(vector**2, axis=-1, keepdims=True) + 1e-8)
-        )
+        square = tf.reduce_sum(vector**2, axis=-1, keepdims=True)
+        basis.append(vector * tf.math.rsqrt(square + 1e-8))
     return tf.stack(basis, axis=-4)

@@ -14,10 +14,10 @@ Differs from it:
 """
 
 import math
-from typing import Any
 
 import tensorflow as tf
 
+from rl.flags import torsos as flags
 from rl.networks.banks import MixBank
 from rl.networks.stacks import StackNet
 
@@ -25,25 +25,21 @@ from rl.networks.stacks import StackNet
 class PaCo(StackNet):
     """Dense layers with an activation after all but the last; see TaskNet.
 
-    Args:
-      experts: how many sets of parameters there are.
-
     Attributes:
       mix: `([members,] num_tasks, experts)`, each task's weights of the sets.
     """
 
-    def __init__(self, *args: Any, experts: int = 5, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.experts = experts
+    config: flags.PaCo
 
     def make(self, fan_in: int) -> None:
+        experts = self.config.experts
         self.mix = self.add_weight(
-            shape=(*self.lead, self.num_tasks, self.experts),
-            initializer=tf.keras.initializers.RandomNormal(stddev=1 / math.sqrt(self.experts)),
+            shape=(*self.lead, self.num_tasks, experts),
+            initializer=tf.keras.initializers.RandomNormal(stddev=1 / math.sqrt(experts)),
             name="mix",
         )
         self.make_stack(
-            fan_in, self.sizes, self.out_gain, copies=self.experts, kind=MixBank, mix=self.mix
+            fan_in, self.sizes, self.out_gain, copies=experts, kind=MixBank, mix=self.mix
         )
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:

@@ -5,7 +5,7 @@ Yang et al., 2020: https://arxiv.org/abs/2003.13661
 Reference implementation: https://github.com/RchalYang/Soft-Module
 As there, and unlike the paper's text: the activation follows the weighted sum, the encoded
 observation is activated before the modules, all earlier probabilities decide on the next, and a
-last weighted sum precedes the head.
+last weighted sum precedes the head. Names and numbers of equations are the paper's.
 Differs from it:
 1. `--hidden_sizes` are those of the observation's encoder; modules and routing layers have
    `--module_units` each;
@@ -16,73 +16,59 @@ Differs from it:
 """
 
 import math
-from typing import Any
 
 import tensorflow as tf
 
+from rl.flags import torsos as flags
 from rl.networks.stacks import StackNet, mixed
 
 
 class SoftModules(StackNet):
-    """An encoder of the observation, layers of modules, and a head; see TaskNet.
+    """An encoder of the observation, layers of modules, and a head; see TaskNet."""
 
-    Args:
-      modules: how many each layer has. module_layers: how many layers. module_units: units of a
-        module, and of each of the two routing layers.
-    """
-
-    def __init__(
-        self,
-        *args: Any,
-        modules: int = 2,
-        module_layers: int = 2,
-        module_units: int = 256,
-        **options: Any
-    ) -> None:
-        super().__init__(*args, **options)
-        self.modules = modules
-        self.module_layers = module_layers
-        self.units = module_units
+    config: flags.SoftModules
 
     def make(self, fan_in: int) -> None:
-        *encoder, out = self.sizes
-        self.encoder = self.make_stack(fan_in, encoder)
-        self.task = self.code(encoder[-1], 1 / math.sqrt(self.num_tasks))
-        self.router = self.make_stack(encoder[-1], (self.units, self.units))
-        choices = [self.modules**2] * (self.module_layers - 1) + [self.modules]
-        self.recall = [
-            self.layer(sum(choices[:k]), self.units) for k in range(1, self.module_layers)
-        ]
-        self.choose = [self.layer(self.units, choice, gain=0.01) for choice in choices]
-        fan_ins = [encoder[-1]] + [self.units] * (self.module_layers - 1)
-        self.module = [self.layer(width, self.units, lead=(self.modules,)) for width in fan_ins]
-        self.head = self.layer(self.units, out, gain=self.out_gain)
+        *encoder_sizes, out = self.sizes
+        width = encoder_sizes[-1]
+        modules = self.config.modules
+        layers = self.config.module_layers
+        units = self.config.module_units
+        # How many probabilities there are of each layer; after the last there is one sum.
+        counts = [modules**2] * (layers - 1) + [modules]
+        self.f = self.make_stack(fan_in, encoder_sizes)
+        self.task = self.code(width, 1 / math.sqrt(self.num_tasks))
+        self.router = self.make_stack(width, (units, units))
+        self.w_u = [self.layer(sum(counts[:k]), units) for k in range(1, layers)]
+        self.w_d = [self.layer(units, count, gain=0.01) for count in counts]
+        fan_ins = [width] + [units] * (layers - 1)
+        self.modules = [self.layer(size, units, lead=(modules,)) for size in fan_ins]
+        self.head = self.layer(units, out, gain=self.out_gain)
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
-        encoded = self.stack(params[self.encoder], x)
-        x = tf.expand_dims(self.activation(encoded), -4)
-        for region, choice in zip(self.module, self.probabilities(params, encoded)):
-            outputs = self.dense(x, params[region])
-            sums = [mixed(weights, outputs) for weights in tf.unstack(choice, axis=-2)]
-            x = self.activation(tf.stack(sums, axis=-4))
-        return self.dense(x[..., 0, :, :, :], params[self.head])
+        f = self.stack(params[self.f], x)
+        g = tf.expand_dims(self.activation(f), -4)
+        for region, p in zip(self.modules, self.probabilities(params, f)):
+            outputs = self.dense(g, params[region])
+            sums = [mixed(weights, outputs) for weights in tf.unstack(p, axis=-2)]  # eq. 8
+            g = self.activation(tf.stack(sums, axis=-4))
+        return self.dense(g[..., 0, :, :, :], params[self.head])
 
-    def probabilities(self, params: list[list[tf.Tensor]], encoded: tf.Tensor) -> list[tf.Tensor]:
-        """For each layer `([members,] num_tasks, batch, modules of the next, modules)`; the next of
-        the last is 1."""
-        route = self.activation(encoded * params[self.task][0][..., None, :])
-        route = self.stack(params[self.router], route)
-        hidden = route
+    def probabilities(self, params: list[list[tf.Tensor]], f: tf.Tensor) -> list[tf.Tensor]:
+        """The p of each layer, `([members,] num_tasks, batch, modules of the next, modules)`; the
+        next of the last is 1. f is the encoded observation."""
+        z = params[self.task][0][..., None, :]
+        route = self.stack(params[self.router], self.activation(f * z))
+        embedding = route
         probabilities: list[tf.Tensor] = []
-        flat: list[tf.Tensor] = []
-        for k, region in enumerate(self.choose):
-            if k:
-                hidden = self.dense(tf.concat(flat, axis=-1), params[self.recall[k - 1]]) * route
-            logits = self.dense(self.activation(hidden), params[region])
-            rows = [
-                tf.nn.softmax(each)
-                for each in tf.split(logits, logits.shape[-1] // self.modules, axis=-1)
-            ]
+        earlier: list[tf.Tensor] = []  # the same, flat
+        for k, w_d in enumerate(self.w_d):
+            if k > 0:
+                recalled = self.dense(tf.concat(earlier, axis=-1), params[self.w_u[k - 1]])
+                embedding = recalled * route  # eq. 5, of all layers before
+            logits = self.dense(self.activation(embedding), params[w_d])
+            rows = tf.split(logits, logits.shape[-1] // self.config.modules, axis=-1)
+            rows = [tf.nn.softmax(row) for row in rows]  # eq. 7
             probabilities.append(tf.stack(rows, axis=-2))
-            flat.append(tf.concat(rows, axis=-1))
+            earlier.append(tf.concat(rows, axis=-1))
         return probabilities

@@ -16,55 +16,46 @@ from typing import Any
 
 import tensorflow as tf
 
+from rl.flags import torsos as flags
 from rl.networks.banks import Bank, UnitBank, WeightBank
 from rl.networks.stacks import StackNet
 
 
 class Splitting(StackNet):
-    """Dense layers with an activation after all but the last; see TaskNet.
+    """Dense layers with an activation after all but the last, each a region; see TaskNet."""
 
-    Args:
-      capacity: copies of a region; 0: one for each task, 16 at most.
-      apart: whether the kernel and the bias of a layer are regions of their own.
-      by_unit: whether regions are the output units of layers, each with its bias, not whole layers.
-      alike: whether the copies of a region start equal.
-    """
-
-    def __init__(
-        self,
-        *args: Any,
-        capacity: int = 0,
-        apart: bool = False,
-        by_unit: bool = False,
-        alike: bool = True,
-        **options: Any,
-    ) -> None:
-        super().__init__(*args, **options)
-        self.capacity = capacity
-        self.apart = apart
-        self.by_unit = by_unit
-        self.alike = alike
+    config: flags.Splitting
+    kind: type[Bank] = Bank
 
     def make(self, fan_in: int) -> None:
-        copies = min(self.capacity or 16, self.num_tasks)
-        kind = UnitBank if self.by_unit else Bank
+        copies = min(self.config.split_capacity or 16, self.num_tasks)
+        alike = not self.config.split_map
         for k, units in enumerate(self.sizes):
             gain = self.out_gain if k == len(self.sizes) - 1 else self.hidden_gain
-            copy = self._map(units)
+            copy = self.new_map(units)
             self.layer(
-                fan_in, units, copies=copies, gain=gain, alike=self.alike, copy=copy, kind=kind
+                fan_in, units, copies=copies, gain=gain, alike=alike, copy=copy, kind=self.kind
             )
             fan_in = units
-        if self.apart:
+        if self.config.split_biases:
             self.regions = [[bank] for region in self.regions for bank in region]
             for kernel, bias in zip(self.regions[::2], self.regions[1::2]):
-                bias[0].copy = self._map(kernel[0].variable.shape[-1])
+                bias[0].copy = self.new_map(kernel[0].variable.shape[-1])
 
-    def _map(self, units: int) -> Any:
-        shape = (units, self.num_tasks) if self.by_unit else (self.num_tasks,)
+    def new_map(self, units: int) -> Any:
+        """Which copy each task uses of a layer: the first, to begin with."""
         return self.add_weight(
-            shape=shape, dtype="int32", initializer="zeros", trainable=False, name="copy"
+            shape=self.map_shape(units),
+            dtype="int32",
+            initializer="zeros",
+            trainable=False,
+            name="copy",
         )
+
+    def map_shape(self, units: int) -> tuple[int, ...]:
+        """The shape of a layer's map, which has an entry for each task."""
+        del units
+        return (self.num_tasks,)
 
     def layers_of_banks(self) -> list[tuple[Bank, Bank]]:
         """Kernel and bias of each layer."""
@@ -76,22 +67,34 @@ class Splitting(StackNet):
         return self.stack(list(zip(flat[::2], flat[1::2])), x)
 
 
-class WeightSplitting(Splitting):
-    """The same layers for all tasks, but for single weights and biases of which a task has its own
-    value.
+class SparseSplitting(Splitting):
+    """The same, but regions are the output units of layers, each with its bias.
 
-    There is room for a value of every weight for every task.
+    With `split_weights` single weights and biases split: there is room for a value of every weight
+    for every task, beside the one that tasks share.
     """
 
+    config: flags.SparseSplitting
+    kind = UnitBank
+
     def make(self, fan_in: int) -> None:
+        if not self.config.split_weights:
+            super().make(fan_in)
+            return
         rows = 1 + self.num_tasks
         self.make_stack(
-            fan_in, self.sizes, gain=self.out_gain, copies=rows, alike=True, kind=self._bank
+            fan_in, self.sizes, gain=self.out_gain, copies=rows, alike=True, kind=self._weight_bank
         )
 
-    def _bank(self, variable: Any, axis: int, num_tasks: int) -> WeightBank:
-        shape = (num_tasks, *variable.shape[axis + 1 :])
-        own = self.add_weight(
-            shape=shape, dtype="bool", initializer="zeros", trainable=False, name="own"
+    def map_shape(self, units: int) -> tuple[int, ...]:
+        return (units, self.num_tasks)
+
+    def _weight_bank(self, variable: Any, axis: int, num_tasks: int) -> WeightBank:
+        private = self.add_weight(
+            shape=(num_tasks, *variable.shape[axis + 1 :]),
+            dtype="bool",
+            initializer="zeros",
+            trainable=False,
+            name="private",
         )
-        return WeightBank(variable, axis, num_tasks, copy=own)
+        return WeightBank(variable, axis, num_tasks, copy=private)

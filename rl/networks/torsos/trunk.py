@@ -3,30 +3,49 @@
 Caruana, 1997: https://doi.org/10.1023/A:1007379606734 (shared layers, then a head for each task).
 """
 
-from typing import Any
-
 import tensorflow as tf
 
+from rl.flags import torsos as flags
 from rl.networks.stacks import StackNet
 
 
 class Trunk(StackNet):
-    """Dense layers with an activation after all but the last; see TaskNet.
+    """Dense layers with an activation after all but the last; see TaskNet."""
 
-    Args:
-      own: how many of the last layers, the output included, each task has a copy of.
-    """
+    config: flags.Trunk
 
-    def __init__(self, *args: Any, own: int = 1, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.own = own
+    @property
+    def task_layers(self) -> int:
+        """How many of the last layers, the output included, each task has a copy of."""
+        return self.config.task_layers
 
     def make(self, fan_in: int) -> None:
         for k, units in enumerate(self.sizes):
-            left = len(self.sizes) - k
-            gain = self.out_gain if left == 1 else self.hidden_gain
-            self.layer(fan_in, units, copies=self.num_tasks if left <= self.own else 1, gain=gain)
+            layers_left = len(self.sizes) - k
+            copies = self.num_tasks if layers_left <= self.task_layers else 1
+            gain = self.out_gain if layers_left == 1 else self.hidden_gain
+            self.layer(fan_in, units, copies=copies, gain=gain)
             fan_in = units
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         return self.stack(params, x)
+
+
+class Shared(Trunk):
+    """All layers are shared."""
+
+    task_layers = 0
+
+
+class MultiHead(Trunk):
+    """Each task has an output layer of its own."""
+
+    task_layers = 1
+
+
+class Independent(Trunk):
+    """Each task has a network of its own."""
+
+    @property
+    def task_layers(self) -> int:
+        return len(self.sizes)

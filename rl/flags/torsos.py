@@ -1,0 +1,147 @@
+"""The flags that each network has for itself.
+
+The networks are those of rl.networks, which imports TensorFlow; `--help` doesn't.
+"""
+
+import dataclasses
+
+from rl.config import NoFlags, UserError, flag
+from rl.flags import splitting
+
+
+@dataclasses.dataclass(frozen=True)
+class Trunk:
+    """The flags of perceptrons that share their first layers."""
+
+    task_layers: int = flag(
+        2, "last layers, the output included, that each task has a copy of", low=1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class FiLM:
+    """FiLM's flags."""
+
+    task_embedding: int = flag(50, "size of the task's learned embedding", low=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class SoftModules:
+    """Soft modules' flags."""
+
+    modules: int = flag(2, "modules of each layer", low=1)
+    module_layers: int = flag(2, "layers of modules", low=1)
+    module_units: int = flag(
+        256, "units of each module, and of each of the two routing layers", low=1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PaCo:
+    """PaCo's flags."""
+
+    experts: int = flag(5, "sets of parameters, which tasks mix", low=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class MOORE:
+    """MOORE's flags."""
+
+    experts: int = flag(
+        4, "orthogonal experts, which tasks mix; at most the units of the last hidden layer", low=1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class CARE:
+    """CARE's flags."""
+
+    experts: int = flag(6, "encoders of the observation, which tasks mix", low=1)
+    task_embedding: int = flag(
+        50, "size of the task's learned embedding, and of all layers of the encoders", low=1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Splitting(splitting.Config):
+    """The flags of networks that split while they train."""
+
+    split_capacity: int = flag(
+        0, "copies of a region there is room for; 0: one for each task, 16 at most", low=0
+    )
+    split_biases: bool = flag(False, "split kernels and biases independently")
+    split_map: str = flag(
+        "", "train the copies of this splits.json, or run directory, from scratch; no splits"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class SparseSplitting(Splitting):
+    """The flags of networks whose units split, or single weights."""
+
+    split_weights: bool = flag(False, "split single weights, not units")
+    split_private: float = flag(
+        0.1, "most of its weights a task may have for itself (split_weights)", low=0, high=1
+    )
+
+    def __post_init__(self) -> None:
+        if self.split_weights and self.split_map:
+            raise UserError(
+                "--split_map: maps are of regions, and with --split_weights single weights split"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class MetaSplitting:
+    """The flags of networks that `meta-test` makes."""
+
+    meta_copies: int = flag(2, "most copies of a layer; meta-test has those of the run", low=1)
+    meta_mix: str = flag(
+        "outputs", "what tasks mix of a layer's copies", choices=("outputs", "weights")
+    )
+    meta_softmax: bool = flag(False, "shares of 1 that copies have, in place of any numbers")
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkFlags:
+    """What there is to know of a network before TensorFlow is imported.
+
+    Attributes:
+      config: dataclass of its own flags.
+      images: whether it takes observations that are images, of rank 3; else they are flat.
+    """
+
+    config: type = NoFlags
+    images: bool = False
+
+    @property
+    def splits(self) -> bool:
+        """Whether its regions can split while it trains."""
+        return issubclass(self.config, Splitting)
+
+
+NETWORKS: dict[str, NetworkFlags] = {
+    "mlp": NetworkFlags(),
+    "multi_head": NetworkFlags(),
+    "trunk": NetworkFlags(Trunk),
+    "independent": NetworkFlags(),
+    "film": NetworkFlags(FiLM),
+    "soft_modules": NetworkFlags(SoftModules),
+    "paco": NetworkFlags(PaCo),
+    "moore": NetworkFlags(MOORE),
+    "splitting": NetworkFlags(Splitting),
+    "sparse_splitting": NetworkFlags(SparseSplitting),
+    "meta_splitting": NetworkFlags(MetaSplitting),
+    "care": NetworkFlags(CARE),
+}
+
+
+def register(name: str, config: type = NoFlags, images: bool = False) -> None:
+    """Makes a network known to `--network`; arguments as NetworkFlags'.
+
+    Raises:
+      ValueError: there is one of that name.
+    """
+    if name in NETWORKS:
+        raise ValueError(f"there is a network {name!r} already")
+    NETWORKS[name] = NetworkFlags(config, images)

@@ -9,8 +9,7 @@ import sys
 import pytest
 
 from rl.__main__ import main
-from rl.experiments import provenance
-from rl.experiments.rundir import load_config
+from rl.experiments.rundir import RunDir
 from rl.files import load_tree
 from rl.training.schedule import Config, Schedule
 from tests.helpers import ROOT, column, refused, rows, train
@@ -187,18 +186,16 @@ def test_a_checkout_knows_its_commit_and_what_differs(copied):
 
 def test_a_run_keeps_what_differs_and_every_resuming_commit(run, tmp_path, monkeypatch):
     came_from = {"versions": {}, "git_commit": "first-dirty", "code": "a"}
-    for module in ("provenance", "difference"):
-        assert hasattr(provenance, module)
     monkeypatch.setattr("rl.experiments.run.provenance", lambda: came_from)
     monkeypatch.setattr("rl.experiments.run.difference", lambda: "+ a line\n")
     new = train(tmp_path / "new", "--epochs", "1")
     assert (new / "code.diff").read_text() == "+ a line\n"
-    assert load_config(new)["git_commit"] == "first-dirty"
+    assert RunDir(new).config["git_commit"] == "first-dirty"
     came_from["git_commit"] = "second"
     assert main(["resume", str(new), "--epochs", "2"]) == 0
     came_from["git_commit"] = "third"
     assert main(["resume", str(new), "--epochs", "3"]) == 0
-    config = load_config(new)
+    config = RunDir(new).config
     assert config["git_commit"] == "first-dirty"
     noted = [(note["step"], note["git_commit"]) for note in config["resumes"]]
     assert noted == [(200, "second"), (400, "third")]
@@ -233,7 +230,7 @@ def test_new_rates_and_a_new_schedule(tmp_path):
     assert rate(run, 600) == pytest.approx(1.5e-3, rel=0.03)
     assert rate(run, 800) == pytest.approx(1e-3)
     assert rate(run, 800, "pi_opt") == pytest.approx(0.5e-3)
-    config = load_config(run)
+    config = RunDir(run).config
     assert (config["q_lr"], config["lr_schedule"], config["epochs"]) == (2e-3, "linear", 4)
     changes = {"epochs": 4, "q_lr": 2e-3, "lr_schedule": "linear", "lr_end": 0.5}
     assert config["resumes"][0]["changes"] == changes

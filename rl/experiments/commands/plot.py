@@ -20,6 +20,7 @@ from rl.experiments.plots.heatmap import draw_tasks
 from rl.experiments.plots.panels import Options, draw
 from rl.experiments.plots.table import MOST_COLUMNS
 from rl.experiments.plots.tree import draw_splits
+from rl.files import expanded
 
 DPI = 150
 MOST_PIXELS = 60_000  # in a side of the picture; the renderer draws fewer than 2 ** 16
@@ -56,7 +57,8 @@ def make_parser() -> Parser:
     """What can be asked for. The names are Spinning Up's, where it has them."""
     parser = Parser("plot", description="Plot learning curves. Reads runs, never changes them.")
     add = parser.add_argument
-    add("logdir", nargs="+", help="run or experiment folders, or the beginnings of their names")
+    text = "run or experiment folders, or the beginnings of their names"
+    add("logdir", nargs="+", type=os.path.expanduser, help=text)
     text = (
         "a label per logdir; runs of one label and env become one curve, whatever their flags "
         "(default: the experiments' names, and the flags in which their runs differ)"
@@ -90,7 +92,7 @@ def make_parser() -> Parser:
     )
     add("--band", choices=tuple(BANDS), help=text)
     text = "PNG, SVG or PDF (default: plot.png)"
-    add("--out", "-o", type=Path, default=Path("plot.png"), help=text)
+    add("--out", "-o", type=expanded, default=Path("plot.png"), help=text)
     return parser
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from types import MappingProxyType
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, NoReturn, Sequence
 
 from rl.config import Parser, add_flags, build, underscored
 from rl.flags import ALGORITHMS, sections
@@ -55,14 +55,15 @@ def parse(
     algo = _algo_of(argv)
     if {"-h", "--help", "--help_all"} & set(argv):
         show_help(algo, everything="--help_all" in argv)
-    parser = _parser(algo)
-    parser.set_defaults(**defaults)
-    values = vars(parser.parse(argv))
+    chosen = given(algo, argv)
+    values = {"seed": [0], **defaults, **chosen}
+    flags: dict[str, Any] = {}
     for part in sections(algo).values():
         for seed in values["seed"]:
-            build(part, values | {"seed": seed})
-    refuse_idle(given(algo, argv), values)
-    return values
+            flags |= dataclasses.asdict(build(part, values | {"seed": seed}))
+    flags["seed"] = values["seed"]
+    refuse_idle(set(chosen), flags)
+    return flags
 
 
 def _algo_of(argv: Sequence[str]) -> str:
@@ -74,10 +75,11 @@ def _algo_of(argv: Sequence[str]) -> str:
 
 
 def _parser(algo: str) -> Parser:
+    """A parser of an algorithm's flags that has values only for those that are given."""
     parser = Parser(add_help=False)
     parser.hints = _hints(algo)
     for title, part in sections(algo).items():
-        add_flags(parser, part, title)
+        add_flags(parser, part, title, absent="its default")
     return parser
 
 
@@ -91,16 +93,18 @@ def _hints(algo: str) -> dict[str, str]:
     return hints
 
 
-def given(algo: str, argv: Sequence[str]) -> set[str]:
-    """Names of the flags that were given.
+def given(algo: str, argv: Sequence[str]) -> dict[str, Any]:
+    """The values of the flags that were given.
 
     Raises:
-      UserError: one is unknown.
+      UserError: one is unknown, or a value is not of its type.
     """
-    parser = _parser(algo)
-    unset = object()
-    parser.set_defaults(**dict.fromkeys(vars(parser.parse([])), unset))
-    return {name for name, value in vars(parser.parse(argv)).items() if value is not unset}
+    return vars(_parser(algo).parse(argv))
+
+
+def refuse_unknown(algo: str, name: str) -> NoReturn:
+    """Raises the UserError for a flag that the algorithm's runs don't have."""
+    _parser(algo).refuse(f"--{name}")
 
 
 def show_help(algo: str, everything: bool) -> None:

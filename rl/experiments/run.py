@@ -69,7 +69,7 @@ def resume(
     """
     _check_changes(changes, _load_config(run, trust, env))  # first, for a lock is a file there
     with lock.locked(run.path):
-        values = _load_config(run, trust, env) | changes
+        values = {**_load_config(run, trust, env), **changes}
         flags = flags_of(values)
         envs = make_envs(flags, env)
         loop = deferred.load("rl.experiments.build").make_loop(flags, run.path, envs)

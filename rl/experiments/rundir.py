@@ -257,8 +257,8 @@ def name_of(flags: Mapping[str, Any]) -> str:
     if not name:
         plain = re.sub(r"[^\w.-]+", "_", f"{flags['algo']}_{flags['env']}")
         return plain[:LONGEST_NAME]
-    plain = name.isprintable() and not set(name) & {"/", "\\"} and name[0] not in ".-"
-    if not plain or len(name.encode()) > LONGEST_NAME:
+    is_plain = name.isprintable() and not set(name) & {"/", "\\"} and name[0] not in ".-"
+    if not is_plain or len(name.encode()) > LONGEST_NAME:
         raise UserError(
             "--exp_name must be a plain folder name inside data_dir, without / and \\, of at most "
             f"{LONGEST_NAME} bytes, and not begin with . or -, got {name[:LONGEST_NAME]!r}"

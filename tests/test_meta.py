@@ -345,7 +345,7 @@ def test_runs_that_cannot_adapt(sources, tmp_path, capsys, changed, words):
     config = json.loads((sources("ddpg") / "config.json").read_text(encoding="utf-8"))
     (tmp_path / "config.json").write_text(json.dumps(config | changed), encoding="utf-8")
     assert words in refused(capsys, "meta-test", tmp_path)
-    assert "not a run directory" in refused(capsys, "meta-test", tmp_path.parent)
+    assert "not a run directory" in refused(capsys, "meta-test", tmp_path / "nowhere")
 
 
 def test_meta_splitting_needs_a_run(tmp_path, capsys):

@@ -31,15 +31,13 @@ def main(argv: Sequence[str]) -> int:
     """The command `main.py plot DIR ...`; prints the path of the figure."""
     args = parse(argv)
     save(make_figure(args), args.out)
-    print(args.out, flush=True)  # here, where a reader that is gone ends the program quietly
+    print(args.out)
     return 0
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The flags of the command. Raises a UserError where they can't be, or don't go together."""
     args = make_parser().parse(argv)
-    args.logdir = [os.path.expanduser(path) for path in args.logdir]
-    args.out = Path(os.path.expanduser(args.out))
     if args.smooth < 1:
         raise UserError(f"--smooth must be at least 1, got {args.smooth}")
     if args.out.suffix not in (".png", ".svg", ".pdf"):

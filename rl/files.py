@@ -25,7 +25,7 @@ class Damaged(ValueError):
     """A file whose content is not what was written there."""
 
 
-def expanded(path: Union[str, "os.PathLike[str]"]) -> Path:
+def expanded(path: Union[str, os.PathLike[str]]) -> Path:
     """A path that a person gave: `~` and `~name` are homes, where there is such a one."""
     return Path(os.path.expanduser(path))
 

@@ -197,6 +197,19 @@ def test_an_env_that_is_there_is_the_only_one(tmp_path):
     with pytest.raises(UserError, match="--env_backend async"):
         rl.train(env=env, env_backend="async", **where)
     assert not list(tmp_path.iterdir())
+    run = rl.train(env=env, **where)
+    assert run.status == "finished" and run.rows["EpLen"] == [3]
+    again = rl.resume(run, env=env, epochs=2)
+    assert again == run and again.rows["Epoch"] == [1, 2]
+    assert "--overwrite" in str(pytest.raises(UserError, rl.train, env=env, **where).value)
+
+
+@pytest.mark.parametrize("backend", ["sync", "async"])
+def test_a_function_that_makes_envs(tmp_path, backend):
+    where = {**QUICK, "data_dir": str(tmp_path), "num_envs": 2, "env_backend": backend}
+    run = rl.train(env=toy_envs.Count, **where)
+    assert run.status == "finished"
+    assert run.rows["EpLen"] == [3] and run.rows["AverageTestEpRet"] == [6]
 
 
 def test_what_is_for_envs_with_an_id():
@@ -231,6 +244,8 @@ def test_time_limits():
 
 def test_an_env_is_left_open_and_goes_on():
     class Closing(toy_envs.Ones):
+        """Knows whether it was closed."""
+
         closed = False
 
         def close(self):

@@ -111,8 +111,8 @@ class Agent:
             return np.full(num_envs, tasks.index(task))
         if tasks and num_envs % len(tasks):
             raise UserError(
-                f"{self.spec.env_id} has {len(tasks)} tasks, and {num_envs} observations are not as "
-                "many of each; or name their task"
+                f"{self.spec.env_id} has {len(tasks)} tasks, and {num_envs} observations are not "
+                "as many of each; or name their task"
             )
         return None
 

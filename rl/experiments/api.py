@@ -16,7 +16,7 @@ from rl.flags.conditions import refuse_idle
 # An env, or a function that makes one, such as its class.
 EnvSource = Union[gym.Env, Callable[[], gym.Env]]
 AnyEnv = Union[str, EnvSource]  # a text is an id
-AnyPath = Union[str, "os.PathLike[str]"]
+AnyPath = Union[str, os.PathLike[str]]
 
 
 def train(algo: str = "ddpg", env: AnyEnv = "HalfCheetah", **flags: Any) -> RunDir:

@@ -50,7 +50,7 @@ class RunDir:
 
     path: Path
 
-    def __init__(self, path: Union[str, "os.PathLike[str]"]) -> None:
+    def __init__(self, path: Union[str, os.PathLike[str]]) -> None:
         object.__setattr__(self, "path", expanded(path))
 
     @classmethod
@@ -64,7 +64,7 @@ class RunDir:
         return cls(expanded(flags["data_dir"]) / name / f"{name}_s{flags['seed']}")
 
     @classmethod
-    def find(cls, path: Union[str, "os.PathLike[str]"]) -> "RunDir":
+    def find(cls, path: Union[str, os.PathLike[str]]) -> "RunDir":
         """The run at `path`, or the only run in the folder of an experiment.
 
         Raises:

@@ -11,11 +11,11 @@ python=${PYTHON:-.venv/bin/python}
 name=${algo}_${env}
 for seed in $seeds; do
     run=data/$name/${name}_s$seed
-    if [ ! -e "$run/config.json" ]; then
-        "$python" main.py --algo "$algo" --env "$env" --exp_name "$name" -s "$seed" --epochs "$epochs" "$@"
-    elif [ "$(tail -n 1 "$run/progress.txt" | cut -f 1)" != "$epochs" ]; then
-        "$python" main.py resume "$run"
-    fi
+    status=$("$python" -c "import rl, sys; print(rl.RunDir(sys.argv[1]).status)" "$run")
+    case $status in
+        new) "$python" main.py --algo "$algo" --env "$env" --exp_name "$name" -s "$seed" --epochs "$epochs" "$@" ;;
+        unfinished) "$python" main.py resume "$run" ;;
+    esac
 done
 "$python" benchmarks/collect.py "data/$name" "benchmarks/results/$name.csv"
 "$python" benchmarks/redraw.py "$name"

@@ -31,8 +31,7 @@ from point_mass import interval  # noqa: E402
 from rl import __main__ as front_door  # noqa: E402
 from rl import envs  # noqa: E402
 from rl.experiments import build  # noqa: E402
-from rl.experiments.plots.columns import Run, column  # noqa: E402
-from rl.experiments.plots.runs import find_runs  # noqa: E402
+from rl.experiments.rundir import RunDir  # noqa: E402
 
 FLAGS = "--num_test_episodes 20 --hidden_sizes 32 32 --tensorboard false --save_freq 1000 --env PointMass-ML4"
 FLAGS += " --task_onehot false"
@@ -54,23 +53,22 @@ CONTENDERS = {
 SHOWN = (0, 4, 8, 16, 24, 48)
 
 
-def run(name: str, seed: int, folder: Path) -> tuple[Run, int]:
+def run(name: str, seed: int, folder: Path) -> tuple[RunDir, int]:
     """The run of a contender, and how many numbers it trained, all tasks together."""
     place = ["--exp_name", name, "--data_dir", str(folder), "--seed", str(seed)]
     if name.startswith("meta"):
-        source = folder / "source" / f"source_s{seed}"
-        if not source.exists():
+        source = RunDir(folder / "source" / f"source_s{seed}")
+        if source.status == "new":
             own = ["--exp_name", "source", "--data_dir", str(folder), "--seed", str(seed)]
             main_py([*FLAGS.split(), *SOURCE.split(), *own])
         main_py(["meta-test", str(source), *CONTENDERS[name].split(), *place])
     else:
         main_py([*FLAGS.split(), *CONTENDERS[name].split(), *place])
-    ((made,),) = find_runs([str(folder / name / f"{name}_s{seed}")])
+    made = RunDir(folder / name / f"{name}_s{seed}")
     algo = build.make_algo(made.config, envs.make("PointMass-ML4", split="test").spec)
-    nets = [
-        algo.actor,
-        *([algo.q] if made.config["algo"] == "ddpg" else []),
-    ]  # PPO's value is part of its actor
+    nets = [algo.actor]
+    if made.config["algo"] == "ddpg":  # PPO's value is part of its actor
+        nets.append(algo.q)
     return made, sum(int(np.prod(v.shape)) for net in nets for v in net.trainable_variables)
 
 
@@ -92,8 +90,8 @@ def main() -> None:
         for name in args.only:
             runs, trained = zip(*[run(name, seed, Path(folder)) for seed in args.seeds])
             own = own or trained[0]
-            curves = np.array([column(each, "AverageTestEpRet") for each in runs])
-            episodes = column(runs[0], "Epoch").astype(int).tolist()
+            curves = np.array([run_dir.rows["AverageTestEpRet"] for run_dir in runs])
+            episodes = [int(epoch) for epoch in runs[0].rows["Epoch"]]
             for seed, curve in zip(args.seeds, curves):
                 lines += [
                     (name, seed, k, f"{value:.6g}", trained[0]) for k, value in zip(episodes, curve)

@@ -33,6 +33,7 @@ from scipy import stats  # noqa: E402
 from rl.envs.point_mass import SCALES  # noqa: E402
 from rl.experiments import build  # noqa: E402
 from rl.experiments.commands.training_flags import parse  # noqa: E402
+from rl.experiments.rundir import RunDir  # noqa: E402
 from rl.networks.banks import WeightBank  # noqa: E402
 from rl.splitting import blocks_of  # noqa: E402
 
@@ -85,12 +86,10 @@ def run(flags: str, seed: int, directory: Path) -> tuple[float, int, float]:
     directory.mkdir(parents=True)
     loop = build.make_loop(values, directory)
     loop.train(loop.session.total_steps)
-    header, *rows = [
-        line.split("\t") for line in (directory / "progress.txt").read_text().splitlines()
-    ]
-    columns = [header.index(f"TestEpRet/{task}") for task in loop.env.spec.tasks]
-    returns = np.array([[float(row[column]) for column in columns] for row in rows[-3:]])
-    score = float(np.mean(returns / SCALES.get(values["env"], 1.0)))
+    rows = RunDir(directory).rows
+    returns = np.array([rows[f"TestEpRet/{task}"][-3:] for task in loop.env.spec.tasks])
+    scales = np.broadcast_to(SCALES.get(values["env"], 1.0), len(returns))
+    score = float(np.mean(returns / scales[:, None]))
     return score, parameters(loop.algo), mean_sharing(loop.algo)
 
 

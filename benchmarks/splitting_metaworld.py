@@ -17,7 +17,6 @@ of actor and critics that some task uses, as a fraction of `independent`'s.
 import argparse
 import csv
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,12 +29,11 @@ import numpy as np  # noqa: E402
 from point_mass import interval, mean_sharing, parameters  # noqa: E402
 
 from rl import envs  # noqa: E402
-from rl.experiments import eval as evaluation  # noqa: E402
+from rl.experiments.agent import load_agent  # noqa: E402
 from rl.experiments.environments import env_options  # noqa: E402
-from rl.experiments.rundir import load_config  # noqa: E402
-from rl.training.checkpoint import Checkpoints  # noqa: E402
+from rl.experiments.launch import launch  # noqa: E402
+from rl.experiments.rundir import RunDir  # noqa: E402
 from rl.training.evaluate import evaluate  # noqa: E402
-from rl.training.policy import policy  # noqa: E402
 
 DATA = ROOT / "data" / "splitting_metaworld"
 FLAGS = "--env MT:reach-v3,push-v3,window-open-v3,window-close-v3 --epochs 5 --num_envs 4 --num_test_episodes 10"
@@ -67,38 +65,40 @@ CONTENDERS = {
 }
 
 
-def train(algo: str, name: str, seed: int) -> Path:
+def train(algo: str, name: str, seed: int) -> RunDir:
     """The finished run of a contender."""
     data = DATA / algo
-    directory = data / name / f"{name}_s{seed}"
-    steps = load_config(directory) if directory.exists() else {"epochs": 1, "steps_per_epoch": 1}
-    if max(Checkpoints(directory).steps(), default=0) < steps["epochs"] * steps["steps_per_epoch"]:
-        own = {
-            "schedule": SCHEDULES[algo],
-            "rare": RARE[algo],
-            "conflict": data / "conflict" / f"conflict_s{seed}",
-        }
-        new = f"--algo {algo} {FLAGS} {OWN[algo]} {CONTENDERS[name].format(**own)}".split()
-        new += ["--exp_name", name, "--data_dir", str(data), "--seed", str(seed)]
-        command = ["resume", str(directory)] if directory.exists() else new
-        subprocess.run([sys.executable, str(ROOT / "main.py"), *command], check=True)
-    return directory
+    run = RunDir(data / name / f"{name}_s{seed}")
+    status = run.status
+    if status == "finished":
+        return run
+    command = ["resume", str(run)]
+    if status == "new":
+        conflict = data / "conflict" / f"conflict_s{seed}"
+        flags = CONTENDERS[name].format(
+            schedule=SCHEDULES[algo], rare=RARE[algo], conflict=conflict
+        )
+        command = f"--algo {algo} {FLAGS} {OWN[algo]} {flags}".split()
+        command += ["--exp_name", name, "--data_dir", str(data), "--seed", str(seed)]
+    (code,) = launch([command])
+    if code:
+        sys.exit(code)
+    return run
 
 
-def scores(directory: Path, episodes: int) -> dict[str, Any]:
+def scores(run: RunDir, episodes: int) -> dict[str, Any]:
     """Success rates and mean return of `episodes` of each task, sharing score and parameters used
     of a run, at its end."""
-    values = load_config(directory)
-    options = env_options(values)
-    env = envs.make(values["env"], backend="async", **options)
-    algo, normaliser, _ = evaluation.load_policy(directory, "last", env.spec, values)
-    played = evaluate(policy(algo, env.spec, normaliser), env, episodes, 0)
+    config = run.config
+    env = envs.make(config["env"], backend="async", **env_options(config))
+    agent = load_agent(run, "last", env.spec, config)
+    played = evaluate(agent.unit_policy(), env, episodes, 0)
     env.close()
     found = {
         task: float(rate) for task, rate in zip(env.spec.tasks, played["Success"].mean(axis=1))
     }
     found |= {"success": float(played["Success"].mean()), "return": float(played["EpRet"].mean())}
-    return found | {"sharing": mean_sharing(algo), "parameters": parameters(algo)}
+    return found | {"sharing": mean_sharing(agent.algo), "parameters": parameters(agent.algo)}
 
 
 def main() -> None:

@@ -50,10 +50,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        if not argv or argv[0] in ("-h", "--help", "help"):
-            print(overview(), end="")
-            return 0
-        return importlib.import_module(_chosen(argv).module).main(argv)
+        return _run(argv)
     except UserError as error:
         return _refuse(str(error))
     except BrokenPipeError:  # who read the output is gone, such as `head`
@@ -66,6 +63,17 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return _refuse(f"cannot write {place}: {error.strerror}; what was saved is sound")
     except KeyboardInterrupt:
         return signals.STOPPED
+
+
+def _run(argv: list[str]) -> int:
+    """Runs one command, and writes out all that it printed."""
+    try:
+        if not argv or argv[0] in ("-h", "--help", "help"):
+            print(overview(), end="")
+            return 0
+        return importlib.import_module(_chosen(argv).module).main(argv)
+    finally:
+        sys.stdout.flush()  # at exit it would be too late to say nothing of a reader that is gone
 
 
 def process() -> int:

@@ -12,7 +12,7 @@ import stat
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, Callable
+from typing import Any, BinaryIO, Callable, Union
 
 import numpy as np
 
@@ -23,6 +23,11 @@ PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: opening a pi
 
 class Damaged(ValueError):
     """A file whose content is not what was written there."""
+
+
+def expanded(path: Union[str, os.PathLike[str]]) -> Path:
+    """A path that a person gave: `~` and `~name` are homes, where there is such a one."""
+    return Path(os.path.expanduser(path))
 
 
 # Opening ----------------------------------------------------------------------

@@ -11,6 +11,7 @@ from rl.config import UserError
 from rl.files import open_plain
 
 NAME = "lock"
+UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # by the file system
 _held: set[int] = set()  # descriptors of the locks of this process
 
 
@@ -50,6 +51,26 @@ def locked(directory: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
+def is_held(directory: Path) -> bool:
+    """Whether a process, this one included, holds the lock of a run directory."""
+    try:
+        descriptor = open_plain(directory / NAME)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        if not os.pread(descriptor, 1, 0):  # who lets go of it empties it
+            return False
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _take(descriptor: int, directory: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,6 +79,6 @@ def _take(descriptor: int, directory: Path) -> None:
         number = f" (pid {holder})" if holder.isdigit() else ""
         raise UserError(f"another process{number} is using {directory}") from None
     except OSError as error:
-        if error.errno not in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
+        if error.errno not in UNSUPPORTED:
             raise
         print(f"{directory} can't be locked here ({error.strerror}): run one process in it at most")

@@ -11,6 +11,7 @@ import os
 import signal
 import stat
 import sys
+import threading
 from types import FrameType
 from typing import Any, Callable, Iterator, Optional
 
@@ -40,9 +41,12 @@ def leave(number: int = 0) -> None:
 def handle(handler: Handler) -> dict[int, Any]:
     """From now on `handler(number)` is called, in the main thread. Returns what was before.
 
-    A SIGHUP that nohup has this process ignore stays ignored.
+    Called in another thread it changes nothing: only the main one can. A SIGHUP that nohup has this
+    process ignore stays ignored.
     """
     previous: dict[int, Any] = {}
+    if threading.current_thread() is not threading.main_thread():
+        return previous
     for number in SIGNALS:
         before = signal.getsignal(number)
         if number == signal.SIGHUP and before == signal.SIG_IGN:

@@ -15,7 +15,7 @@ from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.envs import make
 from rl.experiments.build import use_device
-from rl.experiments.rundir import load_config
+from rl.experiments.rundir import RunDir
 from rl.files import load_tree, save_tree
 from rl.training.checkpoint import Checkpoints
 from tests.helpers import (
@@ -95,7 +95,7 @@ def test_stopped_at_any_step_and_resumed(tmp_path, algo, num_envs):
     or before."""
     args = ("--env", "Hopper", *options(algo), "--num_envs", num_envs)
     whole = train(tmp_path / "whole", *args, algo=algo)
-    parts = train_in_parts(tmp_path / "parts", load_config(whole), (132, 512, None))
+    parts = train_in_parts(tmp_path / "parts", RunDir(whole).config, (132, 512, None))
     assert rows(parts) == rows(whole)
 
 

@@ -17,7 +17,7 @@ from rl.buffers.replay import ReplayBuffer
 from rl.config import UserError
 from rl.experiments.build import make_loop
 from rl.experiments.plots.runs import find_runs
-from rl.experiments.rundir import load_config
+from rl.experiments.rundir import RunDir
 from rl.files import Damaged, check_tree, load_tree, read_bytes, save_tree, write_atomically
 from rl.logging import Board, EpochLogger
 from rl.splitting.maps import load_maps
@@ -425,7 +425,7 @@ def test_a_state_that_does_not_fit_changes_nothing(run, monkeypatch, change, cap
     else:
         state["loop"]["rng"] = {"bit_generator": "PCG64"}
     save_tree(path, state)
-    loop = make_loop(load_config(run), run)
+    loop = make_loop(RunDir(run).config, run)
     put_back = []
     monkeypatch.setattr(loop.session.algo, "load_state", put_back.append)
     restore(loop)

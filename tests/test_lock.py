@@ -95,10 +95,10 @@ def test_a_run_that_another_process_began_meanwhile_is_kept(tmp_path, capsys, mo
     run = tmp_path / "x" / "x_s0"
     make_envs = commands.make_envs
 
-    def late(values):
+    def late(values, env):
         run.mkdir(parents=True)
         (run / "progress.txt").write_text("of another")
-        return make_envs(values)
+        return make_envs(values, env)
 
     monkeypatch.setattr(commands, "make_envs", late)
     error = refused(capsys, *command("--data_dir", tmp_path, "--exp_name", "x"))

@@ -11,9 +11,9 @@ from rl import envs
 from rl.__main__ import main
 from rl.buffers.normaliser import Moments
 from rl.experiments.adopt import most_copies, networks
+from rl.experiments.agent import load_agent
 from rl.experiments.environments import env_options
-from rl.experiments.eval import load_policy
-from rl.experiments.rundir import load_config
+from rl.experiments.rundir import RunDir
 from rl.flags import torsos
 from rl.networks.torsos.meta_splitting import MetaSplitting
 from rl.networks.torsos.splitting import Splitting
@@ -180,9 +180,9 @@ def meta_test(source, folder, *args):
 
 
 def loaded(run):
-    values = load_config(run)
+    values = RunDir(run).config
     env = envs.make(values["env"], **env_options(values))
-    return load_policy(run, "last", env.spec, values)
+    return load_agent(RunDir(run), "last", env.spec, values)
 
 
 @pytest.mark.parametrize("algo", [*SLOW, "sac", "ppo"])
@@ -193,7 +193,10 @@ def test_meta_test_trains_the_mixture_alone(sources, tmp_path, algo):
         40 * k for k in range(7)
     ]
     assert "AverageTestEpRet" in rows(run)[0] and "TestSuccess/between-west" in rows(run)[0]
-    (adapted, normaliser, _), (trained, _, _) = loaded(run), loaded(source)
+    agent = loaded(run)
+    adapted = agent.algo
+    normaliser = agent.normaliser
+    trained = loaded(source).algo
     assert trained.splits()["networks"]["LossPi"]["events"] and most_copies(trained) > 1
     moved = False
     for own, learned in zip(networks(adapted), networks(trained)):
@@ -241,8 +244,9 @@ def test_the_first_checkpoint_is_of_what_was_adopted(sources, tmp_path):
     source = sources("ddpg")
     run = meta_test(source, tmp_path, "--keep", "9")
     assert (run / "checkpoints" / "step_000000000.npz").exists()
-    first = loaded(source)[0]
-    zero = load_policy(run, "0", envs.make("PointMass-ML4", split="test").spec, load_config(run))[0]
+    first = loaded(source).algo
+    spec = envs.make("PointMass-ML4", split="test").spec
+    zero = load_agent(RunDir(run), "0", spec, RunDir(run).config).algo
     for name in ("actor", "q"):
         own, learned = getattr(zero, name).torso, getattr(first, name).torso
         np.testing.assert_array_equal(own.frozen[0][0][0], learned.regions[0][0].variable[0])
@@ -288,12 +292,13 @@ def test_the_best_start(sources, tmp_path, monkeypatch, algo):
         total,
     )  # schedules span the updates there are
     assert column(run, "Epoch") == [4, 5, 6] and column(run, "TotalEnvInteracts") == [320, 400, 480]
-    assert load_config(run)["meta_start"] == {
+    assert RunDir(run).config["meta_start"] == {
         "between-east": "east-north",
         "between-west": "west-south",
     }
     spec = envs.make("PointMass-ML4", split="test").spec
-    first, trained = load_policy(run, "320", spec, load_config(run))[0], loaded(source)[0]
+    first = load_agent(RunDir(run), "320", spec, RunDir(run).config).algo
+    trained = loaded(source).algo
     np.testing.assert_allclose(
         first.act(inputs(2).numpy()), trained.act(inputs(4).numpy())[[1, 3]], atol=1e-5
     )
@@ -343,7 +348,7 @@ def test_runs_that_cannot_adapt(sources, tmp_path, capsys, changed, words):
     config = json.loads((sources("ddpg") / "config.json").read_text(encoding="utf-8"))
     (tmp_path / "config.json").write_text(json.dumps(config | changed), encoding="utf-8")
     assert words in refused(capsys, "meta-test", tmp_path)
-    assert "not a run directory" in refused(capsys, "meta-test", tmp_path.parent)
+    assert "not a run directory" in refused(capsys, "meta-test", tmp_path / "nowhere")
 
 
 def test_meta_splitting_needs_a_run(tmp_path, capsys):

@@ -5,13 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from rl.__main__ import main
-from rl.experiments import provenance
-from rl.experiments.rundir import load_config
-from rl.files import load_tree
+from rl.config import UserError
+from rl.experiments.rundir import RunDir
+from rl.files import load_tree, save_tree
+from rl.lock import locked
 from rl.training.schedule import Config, Schedule
 from tests.helpers import ROOT, column, refused, rows, train
 
@@ -133,6 +135,118 @@ def test_what_may_be_edited(run):
     assert column(moved, "Epoch") == [1, 2, 3]
 
 
+# What it says of the run --------------------------------------------------------
+
+
+def test_how_far_a_run_is(run, tmp_path):
+    found = RunDir(run)
+    assert found.name == "x_s0" and found.path == run
+    assert found.status == "finished" and found.step == 400
+    assert found.checkpoints == [200, 400]
+    assert found.rows["Epoch"] == [1, 2]
+    assert found.rows["AverageEpRet"] == column(run, "AverageEpRet")
+    with locked(run):
+        assert found.status == "running"
+    (run / "lock").write_text("1")  # of a process that was killed
+    assert found.status == "finished"
+    edit(run, epochs=3)
+    assert found.status == "unfinished"
+    edit(run, epochs=2)
+    newest = run / "checkpoints" / "step_000000400.npz"
+    state = load_tree(newest)
+    save_tree(newest, {**state, "test_due": True})
+    assert found.status == "unfinished"
+    newest.write_bytes(b"torn")
+    assert found.status == "unfinished" and found.step == 400
+    newest.unlink()
+    assert found.status == "unfinished" and found.step == 200
+    (run / "config.json").unlink()
+    assert found.status == "new"
+    assert RunDir(tmp_path / "nowhere").status == "new"
+
+
+def test_rows_that_are_none(run):
+    found = RunDir(run)
+    table = run / "progress.txt"
+    complete = table.read_text()
+    table.write_text(complete + "3\t1")  # of a row that is being written
+    assert found.rows["Epoch"] == [1, 2]
+    for text in ("a\tb\n1\n", "a\nx\n"):
+        table.write_text(text)
+        with pytest.raises(UserError, match="not a table of numbers"):
+            found.rows  # pylint: disable=pointless-statement
+    for text in ("", "a"):
+        table.write_text(text)
+        assert not found.rows
+    table.unlink()
+    assert found.rows == {}
+
+
+# Names and places ---------------------------------------------------------------
+
+NAMES = ["two words", "größe", "学習", "a=1, b+2", "x.y", "_", "a~"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_experiments(name):
+    flags = {"data_dir": "data", "exp_name": name, "seed": 3}
+    assert RunDir.of(flags).path == Path("data") / name / f"{name}_s3"
+
+
+@pytest.mark.parametrize("name", ["a/b", "a\\b", "..", ".a", "-a", "a\nb", "a\x1b", "é" * 51])
+def test_names_of_no_plain_folder(name):
+    with pytest.raises(UserError, match="plain folder name"):
+        RunDir.of({"data_dir": "data", "exp_name": name, "seed": 3})
+
+
+def test_homes(monkeypatch, tmp_path, capsys):
+    """`~` is one's home in every path, as in `--data_dir=~/runs`, which no shell expands."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    flags = {"data_dir": "~/runs", "exp_name": "x", "seed": 0}
+    assert RunDir.of(flags).path == tmp_path / "runs" / "x" / "x_s0"
+    assert RunDir("~/runs").path == tmp_path / "runs"
+    assert RunDir("~nobody-of-this-name/runs").path == Path("~nobody-of-this-name/runs")
+    (tmp_path / "there").mkdir()
+    for argv in (
+        ["eval", "~/there", "--export", "~/new"],
+        ["resume", "~/there"],
+        ["meta-test", "~/there"],
+        ["plot", "~/there"],
+    ):
+        assert str(tmp_path / "there") in refused(capsys, *argv)
+    assert "exists" in refused(capsys, "eval", "~/there", "--export", "~/there")
+    (tmp_path / "file").write_text("")
+    assert "is no folder" in refused(capsys, "eval", "~/there", "--video", "~/file")
+    (tmp_path / "folder.png").mkdir()
+    assert f"{tmp_path}/folder.png is a folder" in refused(
+        capsys, "plot", "~/there", "-o", "~/folder.png"
+    )
+
+
+def test_a_map_that_is_not_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    argv = ("--env", "PointMass-MT4", "--network", "splitting", "--split_map", "~/maps.json")
+    line = refused(capsys, *argv, "--data_dir", tmp_path / "data")
+    assert f"there is no {tmp_path / 'maps.json'}" in line
+
+
+def test_the_folder_of_an_experiment(run, tmp_path, capsys):
+    """It stands for its run if it has one; of several it names all."""
+    assert RunDir.find(tmp_path) == RunDir(run)
+    assert RunDir.find(run) == RunDir(run)
+    (tmp_path / "x_s1").mkdir()  # has no config yet
+    (tmp_path / "x_s2").symlink_to(run)  # leads elsewhere
+    assert RunDir.find(tmp_path) == RunDir(run)
+    assert RunDir.find(tmp_path / "nowhere") == RunDir(tmp_path / "nowhere")
+    edit(run, gamma=2)
+    for command in COMMANDS:
+        assert f"{run / 'config.json'}: --gamma" in refused(capsys, command[0], tmp_path)
+    shutil.copytree(run, tmp_path / "x s3")
+    for command in COMMANDS:
+        line = refused(capsys, command[0], tmp_path)
+        assert f"has 2 runs; choose one of '{tmp_path}/x s3' {run}" in line
+
+
 # Where the code came from ---------------------------------------------------------
 
 
@@ -187,18 +301,16 @@ def test_a_checkout_knows_its_commit_and_what_differs(copied):
 
 def test_a_run_keeps_what_differs_and_every_resuming_commit(run, tmp_path, monkeypatch):
     came_from = {"versions": {}, "git_commit": "first-dirty", "code": "a"}
-    for module in ("provenance", "difference"):
-        assert hasattr(provenance, module)
     monkeypatch.setattr("rl.experiments.run.provenance", lambda: came_from)
     monkeypatch.setattr("rl.experiments.run.difference", lambda: "+ a line\n")
     new = train(tmp_path / "new", "--epochs", "1")
     assert (new / "code.diff").read_text() == "+ a line\n"
-    assert load_config(new)["git_commit"] == "first-dirty"
+    assert RunDir(new).config["git_commit"] == "first-dirty"
     came_from["git_commit"] = "second"
     assert main(["resume", str(new), "--epochs", "2"]) == 0
     came_from["git_commit"] = "third"
     assert main(["resume", str(new), "--epochs", "3"]) == 0
-    config = load_config(new)
+    config = RunDir(new).config
     assert config["git_commit"] == "first-dirty"
     noted = [(note["step"], note["git_commit"]) for note in config["resumes"]]
     assert noted == [(200, "second"), (400, "third")]
@@ -233,7 +345,7 @@ def test_new_rates_and_a_new_schedule(tmp_path):
     assert rate(run, 600) == pytest.approx(1.5e-3, rel=0.03)
     assert rate(run, 800) == pytest.approx(1e-3)
     assert rate(run, 800, "pi_opt") == pytest.approx(0.5e-3)
-    config = load_config(run)
+    config = RunDir(run).config
     assert (config["q_lr"], config["lr_schedule"], config["epochs"]) == (2e-3, "linear", 4)
     changes = {"epochs": 4, "q_lr": 2e-3, "lr_schedule": "linear", "lr_end": 0.5}
     assert config["resumes"][0]["changes"] == changes

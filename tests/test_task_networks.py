@@ -26,7 +26,7 @@ from rl.networks.groups import Group
 from rl.networks.stacks import StackNet, mixed
 from rl.networks.task_net import TaskNet
 from rl.networks.torsos.moore import orthonormal
-from tests.test_algos import make_spec
+from tests.helpers_algos import make_spec
 
 T, B, D, OUT = 3, 5, 4, 2
 SIZES = (8, 7, OUT)

@@ -17,7 +17,7 @@ from rl.envs.metaworld.goals import goal_lists
 from rl.envs.point_mass import LAYOUTS
 from rl.envs.visits import Visits
 from rl.experiments.build import make_loop
-from rl.experiments.rundir import load_config
+from rl.experiments.rundir import RunDir
 from rl.flags.training import ORDERS
 from rl.training.checkpoint import Checkpoints
 from rl.training.policy import visiting
@@ -347,7 +347,7 @@ def test_a_run_counts_what_it_visited(tmp_path, order):
         tmp_path, *ENV, "--visit", order, "--num_envs", "2", "--max_ep_len", "20", algo="sac"
     )
     assert column(run, "TotalEnvInteracts") == [200, 400, 600]
-    loop = make_loop(load_config(run), run)
+    loop = make_loop(RunDir(run).config, run)
     restore(loop)
     tasks = visited(order, 4, 2, 15, loop.session.seed_for(0))
     held = loop.replay.data["task"][0, :600].reshape(15, 20, 2)
@@ -366,7 +366,7 @@ def test_rollouts_that_lack_tasks_stop_and_resume(tmp_path, critic):
     args += ("--obs_norm", "--rew_norm", "--norm_value", str(critic == "network"))
     args += ("--network", "multi_head", "--num_test_episodes", "0", "--check_inputs")
     whole = train(tmp_path / "whole", *args, algo="ppo")
-    parts = train_in_parts(tmp_path / "parts", load_config(whole), (30, 333, None))
+    parts = train_in_parts(tmp_path / "parts", RunDir(whole).config, (30, 333, None))
     assert rows(parts) == rows(whole)
     assert np.isfinite(column(whole, "LossPi")).all()
     assert ("LossV" in rows(whole)[0]) == (critic == "network")
@@ -389,7 +389,7 @@ def test_stopped_at_any_step_and_resumed(tmp_path, order):
     )
     args = (*ENV, "--visit", order, "--num_envs", "2", *norm)
     whole = train(tmp_path / "whole", *args, algo="sac")
-    parts = train_in_parts(tmp_path / "parts", load_config(whole), (30, 132, 514, None))
+    parts = train_in_parts(tmp_path / "parts", RunDir(whole).config, (30, 132, 514, None))
     assert rows(parts) == rows(whole)
 
 
@@ -428,7 +428,7 @@ def test_updates_wait_for_every_task(tmp_path):
         "1",
         algo="sac",
     )
-    loop = make_loop(load_config(run), run)
+    loop = make_loop(RunDir(run).config, run)
     restore(loop)
     assert loop.replay.since == 61 and loop.feed.updates == loop.total_updates() == 600 - 61
 

@@ -49,6 +49,19 @@ def tasks_of(env_id: str, split: str) -> dict[str, float]:
     return (TESTS if split == "test" else LAYOUTS).get(env_id, LAYOUTS[env_id])
 
 
+def make(
+    env_id: str,
+    num_envs: int = 1,
+    max_ep_len: int = 0,
+    visit: str = "all",
+    split: str = "train",
+    **options: Any,
+) -> "PointMass":
+    """A PointMass; options for other families are not heeded."""
+    del options
+    return PointMass(env_id, num_envs, max_ep_len, visit, split)
+
+
 class PointMass:
     """`num_envs` envs of every task of a layout, with VectorEnv's interface; envs of a task are
     side by side.

@@ -13,7 +13,7 @@ from rl.buffers import Normaliser
 from rl.config import UserError, build
 from rl.experiments.environments import Envs, make_envs
 from rl.experiments.rundir import flags_of
-from rl.flags import GRADIENTS, NETWORKS, network, normalisation, optimizer
+from rl.flags import ALGORITHMS, GRADIENTS, NETWORKS, network, normalisation, optimizer
 from rl.logging import Board
 from rl.networks import Torsos
 from rl.training import LOOPS, schedule
@@ -23,7 +23,7 @@ def use_device(name: str) -> None:
     """Chooses where TensorFlow runs; call it before any other of its functions.
 
     Raises:
-      UserError: `name` is "gpu" and TensorFlow sees none.
+      UserError: `name` is "gpu" and TensorFlow sees none, or it has begun to work already.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if name == "gpu" and not gpus:
@@ -31,11 +31,17 @@ def use_device(name: str) -> None:
             "--device gpu: TensorFlow sees no GPU here; is the driver there, and "
             "tensorflow[and-cuda]?"
         )
-    if name == "cpu":
-        tf.config.set_visible_devices([], "GPU")
-        return
-    for gpu in gpus:  # several runs can share a GPU: no run takes all its memory at once
-        tf.config.experimental.set_memory_growth(gpu, True)
+    try:
+        if name == "cpu":
+            tf.config.set_visible_devices([], "GPU")
+            return
+        for gpu in gpus:  # several runs can share a GPU: no run takes all its memory at once
+            tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError:
+        raise UserError(
+            f"--device {name}: TensorFlow has begun to work in this process, and can't change its "
+            "devices any more"
+        ) from None
 
 
 def make_loop(values: Mapping[str, Any], directory: Path, made: Optional[Envs] = None) -> Any:
@@ -83,7 +89,8 @@ def make_algo(values: Mapping[str, Any], spec: Any) -> Any:
         splits,
         split_map=splits.split_map if splits else "",
     )
-    algo = algorithm(spec, torsos, optimizers, build(algorithm.flags, values))
+    config = build(ALGORITHMS[values["algo"]].config, values)
+    algo = algorithm(spec, torsos, optimizers, config)
     if values["check_inputs"]:
         algo.burst = CheckedBurst(algo.train_step, spec)
     return algo

@@ -1,13 +1,16 @@
 """From the values of flags to envs to train and test in; made before TensorFlow is imported."""
 
 import dataclasses
+import functools
 import json
+import os
 from typing import Any, Mapping, NamedTuple, Optional
 
 from rl import envs
-from rl.config import UserError, build
-from rl.envs import EnvSpec
+from rl.config import SPLITS, UserError, build
+from rl.envs import EnvSpec, PythonEnv
 from rl.experiments import memory
+from rl.files import expanded
 from rl.flags import ALGORITHMS, NETWORKS, metaworld, network
 from rl.flags import on_policy as on_policy_flags
 from rl.flags import optimizer, ppo, sections, training
@@ -22,15 +25,6 @@ class Envs(NamedTuple):
 
     train: Any
     test: Optional[Any]
-
-
-def resolve_env(values: Mapping[str, Any]) -> str:
-    """The full id of the env.
-
-    Raises:
-      UserError: there is none such.
-    """
-    return envs.resolve(values["env"])
 
 
 def env_options(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,20 +54,29 @@ def parse_env_kwargs(text: str) -> dict[str, Any]:
     return arguments
 
 
-def make_envs(values: Mapping[str, Any]) -> Envs:
+def make_envs(values: Mapping[str, Any], env: Optional[PythonEnv] = None) -> Envs:
     """The envs of a run.
+
+    Args:
+      values: of all flags. env: in place of the one that they name.
 
     Raises:
       UserError: a flag's value is not for this env.
     """
+    make = functools.partial(envs.make, values["env"]) if env is None else env.make
     frame = build(training.Config, values)
     options = env_options(values)
     on_policy = ALGORITHMS[values["algo"]].loop is on_policy_flags.Config
     check_visits(frame, dict(values), "on_policy" if on_policy else "off_policy")
     memory.check_envs(values)
     check_epochs(values)
-    train = envs.make(
-        values["env"],
+    check_split_map(values)
+    if env is not None and env.is_single and frame.num_test_episodes:
+        raise UserError(
+            "--num_test_episodes: tests need an env of their own; hand over a function that makes "
+            "envs, or test none"
+        )
+    train = make(
         frame.num_envs,
         backend=frame.env_backend,
         num_workers=frame.num_workers,
@@ -87,7 +90,7 @@ def make_envs(values: Mapping[str, Any]) -> Envs:
         check_rollouts(values["rollout_steps"], train.num_envs, total_steps)
     memory.check(values, train.spec, train.num_envs)
     count = min(frame.num_test_episodes, 1 if train.spec.tasks else 10)
-    test = envs.make(values["env"], count, **options) if count else None
+    test = make(count, **options) if count else None
     return Envs(train, test)
 
 
@@ -105,6 +108,17 @@ def check_epochs(values: Mapping[str, Any]) -> None:
     if side_by_side:
         of_what = f"tasks times --num_envs ({tasks} * {num_envs})"
     raise UserError(f"--steps_per_epoch must be a multiple of {of_what}, such as {nearest}")
+
+
+def check_split_map(values: Mapping[str, Any]) -> None:
+    """Raises a UserError unless there is a file where `--split_map` says."""
+    given = values.get("split_map")
+    if not given:
+        return
+    path = expanded(given)
+    file = path / SPLITS if path.is_dir() else path
+    if not os.path.exists(file):
+        raise UserError(f"--split_map: there is no {file}")
 
 
 def check_fit(values: Mapping[str, Any], spec: EnvSpec) -> None:

@@ -1,8 +1,6 @@
 """`eval`: test a saved policy, film it, export it."""
 
-import json
 import os
-import sys
 from pathlib import Path
 from typing import Any, Callable, Mapping
 
@@ -12,23 +10,19 @@ import tensorflow as tf
 
 from rl import envs
 from rl.buffers.normaliser import CLIP
-from rl.buffers.normaliser import Config as NormaliserConfig
-from rl.buffers.normaliser import Normaliser
-from rl.config import UserError, build
-from rl.experiments.build import make_algo, use_device
+from rl.config import UserError
+from rl.experiments.agent import Agent, load_agent
+from rl.experiments.build import use_device
 from rl.experiments.environments import env_options
-from rl.experiments.rundir import changed_flags
+from rl.experiments.rundir import RunDir
 from rl.experiments.scores import summary
-from rl.files import Damaged, check_tree, load_tree
+from rl.files import expanded
 from rl.networks.actor_critic import env_action
-from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
-from rl.training.policy import policy
-from rl.training.run import VARYING, check_flags
 
 
-def evaluate_run(directory: Path, values: Mapping[str, Any], config: Any) -> int:
-    """Prints one JSON object: what the run's policy did in test episodes, and what was written.
+def evaluate_run(run: RunDir, values: Mapping[str, Any], config: Any) -> dict[str, Any]:
+    """What the run's policy did in test episodes, and what was written: JSON values.
 
     Args:
       values: flags of the run. config: rl.experiments.commands.eval's Config.
@@ -42,23 +36,22 @@ def evaluate_run(directory: Path, values: Mapping[str, Any], config: Any) -> int
         options["split"] = config.split
     env = make_env(values["env"], config.episodes, options)
     use_device("cpu")
-    algo, normaliser, step = load_policy(directory, config.checkpoint, env.spec, values)
+    agent = load_agent(run, config.checkpoint, env.spec, values)
 
     def acting() -> Callable[..., np.ndarray]:
-        rng = np.random.default_rng(config.seed) if config.noise else None
-        return policy(algo, env.spec, normaliser, rng)
+        return agent.unit_policy(np.random.default_rng(config.seed) if config.noise else None)
 
     played = evaluate(acting(), env, config.episodes, config.seed)
-    result = {"env": values["env"], "step": step, **summary(played, env.spec)}
+    result = {"env": values["env"], "step": agent.step, **summary(played, env.spec)}
     if config.export:
-        export(algo, normaliser, env.spec, Path(config.export))
+        export(agent, expanded(config.export))
         result["policy"] = config.export
     if config.video:
-        path = Path(config.video) / f"{directory.resolve().name}_{step}.{config.format}"
+        name = f"{run.path.resolve().name}_{agent.step}.{config.format}"
+        path = expanded(config.video) / name
         film(acting(), values["env"], path, config.seed, options)
         result["video"] = str(path)
-    print(json.dumps(result, indent=2))
-    return 0
+    return result
 
 
 def check_split(env_id: str, split: str, trained: str) -> None:
@@ -83,44 +76,6 @@ def make_env(env_id: str, episodes: int, options: dict[str, Any]) -> Any:
         return env
     env.close()
     return envs.make(env_id, min(episodes, 10), **options)
-
-
-def load_policy(
-    directory: Path, which: str, spec: Any, values: Mapping[str, Any]
-) -> tuple[Any, Any, int]:
-    """The algorithm and the normaliser of a run at a checkpoint ("last", "best" or a step), and
-    that step."""
-    checkpoints = Checkpoints(directory)
-    best = checkpoints.best()
-    steps = checkpoints.steps()
-    known = {"best": best} if best else {}
-    known |= {str(step): checkpoints.path(step) for step in steps}
-    algo = make_algo(values, spec)
-    normaliser = Normaliser(spec, build(NormaliserConfig, values))
-    expected = {"algo": algo.state(), "normaliser": normaliser.state()}
-    varying = (*VARYING, "state/normaliser/ret")  # of the envs of training
-    names = [str(step) for step in reversed(steps)] if which == "last" else [which]
-    reason = ""
-    for path in [known[name] for name in names if name in known]:
-        try:
-            state = load_tree(path)
-            check_flags(state, values, changed_flags(values), directory)
-            parts = {name: state.get(name) for name in expected}
-            check_tree(parts, expected, varying)
-            step = int(state["loop"]["step"])
-        except (Damaged, KeyError, TypeError, ValueError) as error:  # or of another version of this
-            reason = reason or f" ({error})"
-            continue
-        if reason:
-            print(f"a later checkpoint is damaged{reason}; using {path.name}", file=sys.stderr)
-        algo.load_state(state["algo"])
-        normaliser.load_state(state["normaliser"])
-        algo.refresh()
-        return algo, normaliser, step
-    raise UserError(
-        f"{directory} has no sound checkpoint {which!r}{reason}; it has: "
-        f"{', '.join(known) or 'none'}"
-    )
 
 
 def film(
@@ -189,8 +144,8 @@ class Policy(tf.Module):
         self.act = tf.function(act, input_signature=[inputs])
 
 
-def export(algo: Any, normaliser: Any, spec: Any, directory: Path) -> None:
+def export(agent: Agent, directory: Path) -> None:
     """Writes the deterministic policy as a SavedModel that TensorFlow loads without this
     package."""
-    module = Policy(algo.actor, normaliser, spec)
+    module = Policy(agent.algo.actor, agent.normaliser, agent.spec)
     tf.saved_model.save(module, str(directory), signatures={"serving_default": module.act})

@@ -1,7 +1,6 @@
 """`meta-test`: the copies that a run's splitting networks learned, mixed anew for the test tasks of
 its ML set."""
 
-from pathlib import Path
 from typing import Any, Sequence
 
 from rl import envs
@@ -9,16 +8,17 @@ from rl.algos import ALGOS
 from rl.config import UserError
 from rl.experiments import build, run
 from rl.experiments.adopt import adopt, follow_best, most_copies
+from rl.experiments.agent import load_agent
 from rl.experiments.commands.training_flags import parse
 from rl.experiments.environments import env_options
-from rl.experiments.eval import load_policy
+from rl.experiments.rundir import RunDir
 
 
-def adapt(directory: Path, saved: dict[str, Any], asked: Any, flags: Sequence[str]) -> int:
-    """A run of its own, whose epochs are episodes of each test task. Returns the exit code.
+def adapt(source: RunDir, saved: dict[str, Any], asked: Any, flags: Sequence[str]) -> RunDir:
+    """A run of its own, whose epochs are episodes of each test task.
 
     Args:
-      directory, saved: of the run that is adapted, and its flags.
+      source, saved: the run that is adapted, and its flags.
       asked: rl.experiments.commands.meta_test's Config. flags: of training, as text.
 
     Raises:
@@ -27,20 +27,21 @@ def adapt(directory: Path, saved: dict[str, Any], asked: Any, flags: Sequence[st
     build.use_device(saved["device"])
     env = envs.make(saved["env"], **env_options(saved))
     env.close()
-    trained, normaliser, _ = load_policy(directory, asked.checkpoint, env.spec, saved)
-    defaults = adapting(saved, env.max_ep_len) | {"meta_copies": most_copies(trained)}
+    trained = load_agent(source, asked.checkpoint, env.spec, saved)
+    copies = most_copies(trained.algo)
+    defaults = adapting(saved, env.max_ep_len) | {"meta_copies": copies}
     values = parse(flags, defaults)
     tried = len(env.spec.tasks) if asked.start == "best" else 0
     values |= {"seed": values["seed"][0]} | length(values, asked.episodes, env.max_ep_len, tried)
 
     def prepare(loop: Any) -> dict[str, Any]:
-        adopt(loop.algo, trained)
-        loop.session.normaliser.seen.load_state(normaliser.seen.state())
-        loop.session.normaliser.earned.pool(normaliser.earned)
-        notes: dict[str, Any] = {"meta_run": str(directory)}
+        adopt(loop.algo, trained.algo)
+        loop.session.normaliser.seen.load_state(trained.normaliser.seen.state())
+        loop.session.normaliser.earned.pool(trained.normaliser.earned)
+        notes: dict[str, Any] = {"meta_run": str(source)}
         if tried:
             trials = envs.make(values["env"], values["num_envs"], **env_options(values))
-            notes["meta_start"] = follow_best(loop.algo, trained, trials, loop.session)
+            notes["meta_start"] = follow_best(loop.algo, trained.algo, trials, loop.session)
             trials.close()
             pairs = [f"{task} as {other}" for task, other in notes["meta_start"].items()]
             print("start: " + ", ".join(pairs))
@@ -48,7 +49,7 @@ def adapt(directory: Path, saved: dict[str, Any], asked: Any, flags: Sequence[st
         loop.session.end_epoch(loop, save=True)
         return notes
 
-    return run.start(values, prepare)
+    return run.train(values, prepare=prepare)
 
 
 def adapting(saved: dict[str, Any], horizon: int) -> dict[str, Any]:

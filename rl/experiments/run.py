@@ -1,84 +1,113 @@
-"""Runs: from the values of all flags to a run directory, anew or from where it was."""
+"""Runs: from the values of flags to a run directory, anew or from where it was."""
 
-import shutil
 from pathlib import Path
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, Optional
 
 from rl import lock, training
-from rl.config import SPLITS, UserError, program
-from rl.experiments import deferred, rundir
-from rl.experiments.environments import make_envs, resolve_env
+from rl.config import UserError
+from rl.envs import PythonEnv, resolve
+from rl.experiments import deferred
+from rl.experiments.environments import make_envs
 from rl.experiments.provenance import difference, provenance
-from rl.files import is_folder, remove
-from rl.flags.binding import SCHEDULE
-from rl.signals import STOPPED
+from rl.experiments.rundir import RunDir, changed_flags, flags_of, name_of
+from rl.flags.binding import CHANGEABLE, SCHEDULE
+from rl.flags.owners import others
 
 
-def start(
-    values: Mapping[str, Any], prepare: Callable[[Any], dict[str, Any]] = lambda loop: {}
-) -> int:
-    """Trains with these values of all flags. Returns the exit code.
+def train(
+    values: Mapping[str, Any],
+    env: Optional[PythonEnv] = None,
+    prepare: Callable[[Any], dict[str, Any]] = lambda loop: {},
+) -> RunDir:
+    """Trains in this process.
 
     Args:
+      values: of flags; those not given have their defaults.
+      env: in place of the one that `values` names.
       prepare: may change the loop before it starts, and returns notes for `config.json`. That is
         written when the loop is ready: until then there is nothing that could be resumed.
+
+    Returns:
+      The run, whose status says whether it is "finished", or "unfinished" because a signal stopped
+      it.
 
     Raises:
       UserError: a flag's value is refused, there is a run already, or another process works on it.
     """
-    flags = rundir.flags_of(values)
-    directory = rundir.directory_of(flags)
-    rundir.refuse_existing(directory, flags["overwrite"])
-    flags |= {"env": resolve_env(flags), "exp_name": rundir.name_of(flags)}
-    envs = make_envs(flags)
-    with rundir.locked(directory, flags["overwrite"]):
-        print(f"run directory: {directory}", flush=True)
-        loop = deferred.load("rl.experiments.build").make_loop(flags, directory, envs)
-        _clear(directory)
+    flags = flags_of(values)
+    run = RunDir.of(flags)
+    run.refuse_existing(flags["overwrite"])
+    env_id = resolve(flags["env"]) if env is None else env.name
+    flags |= {"env": env_id, "exp_name": name_of(flags)}
+    envs = make_envs(flags, env)
+    with run.locked(flags["overwrite"]):
+        print(f"run directory: {run}", flush=True)
+        loop = deferred.load("rl.experiments.build").make_loop(flags, run.path, envs)
+        run.clear()
         notes = prepare(loop)
-        _write_difference(directory, "code.diff")
-        rundir.write_config(directory, flags | notes | provenance())
-        return _go(loop, directory)
+        _write_difference(run, "code.diff")
+        run.write_config(flags | notes | provenance())
+        _train(loop, run)
+    return run
 
 
-def _clear(directory: Path) -> None:
-    """Removes what a run has written, the config first: without it there is nothing to resume."""
-    patches = [path.name for path in directory.glob("code*.diff")]
-    for name in ("config.json", "progress.txt", "saved.txt", SPLITS, *patches):
-        remove(directory / name)
-    for name in ("checkpoints", "tb"):
-        if is_folder(directory / name):
-            shutil.rmtree(directory / name)
-
-
-def resume(directory: Path, trust: bool, changes: dict[str, Any]) -> int:
-    """Goes on with the run in `directory`. Returns the exit code.
+def resume(
+    run: RunDir, changes: Mapping[str, Any], trust: bool = False, env: Optional[PythonEnv] = None
+) -> RunDir:
+    """Goes on with a run in this process.
 
     Args:
-      trust: as `rundir.load_config` has it. changes: new values of some flags. A schedule among
-        them starts at the first update from here and ends at the run's last; without one the run's
-        own goes on, over the new length.
+      changes: new values of some flags. A schedule among them starts at the first update from here
+        and ends at the run's last; without one the run's own goes on, over the new length.
+      trust: as `RunDir.load_config` has it. env: in place of the one that the config names.
+
+    Returns:
+      The run, whose status says whether it is "finished" or "unfinished".
 
     Raises:
-      UserError: there is nothing to do, nothing to go on from, or another process works on it.
+      UserError: there is nothing to do, nothing to go on from, a flag that can't change, or another
+        process works on it.
     """
-    with lock.locked(directory):
-        values = rundir.load_config(directory, trust) | changes
-        flags = rundir.flags_of(values)
-        envs = make_envs(flags)
-        loop = deferred.load("rl.experiments.build").make_loop(flags, directory, envs)
-        done = max(loop.session.checkpoints.steps(), default=0)
+    _check_changes(changes, _load_config(run, trust, env))  # first, for a lock is a file there
+    with lock.locked(run.path):
+        values = {**_load_config(run, trust, env), **changes}
+        flags = flags_of(values)
+        envs = make_envs(flags, env)
+        loop = deferred.load("rl.experiments.build").make_loop(flags, run.path, envs)
+        done = run.step
         if set(changes) & set(SCHEDULE):
             values["schedule_from"] = done
-        note = {"step": done, "changes": changes, **provenance()}
+        note = {"step": done, "changes": dict(changes), **provenance()}
         values["resumes"] = [*values.get("resumes", []), note]
         loop.session.schedule_from = values.get("schedule_from", 0)
-        loop.session.changed = rundir.changed_flags(values)
-        _refuse_finished(loop, directory, done)
+        loop.session.changed = changed_flags(values)
+        _refuse_finished(loop, run.path, done)
         training.restore(loop)  # where that is refused, the config stays as it was
-        _write_difference(directory, f"code_{len(values['resumes'])}.diff")
-        rundir.write_config(directory, values)
-        return _go(loop, directory, restored=True)
+        _write_difference(run, f"code_{len(values['resumes'])}.diff")
+        run.write_config(values)
+        _train(loop, run, restored=True)
+    return run
+
+
+def _load_config(run: RunDir, trust: bool, env: Optional[PythonEnv]) -> dict[str, Any]:
+    """The config of a run that is to go on, in `env` if it is given."""
+    if env is None:
+        return run.load_config(trust)
+    config = run.load_config(trust=True)  # its own env is not made
+    if config["env"] != env.name:
+        raise UserError(f"{run} was trained in {config['env']}, and env makes {env.name}")
+    return config
+
+
+def _check_changes(changes: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Raises a UserError naming the first of the flags in `changes` that can't be changed."""
+    for name in sorted(changes):
+        if name not in config:
+            owners = others(config)
+            raise UserError(f"--{name}: {owners.get(name, 'there is no such flag')}")
+        if name not in CHANGEABLE:
+            known = ", ".join(CHANGEABLE)
+            raise UserError(f"--{name} stays as it is when a run goes on; what may change: {known}")
 
 
 def _refuse_finished(loop: Any, directory: Path, done: int) -> None:
@@ -91,19 +120,16 @@ def _refuse_finished(loop: Any, directory: Path, done: int) -> None:
         raise UserError(f"{directory} already has {done} of {total} steps; extend it with --epochs")
 
 
-def _write_difference(directory: Path, name: str) -> None:
+def _write_difference(run: RunDir, name: str) -> None:
     """Keeps what the code differs from its commit by, where it does."""
     patch = difference()
     if patch:
-        rundir.write_text(directory / name, patch)
+        run.write_text(name, patch)
 
 
-def _go(loop: Any, directory: Path, restored: bool = False) -> int:
+def _train(loop: Any, run: RunDir, restored: bool = False) -> None:
+    """Runs the loop until it ends or a signal stops it, and closes its envs."""
     try:
-        if training.run(loop, directory.name, restored):
-            print(f"done: {directory}")
-            return 0
-        print(f"stopped at step {loop.step}; go on with: {program()} resume {directory}")
-        return STOPPED
+        training.run(loop, run.name, restored)
     finally:
         loop.session.close(loop)

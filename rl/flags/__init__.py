@@ -51,6 +51,23 @@ ALGORITHMS = {
 }
 
 
+LOOPS = {"off_policy": off_policy.Config, "on_policy": on_policy.Config}
+
+
+def register_algorithm(name: str, flags: AlgorithmFlags) -> None:
+    """Makes `--algo name` known, for this process.
+
+    Raises:
+      UserError: the name is taken, or is none.
+    """
+    if name in ALGORITHMS:
+        raise UserError(f"there is an algo {name!r} already")
+    if not name.isidentifier():
+        raise UserError(f"an algo needs a name of letters, digits and underscores, got {name!r}")
+    ALGORITHMS[name] = flags
+    run.ALGOS.append(name)
+
+
 def sections(values: Mapping[str, Any]) -> dict[str, Any]:
     """Title -> dataclass, for all flags of a run.
 

@@ -6,6 +6,9 @@ from rl.config import UserError
 
 Values = Mapping[str, Any]
 
+# Whether an env id is a set of tasks, asked of every family of envs that was registered.
+TASK_SETS: list[Callable[[str], bool]] = []
+
 
 class Need(NamedTuple):
     """When a flag has an effect: in words, and as a function of the values of all flags."""
@@ -34,7 +37,9 @@ def _has_test_tasks(values: Values) -> bool:
 
 
 def _has_tasks(values: Values) -> bool:
-    return _is_on_metaworld(values) or values["env"].startswith("PointMass")
+    if _is_on_metaworld(values) or values["env"].startswith("PointMass"):
+        return True
+    return any(is_task_set(values["env"]) for is_task_set in TASK_SETS)
 
 
 METAWORLD = Need("an env of Meta-World", _is_on_metaworld)

@@ -4,8 +4,8 @@ import dataclasses
 
 from rl.config import flag
 
-# Those of rl.algos, by name.
-ALGOS = ("ddpg", "ppo", "sac", "td3")
+# Those of rl.algos, by name; registered ones join.
+ALGOS = ["ddpg", "ppo", "sac", "td3"]
 
 
 @dataclasses.dataclass(frozen=True)

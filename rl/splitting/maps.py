@@ -2,13 +2,12 @@
 read."""
 
 import json
-from pathlib import Path
 from typing import Any, Iterable
 
 import numpy as np
 
 from rl.config import SPLITS, UserError
-from rl.files import read_text
+from rl.files import expanded, read_text
 
 
 def copies_of(maps: np.ndarray) -> np.ndarray:
@@ -43,7 +42,7 @@ def load_maps(path: str, names: Iterable[str]) -> dict[str, Any]:
     Raises:
       UserError: there is no such file, it is no such file, or it lacks a network.
     """
-    file = Path(path).resolve()  # the user may name a link; within a run none is followed
+    file = expanded(path).resolve()  # the user may name a link; within a run none is followed
     if file.is_dir():
         file = file / SPLITS
     try:

@@ -1,13 +1,15 @@
 """`eval`: test the policy of a run, film it, export it."""
 
 import dataclasses
-from pathlib import Path
+import json
 from typing import Any, Sequence
 
 from rl.config import Parser, UserError, add_flags, build, flag
-from rl.experiments import deferred, rundir
-from rl.experiments.commands.resume import TRUST
+from rl.experiments import deferred
+from rl.experiments.commands.resume import DIRECTORY, TRUST
 from rl.experiments.commands.train import make_current_folder_importable
+from rl.experiments.rundir import RunDir
+from rl.files import expanded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,26 +31,29 @@ class Config:
 
 def main(argv: Sequence[str]) -> int:
     """The command `main.py eval DIR ...`; prints one JSON object."""
-    directory, config = parse(argv)
+    run, config = parse(argv)
     if config.trust:
         make_current_folder_importable()
-    values = rundir.load_config(directory, config.trust)
-    return deferred.load("rl.experiments.eval").evaluate_run(directory, values, config)
+    values = run.load_config(config.trust)
+    result = deferred.load("rl.experiments.eval").evaluate_run(run, values, config)
+    print(json.dumps(result, indent=2))
+    return 0
 
 
-def parse(argv: Sequence[str]) -> tuple[Path, Any]:
-    """The run's directory and the Config.
+def parse(argv: Sequence[str]) -> tuple[RunDir, Any]:
+    """The run and the Config.
 
     Raises:
       UserError: an unknown flag, or a value that it can't have.
     """
     parser = Parser("eval", description="Test the policy of a run, film it, export it.")
-    parser.add_argument("directory", type=Path, help="of the run")
+    parser.add_argument("directory", type=RunDir.find, help=DIRECTORY)
     add_flags(parser, Config, "flags")
     given = vars(parser.parse(argv))
     config = build(Config, given)
-    if config.export and Path(config.export).exists():
+    if config.export and expanded(config.export).exists():
         raise UserError(f"--export {config.export} exists; the policy needs a folder of its own")
-    if config.video and Path(config.video).exists() and not Path(config.video).is_dir():
+    video = expanded(config.video)
+    if config.video and video.exists() and not video.is_dir():
         raise UserError(f"--video {config.video} is no folder")
     return given["directory"], config

@@ -1,15 +1,16 @@
 """`meta-test`: adapt a run's splitting networks to the test tasks of its ML set."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any, Sequence
 
 from rl import envs
 from rl.config import Parser, UserError, add_flags, build, flag
-from rl.experiments import deferred, rundir
-from rl.experiments.commands.resume import TRUST
+from rl.experiments import deferred
+from rl.experiments.commands.report import report
+from rl.experiments.commands.resume import DIRECTORY, TRUST
 from rl.experiments.commands.train import make_current_folder_importable
 from rl.experiments.commands.training_flags import given, parse
+from rl.experiments.rundir import RunDir
 
 # Flags that follow from the run, and from --episodes.
 FIXED = {
@@ -54,11 +55,12 @@ def main(argv: Sequence[str]) -> int:
     config = build(Config, vars(args))
     if config.trust:
         make_current_folder_importable()
-    saved = rundir.load_config(args.directory, config.trust)
-    check(args.directory, saved)
-    check_flags(args.directory, saved, flags)
+    run = args.directory
+    saved = run.load_config(config.trust)
+    check(run, saved)
+    check_flags(run, saved, flags)
     adapt = deferred.load("rl.experiments.meta_test").adapt
-    return adapt(args.directory, saved, config, flags)
+    return report(adapt(run, saved, config, flags))
 
 
 def arguments() -> Parser:
@@ -68,38 +70,36 @@ def arguments() -> Parser:
         "follow."
     )
     parser = Parser("meta-test", description=text)
-    parser.add_argument("directory", type=Path, help="of the run")
+    parser.add_argument("directory", type=RunDir.find, help=DIRECTORY)
     add_flags(parser, Config, "flags")
     return parser
 
 
-def check_flags(directory: Path, saved: dict[str, Any], flags: Sequence[str]) -> None:
+def check_flags(run: RunDir, saved: dict[str, Any], flags: Sequence[str]) -> None:
     """Raises a UserError if one of the flags of training is unknown or not to be chosen."""
     defaults = saved | {"network": "meta_splitting", "seed": [saved["seed"]]}
-    chosen = sorted(given(flags, defaults) & FIXED)
+    chosen = sorted(set(given(flags, defaults)) & FIXED)
     if chosen:
         raise UserError(
-            f"--{chosen[0]} is not for meta-test, which has the networks and the env of "
-            f"{directory}"
+            f"--{chosen[0]} is not for meta-test, which has the networks and the env of {run}"
         )
     values = parse(flags, defaults)
     if len(values["seed"]) > 1:
         raise UserError(f"--seed: meta-test makes one run, got {len(values['seed'])} seeds")
 
 
-def check(directory: Path, saved: dict[str, Any]) -> None:
+def check(run: RunDir, saved: dict[str, Any]) -> None:
     """Raises a UserError if a run of these flags has nothing that could adapt, or nothing to adapt
     to."""
     if saved["network"] != "splitting":
-        raise UserError(
-            f"meta-test is for --network splitting, and {directory} has {saved['network']}"
-        )
+        raise UserError(f"meta-test is for --network splitting, and {run} has {saved['network']}")
     if saved["task_onehot"]:
         raise UserError(
-            f"{directory} needs --task_onehot false: the one-hot code has no place for test tasks"
+            f"{run} needs --task_onehot false: the one-hot code has no place for test tasks"
         )
-    learned, others = (envs.tasks_of(saved["env"], split) for split in ("train", "test"))
+    learned = envs.tasks_of(saved["env"], "train")
+    others = envs.tasks_of(saved["env"], "test")
     if learned == others and not saved["env"].startswith("ML"):
         raise UserError(
-            f"meta-test is for ML sets, which have test tasks, and {directory} has {saved['env']}"
+            f"meta-test is for ML sets, which have test tasks, and {run} has {saved['env']}"
         )

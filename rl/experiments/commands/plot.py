@@ -21,6 +21,7 @@ from rl.experiments.plots.panels import Options, draw
 from rl.experiments.plots.runs import find_runs
 from rl.experiments.plots.text import warn
 from rl.experiments.plots.tree import draw_splits
+from rl.files import expanded
 
 DPI = 150
 MOST_PIXELS = 60_000  # in a side of the picture; the renderer draws fewer than 2 ** 16
@@ -30,15 +31,13 @@ def main(argv: Sequence[str]) -> int:
     """The command `main.py plot DIR ...`; prints the path of the figure."""
     args = parse(argv)
     save(make_figure(args), args.out)
-    print(args.out, flush=True)  # here, where a reader that is gone ends the program quietly
+    print(args.out)
     return 0
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The flags of the command. Raises a UserError where they can't be, or don't go together."""
     args = make_parser().parse(argv)
-    args.logdir = [os.path.expanduser(path) for path in args.logdir]
-    args.out = Path(os.path.expanduser(args.out))
     if args.smooth < 1:
         raise UserError(f"--smooth must be at least 1, got {args.smooth}")
     if args.out.suffix not in (".png", ".svg", ".pdf"):
@@ -63,7 +62,7 @@ def make_parser() -> Parser:
         "run or experiment folders, or parts of their names; runs of Spinning Up, "
         "Stable-Baselines3, garage and rllab are read too"
     )
-    add("logdir", nargs="+", help=text)
+    add("logdir", nargs="+", type=os.path.expanduser, help=text)
     text = (
         "a label per logdir; runs of one label and env become one curve, whatever their flags "
         "(default: the experiments' names, and the flags or folders in which their runs differ)"
@@ -97,7 +96,7 @@ def make_parser() -> Parser:
     )
     add("--band", choices=tuple(BANDS), help=text)
     text = "PNG, SVG or PDF (default: plot.png)"
-    add("--out", "-o", type=Path, default=Path("plot.png"), help=text)
+    add("--out", "-o", type=expanded, default=Path("plot.png"), help=text)
     return parser
 
 

@@ -1,30 +1,28 @@
 """`resume`: go on with a run, also to a greater length or at other rates."""
 
 import dataclasses
-from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Sequence
 
-from rl.config import Parser, UserError, add_flags
-from rl.experiments import rundir
+from rl.config import Parser, add_flags
+from rl.experiments.commands.report import report
 from rl.experiments.commands.train import make_current_folder_importable
-from rl.experiments.commands.training_flags import others
 from rl.experiments.run import resume
+from rl.experiments.rundir import RunDir
 from rl.flags import ALGORITHMS, GRADIENTS, sections
 from rl.flags.binding import CHANGEABLE
 
+DIRECTORY = "of the run, or of an experiment with one run"
 TRUST = "let the run import its env's module and give its env arguments: it may run code"
 
 
 def main(argv: Sequence[str]) -> int:
     """The command `main.py resume DIR [--epochs N] [rates and schedule]`."""
-    given = vars(arguments().parse(argv))
-    directory = given.pop("directory")
-    trust = given.pop("trust")
+    changes = vars(arguments().parse(argv))
+    run = changes.pop("directory")
+    trust = changes.pop("trust")
     if trust:
         make_current_folder_importable()
-    # Before the lock, which is put only where there is a run.
-    check_changes(rundir.load_config(directory, trust), given)
-    return resume(directory, trust, given)
+    return report(resume(run, changes, trust))
 
 
 def arguments() -> Parser:
@@ -34,7 +32,7 @@ def arguments() -> Parser:
         "the new length; a new schedule starts here and ends with the run."
     )
     parser = Parser("resume", description=text)
-    parser.add_argument("directory", type=Path, help="of the run")
+    parser.add_argument("directory", type=RunDir.find, help=DIRECTORY)
     parser.add_argument("--trust", action="store_true", help=TRUST)
     for title, part, names in _changeable():
         add_flags(parser, part, title, names, absent="the run's")
@@ -55,11 +53,3 @@ def _changeable() -> list[tuple[str, type, list[str]]]:
                 found.append((title, part, names))
                 shown |= set(names)
     return found
-
-
-def check_changes(saved: Mapping[str, Any], changes: dict[str, Any]) -> None:
-    """Raises a UserError naming the first of the flags in `changes` that a run of the flags `saved`
-    lacks."""
-    known = {field.name for part in sections(saved).values() for field in dataclasses.fields(part)}
-    for name in sorted(set(changes) - known):
-        raise UserError(f"--{name}: {others(saved)[name]}")

@@ -5,10 +5,10 @@ import sys
 from typing import Sequence
 
 from rl.config import UserError
-from rl.experiments.apart import run_apart
+from rl.experiments.commands.report import report
 from rl.experiments.commands.training_flags import parse
-from rl.experiments.run import start
-from rl.signals import STOPPED
+from rl.experiments.launch import launch
+from rl.experiments.run import train
 
 
 def main(argv: Sequence[str]) -> int:
@@ -19,16 +19,12 @@ def main(argv: Sequence[str]) -> int:
     if values["network"] == "meta_splitting":
         raise UserError("--network meta_splitting is made from a run: main.py meta-test DIR")
     if len(seeds) == 1:
-        return start(values | {"seed": seeds[0]})
+        return report(train(values | {"seed": seeds[0]}))
     if len(set(seeds)) < len(seeds):
         raise UserError(f"--seed: each seed makes a run, so none can be given twice, got {seeds}")
-    for seed in seeds:
-        code, asked_to_stop = run_apart(argv, seed)
-        if code:
-            return code
-        if asked_to_stop and seed != seeds[-1]:
-            return STOPPED
-    return 0
+    commands = [[*argv, "--seed", str(seed)] for seed in seeds]  # the last --seed counts
+    codes = launch(commands)
+    return next((code for code in codes if code), 0)
 
 
 def make_current_folder_importable() -> None:

@@ -2,13 +2,11 @@
 
 import dataclasses
 from types import MappingProxyType
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Mapping, NoReturn, Sequence
 
 from rl.config import Parser, add_flags, build, underscored
 from rl.flags import (
     ALGORITHMS,
-    GRADIENTS,
-    NETWORKS,
     gradients,
     network,
     own_titles,
@@ -17,6 +15,7 @@ from rl.flags import (
 )
 from rl.flags.conditions import refuse_idle
 from rl.flags.hints import HINTS
+from rl.flags.owners import others
 
 # What `--help` shows of all flags, beside the algorithm's own.
 COMMON = (
@@ -73,14 +72,15 @@ def parse(
     chosen = _choices(argv, defaults)
     if {"-h", "--help", "--help_all"} & set(argv):
         show_help(chosen, everything="--help_all" in argv)
-    parser = _parser(chosen)
-    parser.set_defaults(**defaults)
-    values = vars(parser.parse(argv))
+    asked = given(argv, defaults)
+    values = {"seed": [0], **defaults, **asked}
+    flags: dict[str, Any] = {}
     for part in sections(chosen).values():
         for seed in values["seed"]:
-            build(part, values | {"seed": seed})
-    refuse_idle(given(argv, defaults), values)
-    return values
+            flags |= dataclasses.asdict(build(part, values | {"seed": seed}))
+    flags["seed"] = values["seed"]
+    refuse_idle(set(asked), flags)
+    return flags
 
 
 def _choices(argv: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, str]:
@@ -94,47 +94,29 @@ def _choices(argv: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, str]
 
 
 def _parser(chosen: Mapping[str, str]) -> Parser:
+    """A parser of the flags of what is chosen that has values only for those that are given."""
     parser = Parser(add_help=False)
     parser.hints = {name: f"here it is {text}" for name, text in HINTS.items()} | others(chosen)
     for title, part in sections(chosen).items():
-        add_flags(parser, part, title)
+        add_flags(parser, part, title, absent="its default")
     return parser
 
 
-def others(chosen: Mapping[str, str]) -> dict[str, str]:
-    """Name of a flag -> who has it, and that what is `chosen` has not."""
-    tables: dict[str, dict[str, Iterable[type]]] = {
-        "algo": {name: sections({"algo": name}).values() for name in ALGORITHMS},
-        "network": {name: [flags.config] for name, flags in NETWORKS.items()},
-        "gradient": {name: [config] for name, config in GRADIENTS.items()},
-    }
-    told = {}
-    for choice, table in tables.items():
-        for name, owners in _owners(table).items():
-            told[name] = f"--{choice} {' or '.join(owners)} has it, {chosen[choice]} has not"
-    return told
-
-
-def _owners(table: Mapping[str, Iterable[type]]) -> dict[str, list[str]]:
-    """Name of a flag -> which of `table` have it in one of their dataclasses."""
-    owners: dict[str, list[str]] = {}
-    for owner, parts in table.items():
-        for part in parts:
-            for field in dataclasses.fields(part):
-                owners.setdefault(field.name, []).append(owner)
-    return owners
-
-
-def given(argv: Sequence[str], defaults: Mapping[str, Any]) -> set[str]:
-    """Names of the flags that were given; arguments as `parse`'s.
+def given(
+    argv: Sequence[str], defaults: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The values of the flags that were given; arguments as `parse`'s.
 
     Raises:
-      UserError: one is unknown.
+      UserError: one is unknown, or a value is not of its type.
     """
-    parser = _parser(_choices(argv, defaults))
-    unset = object()
-    parser.set_defaults(**dict.fromkeys(vars(parser.parse([])), unset))
-    return {name for name, value in vars(parser.parse(argv)).items() if value is not unset}
+    return vars(_parser(_choices(argv, defaults)).parse(argv))
+
+
+def refuse_unknown(chosen: Mapping[str, str], name: str) -> NoReturn:
+    """Raises the UserError for a flag that runs of the algorithm, the network and the gradient
+    method that are `chosen` don't have."""
+    _parser(chosen).refuse(f"--{name}")
 
 
 def show_help(chosen: Mapping[str, str], everything: bool) -> None:

@@ -1,0 +1,109 @@
+"""What `import rl` offers: the front door's work, for Python code. See docs/api.md."""
+
+import os
+from typing import Any, Callable, Optional, Union
+
+import gymnasium as gym
+
+from rl import envs
+from rl.envs import PythonEnv
+from rl.experiments import deferred, run
+from rl.experiments.commands.training_flags import refuse_unknown
+from rl.experiments.environments import env_options
+from rl.experiments.rundir import RunDir, flags_of
+from rl.flags.conditions import refuse_idle
+
+# An env, or a function that makes one, such as its class.
+EnvSource = Union[gym.Env, Callable[[], gym.Env]]
+AnyEnv = Union[str, EnvSource]  # a text is an id
+AnyPath = Union[str, os.PathLike[str]]
+
+
+def train(algo: str = "ddpg", env: AnyEnv = "HalfCheetah", **flags: Any) -> RunDir:
+    """Trains a run in this process, and shows its rows.
+
+    Args:
+      algo: one of rl.ALGOS.
+      env: an id; or a function without arguments that makes a Gymnasium env; or an env, which is
+        then the only one to train in: without tests, `num_test_episodes=0`.
+      flags: the front door's, such as `seed=1, hidden_sizes=(64, 64)`.
+
+    Returns:
+      The run. Its status is "finished"; or "unfinished" where Ctrl-C or another signal stopped it,
+      see `resume`.
+
+    Raises:
+      UserError: a flag's value is refused, there is a run already, or another process works on it.
+    """
+    made = None if isinstance(env, str) else PythonEnv(env)
+    values = {**flags, "algo": algo, "env": env if made is None else made.name}
+    known = flags_of(values)
+    for name in flags:
+        if name not in known:
+            refuse_unknown(known, name)
+    refuse_idle(set(flags), known)
+    return run.train(values, made)
+
+
+def resume(
+    directory: AnyPath, env: Optional[EnvSource] = None, trust: bool = False, **changes: Any
+) -> RunDir:
+    """Goes on with a run, as if it had never stopped.
+
+    Args:
+      directory: of the run, or of an experiment with one run.
+      env: what the run was trained in, if that was no id.
+      trust: whether to import the module of its env, and to give its env arguments.
+      changes: new values of `epochs`, of learning rates or of their schedule.
+
+    Returns:
+      The run, as `train` does.
+
+    Raises:
+      UserError: there is nothing to do, nothing to go on from, a flag that can't change, or another
+        process works on it.
+    """
+    made = None if env is None else PythonEnv(env)
+    return run.resume(RunDir.find(directory), changes, trust, made)
+
+
+def load(
+    directory: AnyPath,
+    checkpoint: Union[str, int] = "last",
+    trust: bool = False,
+    env: Optional[AnyEnv] = None,
+) -> Any:
+    """The policy of a run, an Agent: `load(directory).act(obs)`.
+
+    Args:
+      directory: of the run, or of an experiment with one run. checkpoint: "last", "best", or an env
+        step.
+      trust: whether to import the module of its env, and to give its env arguments.
+      env: of the same spaces as the run's own, which is then not made; needed where that was no id.
+
+    Raises:
+      UserError: there is no run, no sound checkpoint, or `env` has other spaces.
+    """
+    found = RunDir.find(directory)
+    config = found.load_config(trust or env is not None)
+    if env is None:
+        vector = envs.make(config["env"], **env_options(config))
+    else:
+        vector = make_env(env)
+    vector.close()
+    agents = deferred.load("rl.experiments.agent")
+    return agents.load_agent(found, str(checkpoint), vector.spec, config)
+
+
+def make_env(env: AnyEnv, num_envs: int = 1, **options: Any) -> Any:
+    """A vector of `num_envs` envs, or of as many of each task of a set: see `rl.envs.VectorEnv`.
+
+    Args:
+      env: as in `train`. options: such as `backend="async", max_ep_len=100`; see `rl.envs.make`.
+
+    Raises:
+      UserError: there is no such env, or it has a space that is not supported.
+    """
+    if isinstance(env, str):
+        return envs.make(env, num_envs, **options)
+    return PythonEnv(env).make(num_envs, **options)

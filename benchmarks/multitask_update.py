@@ -30,7 +30,7 @@ import rl.networks  # noqa: E402
 from rl import gradients  # noqa: E402
 from rl.algos import ALGOS  # noqa: E402
 from rl.gradients.optimizer import Config, Optimizer  # noqa: E402
-from rl.spec import EnvSpec  # noqa: E402
+from rl.spec import EnvSpec, Field  # noqa: E402
 from rl.splitting.optimizers import optimizer_maker  # noqa: E402
 from rl.splitting.task_optimizer import TaskOptimizer  # noqa: E402
 
@@ -68,7 +68,13 @@ class Backward(TaskOptimizer):
 def make_spec(tasks: int) -> EnvSpec:
     bound = np.ones(ACT, np.float32)
     return EnvSpec(
-        "bench", OBS, ACT, (ACT,), -bound, bound, tasks=tuple(f"task {t}" for t in range(tasks))
+        "bench",
+        Field((OBS,)),
+        Field((ACT,)),
+        (ACT,),
+        -bound,
+        bound,
+        tasks=tuple(f"task {t}" for t in range(tasks)),
     )
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from rl.algos import ALGOS
 from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.networks import MLP
-from rl.spec import EnvSpec
+from rl.spec import EnvSpec, Field
 from rl.splitting.optimizers import optimizer_maker
 
 DOCS = (Path(__file__).parents[1] / "docs" / "algorithms.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ PER_UPDATE = ("lr", "seed", "number")
 def make_spec(num_tasks=None, obs_dim=3, low=(-1.0, 0.0), high=(1.0, 4.0)):
     low, high = (np.array(x, np.float32) for x in (low, high))
     tasks = tuple(f"task{t}" for t in range(num_tasks or 0))
-    return EnvSpec("test", obs_dim, len(low), (len(low),), low, high, tasks=tasks)
+    return EnvSpec("test", Field((obs_dim,)), Field(low.shape), low.shape, low, high, tasks=tasks)
 
 
 def make_algo(algorithm, num_tasks=None, sizes=(8,), seed=0, spec=None, opt=None, **flags):

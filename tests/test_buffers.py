@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rl.buffers.replay import ReplayBuffer
+from tests.helpers import flat_spec
 
 
 def transition(first, count, obs_dim=2, act_dim=1):
@@ -23,7 +24,7 @@ def transition(first, count, obs_dim=2, act_dim=1):
 
 
 def test_ring_forgets_the_oldest():
-    buffer = ReplayBuffer(2, 1, capacity=4)
+    buffer = ReplayBuffer(flat_spec(2, 1), capacity=4)
     for i in range(6):
         buffer.store(**transition(i, 1))
     assert len(buffer) == 4 and buffer.total == 6
@@ -31,7 +32,7 @@ def test_ring_forgets_the_oldest():
 
 
 def test_many_envs_wrap_around():
-    buffer = ReplayBuffer(2, 1, capacity=4)
+    buffer = ReplayBuffer(flat_spec(2, 1), capacity=4)
     for i in range(0, 9, 3):
         buffer.store(**transition(i, 3))
     np.testing.assert_array_equal(buffer.data["rew"][0], [8, 5, 6, 7])
@@ -39,7 +40,7 @@ def test_many_envs_wrap_around():
 
 
 def test_sample_keeps_fields_together_and_ignores_empty_rows():
-    buffer = ReplayBuffer(2, 1, capacity=100)
+    buffer = ReplayBuffer(flat_spec(2, 1), capacity=100)
     buffer.store(**transition(1, 7))
     batch = buffer.sample(3, 50, np.random.default_rng(0))
     assert batch["obs"].shape == (3, 50, 2) and batch["done"].shape == (3, 50)
@@ -50,7 +51,7 @@ def test_sample_keeps_fields_together_and_ignores_empty_rows():
 
 
 def test_sample_is_uniform():
-    buffer = ReplayBuffer(1, 1, capacity=10)
+    buffer = ReplayBuffer(flat_spec(1, 1), capacity=10)
     buffer.store(**transition(0, 10, 1))
     picks = buffer.sample(100, 100, np.random.default_rng(1))["rew"].astype(int)
     counts = np.bincount(picks.reshape(-1), minlength=10)
@@ -60,7 +61,7 @@ def test_sample_is_uniform():
 
 
 def test_tasks_keep_apart():
-    buffer = ReplayBuffer(2, 1, capacity=6, batch_dims=(3,))
+    buffer = ReplayBuffer(flat_spec(2, 1, num_tasks=3), capacity=6)
     for i in range(4):
         values = transition(0, 6)  # two envs for each of three tasks
         values["rew"] = np.repeat([0, 10, 20], 2) + np.float32(i)
@@ -71,11 +72,11 @@ def test_tasks_keep_apart():
         assert (batch["rew"][:, task] // 10 == task).all()
 
 
-@pytest.mark.parametrize("batch_dims", [(), (2,)])
-def test_rows_round_trip_past_the_end(batch_dims):
-    buffer, copy = (ReplayBuffer(2, 1, 5, batch_dims) for _ in range(2))
+@pytest.mark.parametrize("num_tasks", [0, 2])
+def test_rows_round_trip_past_the_end(num_tasks):
+    buffer, copy = (ReplayBuffer(flat_spec(2, 1, num_tasks), 5) for _ in range(2))
     for i in range(8):
-        buffer.store(**transition(10 * i, 2 if batch_dims else 1))
+        buffer.store(**transition(10 * i, 2 if num_tasks else 1))
     copy.put_rows(3, buffer.rows(3, 8))
     for key, array in buffer.data.items():
         np.testing.assert_array_equal(copy.data[key], array)
@@ -84,6 +85,6 @@ def test_rows_round_trip_past_the_end(batch_dims):
 def test_a_large_buffer_costs_nothing_until_filled():
     resident = lambda: int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     before = resident()
-    buffer = ReplayBuffer(500, 10, capacity=1_000_000)  # 4 GB when full
+    buffer = ReplayBuffer(flat_spec(500, 10), capacity=1_000_000)  # 4 GB when full
     buffer.store(**transition(0, 1, 500, 10))
     assert len(buffer) == 1 and resident() - before < 50e6

@@ -20,6 +20,7 @@ from rl.networks import Config as NetworkConfig
 from rl.networks import Temperature, torso_maker
 from rl.splitting.optimizers import optimizer_maker
 from rl.splitting.task_optimizer import TaskOptimizer
+from tests.helpers import flat_spec
 from tests.test_algos import make_algo, make_batches, make_spec
 from tests.test_buffers import transition
 
@@ -40,8 +41,7 @@ def test_n_step_returns_against_brute_force(num_envs, n_step, num_tasks):
     """Random ends, a ring that has wrapped around: every start that is stored, in every env."""
     rng, tasks, steps = np.random.default_rng(0), num_tasks or 1, 50
     capacity = 20 * num_envs + 1
-    dims = () if num_tasks is None else (num_tasks,)
-    buffer = ReplayBuffer(1, 1, capacity, dims, num_envs, 0.9, n_step)
+    buffer = ReplayBuffer(flat_spec(1, 1, num_tasks), capacity, num_envs, 0.9, n_step)
     rews, dones = (
         rng.normal(size=(steps, tasks * num_envs)),
         rng.random((steps, tasks * num_envs)) < 0.1,
@@ -69,7 +69,7 @@ def test_n_step_returns_against_brute_force(num_envs, n_step, num_tasks):
 
 
 def test_cut_ends_every_envs_trajectory():
-    buffer = ReplayBuffer(2, 1, 100, (), 2, 0.9, 3)
+    buffer = ReplayBuffer(flat_spec(2, 1), 100, 2, 0.9, 3)
     for i in range(4):
         buffer.store(**transition(2 * i, 2) | {"done": np.zeros(2)})
         if i == 1:
@@ -88,8 +88,7 @@ def test_sum_tree_draws_in_proportion():
 
 
 def prioritised(num_tasks=None, count=8, **options):
-    dims = () if num_tasks is None else (num_tasks,)
-    buffer = PrioritisedReplay(2, 1, 16, dims, **options)
+    buffer = PrioritisedReplay(flat_spec(2, 1, num_tasks), 16, **options)
     for i in range(count):
         buffer.store(**transition(i * (num_tasks or 1), num_tasks or 1))
     return buffer
@@ -139,7 +138,7 @@ def test_priorities_survive_a_checkpoint():
     buffer, rng = prioritised(count=20), np.random.default_rng(0)
     buffer.sample(1, 4, rng)
     buffer.learn(np.arange(16)[None], rng.random((1, 16)))
-    copy = PrioritisedReplay(2, 1, 16)
+    copy = PrioritisedReplay(flat_spec(2, 1), 16)
     copy.put_rows(4, buffer.rows(4, 20))
     copy.total = 20
     copy.load_state(buffer.state())

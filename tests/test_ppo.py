@@ -9,7 +9,7 @@ from rl.algos.ppo import PPO
 from rl.buffers.normaliser import Normaliser
 from rl.buffers.rollout import Rollout, gae
 from rl.config import UserError
-from rl.spec import EnvSpec
+from rl.spec import EnvSpec, Field
 from rl.training.on_policy import Config, OnPolicy
 from rl.training.schedule import Config as ScheduleConfig
 from rl.training.schedule import Schedule
@@ -90,7 +90,9 @@ VARIANTS |= {
     "clipped value": {"clip_value": 0.2},
     "entropy": {"ent_coef": 0.01},
 }
-DISCRETE = EnvSpec("test", 3, 1, (), np.zeros(1, "f"), np.full(1, 3, "f"), num_actions=4)
+DISCRETE = EnvSpec(
+    "test", Field((3,)), Field((1,)), (), np.zeros(1, "f"), np.full(1, 3, "f"), choices=(4,)
+)
 
 
 @pytest.fixture(name="algo", params=[*VARIANTS, "discrete"])

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from rl.flags.normalisation import Config
+from rl.spec import EnvSpec
 
 CLIP = 10.0
 
@@ -63,12 +64,12 @@ class Normaliser:
     """
 
     def __init__(
-        self, spec: Any, config: Config = Config(), num_envs: int = 1, gamma: float = 0.99
+        self, spec: EnvSpec, config: Config = Config(), num_envs: int = 1, gamma: float = 0.99
     ) -> None:
         self.config = config
         self.batch_dims = spec.batch_dims
         self.gamma = gamma
-        self.seen = Moments((spec.obs_dim,))  # observations
+        self.seen = Moments(spec.obs.shape)  # observations
         self.earned = Moments(spec.batch_dims)  # discounted returns so far
         self.ret = np.zeros(num_envs)
 
@@ -92,7 +93,7 @@ class Normaliser:
             self.ret = np.where(end, 0, self.ret)
 
     def obs(self, obs: np.ndarray) -> np.ndarray:
-        """Observations `(..., obs_dim)` as networks see them, float32, within +-10."""
+        """Observations `(..., *obs.shape)` as networks see them, float32, within +-10."""
         if not self.config.obs_norm:
             return obs
         return np.clip((obs - self.seen.mean) / self.seen.std, -CLIP, CLIP).astype(np.float32)

@@ -5,19 +5,19 @@ from typing import Any, Callable, Optional
 import numpy as np
 
 from rl.buffers.n_step import n_step_return
+from rl.spec import EnvSpec, Field
 
-FIELDS = ("obs", "act", "rew", "obs2", "done", "end")
+NUMBER = Field()  # one for each transition
 
 
 class ReplayBuffer:
     """A first-in first-out memory of transitions, sampled uniformly with replacement.
 
-    Arrays are `(num_tasks, capacity, ...)` float32 and are filled in step with each other, so every
-    task holds the same number of transitions. Untouched pages of a fresh array cost no memory.
+    Arrays are `(num_tasks, capacity, ...)` and are filled in step with each other, so every task
+    holds the same number of transitions. Untouched pages of a fresh array cost no memory.
 
     Args:
-      obs_dim, act_dim: sizes of an observation and an action. capacity: transitions kept per task.
-      batch_dims: `()` or `(num_tasks,)`; the leading axes of a batch.
+      spec: what observations and actions are, and the tasks. capacity: transitions kept per task.
       num_envs: per task; every `num_envs`th transition of a task is of the same env.
       gamma: discount. n_step: rewards in a return.
     """
@@ -26,25 +26,27 @@ class ReplayBuffer:
 
     def __init__(
         self,
-        obs_dim: int,
-        act_dim: int,
+        spec: EnvSpec,
         capacity: int,
-        batch_dims: tuple[int, ...] = (),
         num_envs: int = 1,
         gamma: float = 0.99,
         n_step: int = 1,
     ) -> None:
         self.capacity = capacity
-        self.batch_dims = batch_dims
-        self.num_tasks = batch_dims[0] if batch_dims else 1
+        self.batch_dims = spec.batch_dims
+        self.num_tasks = spec.num_tasks or 1
         self.num_envs = num_envs
         self.gamma = np.float32(gamma)
         self.n_step = n_step
-        widths = {"obs": (obs_dim,), "act": (act_dim,), "obs2": (obs_dim,)}
-        self.data = {}
-        for field in FIELDS:
-            shape = (self.num_tasks, capacity, *widths.get(field, ()))
-            self.data[field] = np.zeros(shape, np.float32)
+        fields = {
+            "obs": spec.obs,
+            "act": spec.act,
+            "rew": NUMBER,
+            "obs2": spec.obs,
+            "done": NUMBER,
+            "end": NUMBER,
+        }
+        self.data = {name: field.zeros(self.num_tasks, capacity) for name, field in fields.items()}
         self.total = 0  # transitions ever stored, per task
 
     def __len__(self) -> int:

@@ -4,6 +4,10 @@ from typing import Any, Optional
 
 import numpy as np
 
+from rl.spec import EnvSpec, Field
+
+NUMBER = Field()  # one for each step
+
 
 def gae(
     rew: np.ndarray,
@@ -38,18 +42,25 @@ def explained_variance(adv: np.ndarray, ret: np.ndarray) -> np.ndarray:
 
 
 class Rollout:
-    """The steps since the last update, float32 `(steps, num_envs, ...)`, the envs of a task side by
-    side. `time` counts the steps of an episode from 0.
+    """The steps since the last update, `(steps, num_envs, ...)`, the envs of a task side by side.
+    `time` counts the steps of an episode from 0.
 
     Attributes:
       steps_per_task: how many steps of each task an epoch of minibatches has, before what is left
         over is dropped.
     """
 
-    def __init__(self, spec: Any, steps: int, num_envs: int) -> None:
-        widths = {"obs": (spec.obs_dim,), "obs2": (spec.obs_dim,), "act": (spec.act_dim,)}
-        fields = ("obs", "act", "rew", "obs2", "done", "end", "time")
-        self.data = {k: np.zeros((steps, num_envs, *widths.get(k, ())), np.float32) for k in fields}
+    def __init__(self, spec: EnvSpec, steps: int, num_envs: int) -> None:
+        fields = {
+            "obs": spec.obs,
+            "act": spec.act,
+            "rew": NUMBER,
+            "obs2": spec.obs,
+            "done": NUMBER,
+            "end": NUMBER,
+            "time": NUMBER,
+        }
+        self.data = {name: field.zeros(steps, num_envs) for name, field in fields.items()}
         self.dims = spec.batch_dims
         self.steps = steps
         self.filled = 0

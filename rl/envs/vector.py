@@ -52,7 +52,7 @@ class Vector:
     def _build(self) -> Any:
         makers = [functools.partial(self._make, i) for i in range(self.num_envs)]
         if self.backend == "async":
-            return Workers(makers, self.num_workers, self.spec.obs_dim)
+            return Workers(makers, self.num_workers, self.spec.obs)
         return SyncEnvs([make() for make in makers])
 
     def reset(self, seed: Optional[int] = None) -> np.ndarray:
@@ -63,15 +63,13 @@ class Vector:
     def step(self, act: np.ndarray) -> Step:
         """Steps every env with `act` `(num_envs, act_dim)`, the env's own actions, of which it gets
         a copy: some envs write into theirs."""
-        shaped = np.array(act).reshape(self.num_envs, *self.spec.act_shape)
-        if self.spec.num_actions:
-            shaped = shaped.astype(np.int64)
-        obs, rew, terminated, truncated, info = self.env.step(shaped)
+        own = np.array(act, self.spec.act_dtype).reshape(self.num_envs, *self.spec.act_shape)
+        obs, rew, terminated, truncated, info = self.env.step(own)
         obs = obs2 = self._flat(obs)
         if (terminated | truncated).any():
             obs2 = obs.copy()
             for i in np.flatnonzero(terminated | truncated):
-                obs2[i] = np.reshape(info["final_obs"][i], -1)
+                obs2[i] = np.reshape(info["final_obs"][i], self.spec.obs.shape)
         return Step(obs2, rew, terminated, truncated & ~terminated, obs, info.get("success"))
 
     def state(self) -> list[dict[str, Any]]:
@@ -107,7 +105,7 @@ class Vector:
         self.env.close()
 
     def _flat(self, obs: np.ndarray) -> np.ndarray:
-        return obs.reshape(self.num_envs, -1).astype(np.float32)
+        return obs.reshape(self.num_envs, *self.spec.obs.shape).astype(self.spec.obs.dtype)
 
 
 class VectorEnv(Vector):

@@ -110,7 +110,12 @@ def check_epochs(values: Mapping[str, Any]) -> None:
 def check_fit(values: Mapping[str, Any], spec: EnvSpec) -> None:
     """Raises a UserError if the algorithm, the network or the gradient method is not for this
     env."""
-    if spec.num_actions and not ALGORITHMS[values["algo"]].discrete:
+    if spec.has_images:
+        raise UserError(
+            f"{spec.env_id}: observations of shape {spec.obs.shape} are images, which need "
+            "networks that there are none of yet"
+        )
+    if spec.choices and not ALGORITHMS[values["algo"]].discrete:
         known = ", ".join(name for name, other in ALGORITHMS.items() if other.discrete)
         raise UserError(
             f"{spec.env_id}: {values['algo']} needs continuous actions; {known} can choose among "

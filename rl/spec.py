@@ -31,6 +31,10 @@ class Field:
         """How many bytes it has."""
         return self.size * np.dtype(self.dtype).itemsize
 
+    def fits(self, array: np.ndarray) -> bool:
+        """Whether an array is of this shape and type."""
+        return array.shape == self.shape and array.dtype == np.dtype(self.dtype)
+
     def zeros(self, *lead: int) -> np.ndarray:
         """An array of zeros `(*lead, *shape)`."""
         return np.zeros((*lead, *self.shape), self.dtype)

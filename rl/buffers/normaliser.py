@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from rl.config import UserError
 from rl.flags.normalisation import Config
 from rl.spec import EnvSpec
 
@@ -61,15 +62,22 @@ class Normaliser:
     Args:
       spec: an EnvSpec. num_envs: in training. gamma: discount of the return whose std scales
         rewards.
+
+    Raises:
+      UserError: `obs_norm` for images.
     """
 
     def __init__(
         self, spec: EnvSpec, config: Config = Config(), num_envs: int = 1, gamma: float = 0.99
     ) -> None:
+        if config.obs_norm and spec.has_images:
+            raise UserError(
+                f"--obs_norm: observations of {spec.env_id} are images, which networks scale"
+            )
         self.config = config
         self.batch_dims = spec.batch_dims
         self.gamma = gamma
-        self.seen = Moments(spec.obs.shape)  # observations
+        self.seen = Moments(() if spec.has_images else spec.obs.shape)  # observations
         self.earned = Moments(spec.batch_dims)  # discounted returns so far
         self.ret = np.zeros(num_envs)
 

@@ -41,6 +41,11 @@ def explained_variance(adv: np.ndarray, ret: np.ndarray) -> np.ndarray:
     return 1 - adv.var(-1) / (ret.var(-1) + 1e-8)
 
 
+def _narrow(values: np.ndarray) -> np.ndarray:
+    """Real numbers as float32; whole ones as they are."""
+    return values.astype(np.float32) if values.dtype.kind == "f" else values
+
+
 class Rollout:
     """The steps since the last update, `(steps, num_envs, ...)`, the envs of a task side by side.
     `time` counts the steps of an episode from 0.
@@ -140,7 +145,7 @@ class Rollout:
             -1, *self.dims, size
         )
         index = (np.arange(self.dims[0])[:, None], order) if self.dims else (order,)
-        return {key: value[index].astype(np.float32) for key, value in data.items()}
+        return {key: _narrow(value[index]) for key, value in data.items()}
 
     def visited(self, info: dict[str, np.ndarray], by_task: Any) -> dict[str, np.ndarray]:
         """What to log of an update's `info`: all of it, where every task was visited."""

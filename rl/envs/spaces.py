@@ -1,7 +1,7 @@
 """From the spaces of a Gymnasium env to its spec."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -28,14 +28,17 @@ def spec_of(env_id: str, env: gym.Env) -> EnvSpec:
       UserError: the observation is no Box or has more than three axes, or the action is not
         Discrete, MultiDiscrete, MultiBinary or a Box with finite bounds.
     """
-    space = env.action_space
+    # An env of one's own may lack them.
+    space: Any = getattr(env, "action_space", None)
+    obs_space: Any = getattr(env, "observation_space", None)
+    obs = _observation(env_id, obs_space)
     actions = _actions(env_id, space)
     low = np.ravel(actions.low).astype(np.float32)
     high = np.ravel(actions.high).astype(np.float32)
     registered = env.spec
     return EnvSpec(
         env_id=env_id,
-        obs=_observation(env_id, env.observation_space),
+        obs=obs,
         act=Field(low.shape),
         act_shape=space.shape,
         act_low=low,
@@ -43,7 +46,7 @@ def spec_of(env_id: str, env: gym.Env) -> EnvSpec:
         choices=actions.choices,
         reward_threshold=registered and registered.reward_threshold,
         act_dtype=space.dtype.name if actions.choices else "float32",
-        obs_shape=env.observation_space.shape,
+        obs_shape=obs_space.shape,
     )
 
 

@@ -22,30 +22,30 @@ from rl import signals
 from rl.config import UserError
 from rl.envs import closing
 from rl.envs.sync import SyncEnvs
-from rl.spec import Field
+from rl.spec import EnvSpec, Field
 
 
 class Workers:
-    """SyncEnvs' interface to envs elsewhere; observations come as `obs` says, `(num_envs,
+    """SyncEnvs' interface to envs elsewhere; observations come as `spec.obs` says, `(num_envs,
     *obs.shape)`.
 
     Args:
       makers: picklable functions that make the envs; those of a worker are side by side.
       num_workers: processes, at most one per env.
-      obs: what is seen of an observation.
+      spec: of each env.
 
     Raises:
-      UserError: an env raised it. RuntimeError: another exception in a worker, with its traceback,
-        or a worker's death. Either ends the workers.
+      UserError: an env raised it, or broke its contract. RuntimeError: another exception in a
+        worker, with its traceback, or a worker's death. Either ends the workers.
     """
 
     def __init__(
-        self, makers: Sequence[Callable[[], gym.Env]], num_workers: int, obs: Field
+        self, makers: Sequence[Callable[[], gym.Env]], num_workers: int, spec: EnvSpec
     ) -> None:
         context: Any = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["rl.envs"])
-        memory = context.RawArray("b", _row(obs).itemsize * len(makers))
-        self.rows = np.frombuffer(memory, _row(obs))
+        memory = context.RawArray("b", _row(spec.obs).itemsize * len(makers))
+        self.rows = np.frombuffer(memory, _row(spec.obs))
         self.pipes = []
         self.processes = []
         self.shares = np.array_split(np.arange(len(makers)), min(num_workers, len(makers)))
@@ -53,7 +53,7 @@ class Workers:
             resource_tracker.ensure_running()  # first, for it unblocks some
         for share in self.shares:
             pipe, end = context.Pipe()
-            args = (end, memory, obs, share[0], [makers[i] for i in share])
+            args = (end, memory, spec, share[0], [makers[i] for i in share])
             process = context.Process(target=_serve, args=args, daemon=True)
             with signals.blocked():  # the fork server, started with the first, hands that on
                 process.start()
@@ -145,12 +145,12 @@ def _answer(pipe: Any, process: Any) -> Any:
 
 
 def _serve(
-    pipe: Any, memory: Any, obs: Field, first: int, makers: Sequence[Callable[[], gym.Env]]
+    pipe: Any, memory: Any, spec: EnvSpec, first: int, makers: Sequence[Callable[[], gym.Env]]
 ) -> None:
     """A worker's life: it ends when the main process closes the pipe, or dies."""
     signals.ignore()  # they are the main process's to handle
     threading.Thread(target=_follow, daemon=True).start()
-    share = _Share(np.frombuffer(memory, _row(obs))[first : first + len(makers)])
+    share = _Share(np.frombuffer(memory, _row(spec.obs))[first : first + len(makers)], spec)
     with contextlib.suppress(EOFError, ConnectionError):
         pipe.send(_result(share.make, *makers))
         while True:
@@ -179,8 +179,8 @@ def _result(function: Callable[..., Any], *args: Any) -> Any:
 class _Share(SyncEnvs):
     """The envs of a worker, whose results go to their rows of the shared memory."""
 
-    def __init__(self, rows: np.ndarray) -> None:
-        super().__init__([])
+    def __init__(self, rows: np.ndarray, spec: EnvSpec) -> None:
+        super().__init__([], spec)
         self.rows = rows
 
     def make(self, *makers: Callable[[], gym.Env]) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Mapping, NamedTuple, Optional
 
 from rl import envs
 from rl.config import UserError, build
-from rl.envs import EnvSpec
+from rl.envs import EnvSpec, VectorEnv
 from rl.experiments import memory
 from rl.flags import ALGORITHMS, metaworld, network
 from rl.flags import on_policy as on_policy_flags
@@ -20,8 +20,8 @@ from rl.training.config import check_rollouts, check_visits
 class Envs(NamedTuple):
     """Vector envs to train in and, if there are test episodes, to test in."""
 
-    train: Any
-    test: Optional[Any]
+    train: VectorEnv
+    test: Optional[VectorEnv]
 
 
 def resolve_env(values: Mapping[str, Any]) -> str:

@@ -46,10 +46,11 @@ def check(values: Mapping[str, Any], spec: EnvSpec, num_envs: int) -> None:
     """
     tasks = spec.num_tasks or 1
     transition = 2 * spec.obs.nbytes + spec.act.nbytes + 5 * FLOAT
+    stored = transition - spec.obs.nbytes * spec.has_images  # replay holds an image once
     needs = {"--hidden_sizes": _networks(values, spec)}
     if "replay_size" in values:
         steps = values["epochs"] * values["steps_per_epoch"] // tasks + 1
-        needs["--replay_size"] = min(values["replay_size"], steps) * tasks * transition
+        needs["--replay_size"] = min(values["replay_size"], steps) * tasks * stored
         burst = max(1, round(values["update_every"] * values["updates_per_step"]))
         batches = burst * values["batch_size"] * tasks * transition
         needs["--update_every and --batch_size"] = BURSTS * batches

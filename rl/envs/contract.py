@@ -1,6 +1,5 @@
 """What an env owes to who steps it, and what is said where it breaks that."""
 
-import math
 import sys
 import traceback
 from typing import Sequence
@@ -11,6 +10,7 @@ import numpy as np
 from rl.config import UserError
 
 LONGEST = 300  # characters of an env's own message
+NUMBERS = "biuf"  # kinds of NumPy's types
 EXPECTED = {
     "reset": "reset(*, seed=None, options=None) returns an observation and a dict",
     "step": "step(action) returns an observation, a reward, terminated, truncated and a dict",
@@ -47,8 +47,8 @@ def stacked(env_id: str, call: str, obs: Sequence, shape: tuple[int, ...]) -> np
     try:
         array = np.stack(obs)
     except ValueError:  # of unequal shapes
-        array = np.empty(0)
-    if array.shape[1:] != shape or len(array) != len(obs) or array.dtype.kind not in "biuf":
+        array = np.empty(0, object)
+    if array.shape[1:] != shape or array.dtype.kind not in NUMBERS:
         raise EnvError(f"{env_id}: {call} gave {_odd(obs, shape)}; its space has shape {shape}")
     return array
 
@@ -60,7 +60,7 @@ def _odd(obs: Sequence, shape: tuple[int, ...]) -> str:
             array = np.asarray(value)
         except ValueError:
             return "an observation of unequal rows"
-        if array.dtype.kind not in "biuf":
+        if array.dtype.kind not in NUMBERS:
             return f"an observation that is no array of numbers but {type(value).__name__}"
         if array.shape != shape:
             return f"an observation of shape {array.shape}"

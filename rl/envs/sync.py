@@ -46,8 +46,8 @@ class SyncEnvs:
         try:
             results = [env.step(env_act) for env, env_act in zip(self.envs, act)]
             obs, rew, terminated, truncated, infos = map(list, zip(*results))
-            terminated = [bool(value) for value in terminated]
-            truncated = [bool(value) for value in truncated]
+            terminated = list(map(bool, terminated))
+            truncated = list(map(bool, truncated))
             told = [_success(of_env) for of_env in infos]
         except UserError:
             raise

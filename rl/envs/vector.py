@@ -43,7 +43,10 @@ class Vector:
         self._make = make
         self.backend = backend
         self.num_workers = num_workers or num_envs
+        self._act_shape = (num_envs, *spec.act_shape)
         self._act_dtype = np.dtype(spec.act_dtype)
+        self._obs_shape = (num_envs, *spec.obs.shape)
+        self._obs_dtype = np.dtype(spec.obs.dtype)
         self.env = self._build()
 
     def _build(self) -> Any:
@@ -60,7 +63,7 @@ class Vector:
     def step(self, act: np.ndarray) -> Step:
         """Steps every env with `act` `(num_envs, act_dim)`, the env's own actions, of which it gets
         a copy: some envs write into theirs."""
-        env_act = np.array(act, self._act_dtype).reshape(self.num_envs, *self.spec.act_shape)
+        env_act = np.array(act, self._act_dtype).reshape(self._act_shape)
         obs, rew, terminated, truncated, info = self.env.step(env_act)
         obs = obs2 = self._flat(obs)
         if (terminated | truncated).any():
@@ -102,4 +105,4 @@ class Vector:
         self.env.close()
 
     def _flat(self, obs: np.ndarray) -> np.ndarray:
-        return obs.reshape(self.num_envs, *self.spec.obs.shape).astype(self.spec.obs.dtype)
+        return obs.reshape(self._obs_shape).astype(self._obs_dtype)

@@ -7,13 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 from rl import training
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.experiments.build import make_loop
-from rl.spec import EnvSpec, Field
 
 ROOT = Path(__file__).parents[1]
 SHORT = [
@@ -34,14 +31,6 @@ OPTIONS = {  # everything that has a state of its own
     "off_policy": "--obs_norm --rew_norm --replay prioritised --n_step 3 --lr_schedule cosine --max_grad_norm 1",
     "on_policy": "--obs_norm --rew_norm --lr_schedule plateau --lr_patience 1 --norm_value --target_kl 0.02",
 }
-
-
-def flat_spec(obs_dim, act_dim, num_tasks=None):
-    """The spec of an env without images, actions in [-1, 1]; no task axis without `num_tasks`."""
-    bound = np.ones(act_dim, np.float32)
-    tasks = tuple(f"task{t}" for t in range(num_tasks or 0))
-    act = Field((act_dim,))
-    return EnvSpec("flat", Field((obs_dim,)), act, act.shape, -bound, bound, tasks=tasks)
 
 
 def command(*args, algo="ddpg"):
@@ -130,6 +119,13 @@ def rows(directory):
     lines = [line.split("\t") for line in (directory / "progress.txt").read_text().splitlines()]
     kept = [i for i, name in enumerate(lines[0]) if not name.startswith("Time")]
     return [[line[i] for i in kept] for line in lines]
+
+
+def records(directory):
+    """`progress.txt` as a dict of floats for each row, times included."""
+    header, *body = (directory / "progress.txt").read_text().splitlines()
+    names = header.split("\t")
+    return [dict(zip(names, map(float, line.split("\t")))) for line in body]
 
 
 def column(directory, name):

@@ -12,20 +12,7 @@ from rl.files import load_tree, save_tree
 from rl.spec import Field
 from rl.training import checkpoint
 from rl.training.checkpoint import Checkpoints
-from tests.helpers import flat_spec
-
-
-def transition(first, count, obs_dim=2, act_dim=1):
-    """`count` transitions numbered from `first`; every field says its number."""
-    n = np.arange(first, first + count, dtype=np.float32)
-    wide = lambda dim: np.repeat(n[:, None], dim, 1)
-    return {
-        "obs": wide(obs_dim),
-        "act": wide(act_dim),
-        "rew": n,
-        "obs2": wide(obs_dim) + 1,
-        "done": n % 2,
-    }
+from tests.helpers_buffers import flat_spec, transition
 
 
 def test_ring_forgets_the_oldest():

@@ -11,7 +11,7 @@ from rl.buffers.replay import ReplayBuffer
 from rl.config import UserError
 from rl.files import load_tree, save_tree
 from rl.training.checkpoint import Checkpoints
-from tests.helpers import flat_spec
+from tests.helpers_buffers import flat_spec
 
 TREE = {
     "step": 3,

@@ -110,6 +110,16 @@ def test_numbers_of_rooms_are_one_hot(backend):
     assert steps[4].obs.tolist() == [[1, 0, 0, 0, 0]] * 2
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_success_may_come_with_the_last_step_alone(backend):
+    """Half of the episodes are won; `is_success` comes with their third and last step."""
+    env = envs.make("tests.toy_envs:TellsAtEnd", 8, backend=backend, num_workers=2)
+    _, steps = play(env, 3)
+    assert steps[0].success is None and steps[1].success is None
+    assert 0 < steps[2].success.sum() < 8
+    assert (steps[2].success == (steps[1].rew > 0)).all()
+
+
 # Actions --------------------------------------------------------------------------
 
 CHOICES = {

@@ -66,8 +66,9 @@ class ReplayBuffer:
         """Bytes of a transition of every task."""
         return sum(array.nbytes for array in self.data.values()) // self.capacity
 
-    def store(self, **transition: Any) -> None:
+    def store(self, **transition: np.ndarray) -> None:
         """Adds one transition per env: arrays `(num_envs, ...)`, the envs of a task side by side.
+        Those of several steps may come at once, where observations are no images.
 
         `done` is 1 for termination only; a truncated step is stored with 0 and its FINAL
         observation. `end` is 1 for both.

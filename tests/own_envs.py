@@ -133,6 +133,12 @@ class Room(Multi):
         return min(self.steps + 3, 7)
 
 
+class Huge(Plain):
+    """Bounds that are none in float32."""
+
+    observation_space = gym.spaces.Box(-1e300, 1e300, (2,), np.float64)
+
+
 class Leaves(Plain):
     """Observations of 1 to 5, in a space that ends at 2."""
 
@@ -199,7 +205,21 @@ class Fragile(Plain):
         return 1.0
 
 
-OWN = (Plain, Flags, Forms, Camera, Multi, MultiGrid, Binary, Whole, Bytes, Vast, Room, Leaves)
+OWN = (
+    Plain,
+    Flags,
+    Forms,
+    Camera,
+    Multi,
+    MultiGrid,
+    Binary,
+    Whole,
+    Bytes,
+    Vast,
+    Room,
+    Leaves,
+    Huge,
+)
 for cls in (*OWN, Wrong, Seedless, Needy, Fragile):
     if f"{cls.__name__}-v0" not in gym.registry:
         gym.register(f"{cls.__name__}-v0", entry_point=cls, max_episode_steps=LIMIT)

@@ -266,7 +266,8 @@ def test_observations_that_leave_their_space_are_told_once(backend, capfd, monke
 
 def test_nothing_is_told_of_observations_at_the_bounds(capfd, monkeypatch):
     monkeypatch.setattr(SpaceWatch, "told", set())
-    play(make("Plain"), 12)
+    for name in ("Plain", "Huge"):
+        play(make(name), 12)
     play(envs.make("Pendulum"), 50)
     assert capfd.readouterr().err == ""
 

@@ -81,8 +81,9 @@ class SpaceWatch:
 
     def __init__(self, env_id: str, space: gym.spaces.Box) -> None:
         self.env_id = env_id
-        self.low = np.ravel(space.low).astype(np.float32)
-        self.high = np.ravel(space.high).astype(np.float32)
+        with np.errstate(over="ignore"):  # what is too large for float32 is no bound
+            self.low = np.ravel(space.low).astype(np.float32)
+            self.high = np.ravel(space.high).astype(np.float32)
         bounded = bool(np.isfinite(self.low).any() or np.isfinite(self.high).any())
         self.left = self.STEPS if bounded else 0
 

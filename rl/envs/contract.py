@@ -45,7 +45,7 @@ def stacked(env_id: str, call: str, obs: Sequence, shape: tuple[int, ...]) -> np
       EnvError: one of them has another shape, or is no array of numbers.
     """
     try:
-        array = np.stack(obs)
+        array = np.array(obs)
     except ValueError:  # of unequal shapes
         array = np.empty(0, object)
     if array.shape[1:] != shape or array.dtype.kind not in NUMBERS:
@@ -88,7 +88,7 @@ class SpaceWatch:
         self.left = self.STEPS if bounded else 0
 
     def look(self, obs: np.ndarray) -> None:
-        """At the observations `(num_envs, ...)` of a step."""
+        """At the observations `(num_envs, ...)` of a step, while any looks are `left`."""
         self.left -= 1
         rows = obs.reshape(len(obs), -1)
         outside = (rows < self.low) | (rows > self.high)

@@ -5,7 +5,6 @@ import traceback
 from typing import Any, Mapping, Optional
 
 import gymnasium as gym
-import numpy as np
 
 from rl.config import UserError
 from rl.envs.closing import close_in_time
@@ -15,7 +14,6 @@ from rl.envs.registry import registered_name
 from rl.envs.replayable import Replayable
 from rl.envs.spaces import spec_of
 from rl.envs.vector import Vector
-from rl.spec import Step
 
 
 class Gymnasium(Vector):
@@ -70,12 +68,6 @@ class Gymnasium(Vector):
                 "async"
             )
         return EnvPool(self.spec.env_id, self.num_envs, self.max_ep_len)
-
-    def step(self, act: np.ndarray) -> Step:
-        step = super().step(act)
-        if self.watch.left:
-            self.watch.look(step.obs2)
-        return step
 
 
 def make_one(

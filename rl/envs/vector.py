@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from rl.config import UserError
+from rl.envs.contract import SpaceWatch
 from rl.envs.sync import SyncEnvs
 from rl.envs.workers import Workers
 from rl.spec import EnvSpec, Step
@@ -25,6 +26,7 @@ class Vector:
 
     keeps_state = True
     task: Optional[np.ndarray] = None  # (num_envs,), where envs go from task to task, else None
+    watch: Optional[SpaceWatch] = None  # looks whether observations stay in their space
 
     def __init__(
         self,
@@ -70,6 +72,8 @@ class Vector:
             obs2 = obs.copy()
             for i in np.flatnonzero(terminated | truncated):
                 obs2[i] = np.reshape(info["final_obs"][i], self.spec.obs.shape)
+        if self.watch and self.watch.left:
+            self.watch.look(obs2)
         return Step(obs2, rew, terminated, truncated & ~terminated, obs, info.get("success"))
 
     def state(self) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ from rl import gradients  # noqa: E402
 from rl.algos import ALGOS  # noqa: E402
 from rl.experiments.build import make_torsos  # noqa: E402
 from rl.gradients.optimizer import Config, Optimizer, Optimizers  # noqa: E402
-from rl.spec import Batch, EnvSpec, Update  # noqa: E402
+from rl.spec import Batch, EnvSpec, Field, Update  # noqa: E402
 from rl.splitting import TaskOptimizer, TaskOptimizers  # noqa: E402
 
 OBS, ACT, BATCH, UPDATES = 39, 4, 128, 4
@@ -81,7 +81,13 @@ class BackwardOptimizers(Optimizers):
 def make_spec(tasks: int) -> EnvSpec:
     bound = np.ones(ACT, np.float32)
     return EnvSpec(
-        "bench", OBS, ACT, (ACT,), -bound, bound, tasks=tuple(f"task {t}" for t in range(tasks))
+        "bench",
+        Field((OBS,)),
+        Field((ACT,)),
+        (ACT,),
+        -bound,
+        bound,
+        tasks=tuple(f"task {t}" for t in range(tasks)),
     )
 
 

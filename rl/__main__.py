@@ -7,7 +7,7 @@ import sys
 from typing import NamedTuple, Optional, Sequence
 
 from rl import signals
-from rl.config import LONGEST, UserError, closest, program
+from rl.config import DEBUG, LONGEST, UserError, closest, program
 
 
 class Command(NamedTuple):
@@ -49,10 +49,14 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     # Acting is too small to share, and the spinning of more threads slows updates.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     argv = list(sys.argv[1:] if argv is None else argv)
+    debug = DEBUG in argv
     try:
         return _run(argv)
     except UserError as error:
-        return _refuse(str(error))
+        code = _refuse(str(error))
+        if debug:
+            print(getattr(error, "details", ""), end="", file=sys.stderr)
+        return code
     except BrokenPipeError:  # who read the output is gone, such as `head`
         signals.discard(sys.stdout.fileno())  # or flushing it at exit would raise once more
         return signals.STOPPED

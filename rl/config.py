@@ -18,6 +18,7 @@ from typing import Any, Collection, Iterable, Mapping, NoReturn, Optional, Seque
 # What split, in a run directory; its name is here because plots, too, may import this.
 SPLITS = "splits.json"
 MOST = 2**31 - 1  # a whole number above it is a slip, and would overflow in NumPy, or in an env
+DEBUG = "--debug"
 LONGEST = 1000  # characters of a text
 TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
@@ -86,6 +87,8 @@ def closest(name: str, known: Iterable[str], count: int = 3) -> str:
 class Parser(argparse.ArgumentParser):
     """An argparse parser whose errors are one-line UserErrors and whose hyphens are underscores.
 
+    Every command takes DEBUG, which the front door heeds.
+
     Args:
       command: name of the command, for the help.
 
@@ -97,6 +100,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, command: str = "", **kwargs: Any) -> None:
         super().__init__(allow_abbrev=False, prog=f"{program()} {command}".rstrip(), **kwargs)
+        text = "where an env fails, show its traceback below the one line"
+        self.add_argument(DEBUG, action="store_true", help=text)
 
     def error(self, message: str) -> NoReturn:
         raise UserError(message.replace("argument ", "", 1))
@@ -106,6 +111,7 @@ class Parser(argparse.ArgumentParser):
         args, unknown = self.parse_known_args([underscored(arg) for arg in argv])
         if unknown:
             self.refuse(unknown[0].split("=")[0])
+        del args.debug  # the front door's
         return args
 
     def refuse(self, name: str) -> NoReturn:

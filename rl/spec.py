@@ -2,9 +2,12 @@
 
 import dataclasses
 import functools
+import math
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, TypeAlias, TypeVar, Union
 
 import numpy as np
+
+from rl.config import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -14,29 +17,88 @@ Array: TypeAlias = Union[np.ndarray, "tf.Tensor"]
 
 
 @dataclasses.dataclass(frozen=True)
+class Field:
+    """The shape and the type of one value, such as an observation of one env.
+
+    Attributes:
+      shape: without the axes of envs, tasks and batches. dtype: its name in NumPy.
+    """
+
+    shape: tuple[int, ...] = ()
+    dtype: str = "float32"
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes it has."""
+        return self.size * np.dtype(self.dtype).itemsize
+
+    def fits(self, array: np.ndarray) -> bool:
+        """Whether an array is of this shape and type."""
+        return array.shape == self.shape and array.dtype == np.dtype(self.dtype)
+
+    def zeros(self, *lead: int) -> np.ndarray:
+        """An array of zeros `(*lead, *shape)`."""
+        return np.zeros((*lead, *self.shape), self.dtype)
+
+
+@dataclasses.dataclass(frozen=True)
 class EnvSpec:
-    """Sizes and bounds of an env whose observations and actions are flattened.
+    """What the observations and actions of an env are.
 
     Attributes:
       env_id: the full id.
-      obs_dim, act_dim: sizes of a flat observation and a flat action.
+      obs: an observation: flat and float32, but images `(height, width, channels)`, or any other
+        order of axes, as the env gives them.
+      act: an algorithm's action, float32 `(act_dim,)`: in units, or numbers of choices.
       act_shape: shape of the env's own action.
-      act_low, act_high: float32 `(act_dim,)` bounds of an action, finite.
-      num_actions: None, or the number of choices; an action is then a whole number in the bounds,
-        as float32 `(1,)`.
+      act_low, act_high: float32 `(act_dim,)` bounds of the env's own action, finite.
+      choices: how many there are for each number of an action; empty where actions are continuous.
       tasks: names of the tasks; none for a single task, whose batches have no task axis.
       reward_threshold: the return at which Gymnasium calls the env solved, or None.
+      act_dtype: type of the env's own action.
+      obs_shape: shape of the env's own observation; None: that of `obs`.
     """
 
     env_id: str
-    obs_dim: int
-    act_dim: int
+    obs: Field
+    act: Field
     act_shape: tuple[int, ...]
     act_low: np.ndarray
     act_high: np.ndarray
-    num_actions: int | None = None
+    choices: tuple[int, ...] = ()
     tasks: tuple[str, ...] = ()
     reward_threshold: float | None = None
+    act_dtype: str = "float32"
+    obs_shape: tuple[int, ...] | None = None
+
+    @property
+    def has_images(self) -> bool:
+        """Whether observations are images, which aren't flattened."""
+        return len(self.obs.shape) == 3
+
+    @property
+    def obs_dim(self) -> int:
+        """Size of a flat observation.
+
+        Raises:
+          UserError: observations are images.
+        """
+        if self.has_images:
+            raise UserError(
+                f"{self.env_id}: observations of shape {self.obs.shape} are images, and flat ones "
+                "are needed here"
+            )
+        return self.obs.size
+
+    @property
+    def act_dim(self) -> int:
+        """Size of an action."""
+        return self.act.size
 
     @property
     def num_tasks(self) -> int | None:
@@ -72,10 +134,10 @@ class EnvSpec:
         """The env's own actions for those of an algorithm, `(..., act_dim)`: a new float32 array.
 
         Algorithms act in units: -1 is `act_low`, 1 is `act_high`, and what lies beyond counts as
-        the end itself. Where there is a choice among `num_actions` they give its number, from 0.
+        the end itself. Where there are `choices` they give the number of each, from 0.
         `rl.networks.actor_critic.env_action` does the same in TensorFlow.
         """
-        if self.num_actions:
+        if self.choices:
             return act + self.act_low
         if self.acts_in_units:
             within = np.minimum(np.maximum(act, self.act_low), self.act_high)
@@ -84,8 +146,8 @@ class EnvSpec:
         return np.clip(wide, self.act_low, self.act_high).astype(np.float32)
 
     def by_task(self, obs: np.ndarray) -> np.ndarray:
-        """Observations `(num_envs, obs_dim)` with the task axis in front, if there is one."""
-        return obs.reshape(*self.batch_dims, -1, self.obs_dim)
+        """Observations `(num_envs, *obs.shape)` with the task axis in front, if there is one."""
+        return obs.reshape(*self.batch_dims, -1, *self.obs.shape)
 
 
 class Step(NamedTuple):

@@ -6,7 +6,7 @@ import tensorflow as tf
 from rl.experiments.build import make_torsos
 from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.gradients.optimizer import Optimizers
-from rl.spec import Batch, EnvSpec, RolloutBatch, Update, map_fields
+from rl.spec import Batch, EnvSpec, Field, RolloutBatch, Update, map_fields
 
 HAND = Batch(  # two transitions, the second of which terminated
     obs=np.array([[1.0], [0.0]], np.float32),
@@ -20,7 +20,9 @@ HAND = Batch(  # two transitions, the second of which terminated
 # Of an optimiser's step by its whole rate, and of one that doesn't move.
 FULL = Update(lr=np.float32(1), seed=np.array([1, 2], np.int32), number=np.int32(0))
 STILL = FULL._replace(lr=np.float32(0))
-DISCRETE = EnvSpec("test", 3, 1, (), np.zeros(1, "f"), np.full(1, 3, "f"), num_actions=4)
+DISCRETE = EnvSpec(
+    "test", Field((3,)), Field((1,)), (), np.zeros(1, "f"), np.full(1, 3, "f"), choices=(4,)
+)
 
 
 def make_spec(num_tasks=None, obs_dim=3, low=(-1.0, 0.0), high=(1.0, 4.0)):
@@ -28,7 +30,7 @@ def make_spec(num_tasks=None, obs_dim=3, low=(-1.0, 0.0), high=(1.0, 4.0)):
     low = np.array(low, np.float32)
     high = np.array(high, np.float32)
     tasks = tuple(f"task{t}" for t in range(num_tasks or 0))
-    return EnvSpec("test", obs_dim, len(low), (len(low),), low, high, tasks=tasks)
+    return EnvSpec("test", Field((obs_dim,)), Field(low.shape), low.shape, low, high, tasks=tasks)
 
 
 def make_algo(algorithm, num_tasks=None, sizes=(8,), seed=0, spec=None, opt=None, **flags):

@@ -2,6 +2,16 @@
 
 import numpy as np
 
+from rl.spec import EnvSpec, Field
+
+
+def flat_spec(obs_dim, act_dim, num_tasks=None):
+    """The spec of an env without images, actions in [-1, 1]; no task axis without `num_tasks`."""
+    bound = np.ones(act_dim, np.float32)
+    tasks = tuple(f"task{t}" for t in range(num_tasks or 0))
+    act = Field((act_dim,))
+    return EnvSpec("flat", Field((obs_dim,)), act, act.shape, -bound, bound, tasks=tasks)
+
 
 def transition(first, count, obs_dim=2, act_dim=1):
     """`count` transitions numbered from `first`; every field says its number."""

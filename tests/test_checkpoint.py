@@ -11,6 +11,7 @@ from rl.buffers.replay import ReplayBuffer
 from rl.config import UserError
 from rl.files import load_tree, save_tree
 from rl.training.checkpoint import Checkpoints
+from tests.helpers_buffers import flat_spec
 
 TREE = {
     "step": 3,
@@ -33,7 +34,7 @@ def fill(buffer, count):
 
 
 def make(tmp_path, capacity=10, **options):
-    return Checkpoints(tmp_path, **options), ReplayBuffer(1, 1, capacity)
+    return Checkpoints(tmp_path, **options), ReplayBuffer(flat_spec(1, 1), capacity)
 
 
 def reload(tmp_path, capacity=10):

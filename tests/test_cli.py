@@ -76,7 +76,7 @@ def test_every_command_on_every_env(tmp_path, algo, env, capsys):
     inside = (act >= spec.act_low.reshape(spec.act_shape or 1)) & (
         act <= spec.act_high.reshape(spec.act_shape or 1)
     )
-    assert inside.all() and act.dtype == (np.int64 if spec.num_actions else np.float32)
+    assert inside.all() and act.dtype == (np.int64 if spec.choices else np.float32)
 
 
 @pytest.mark.parametrize("algo", sorted(ALGOS))

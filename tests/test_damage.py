@@ -29,6 +29,7 @@ from tests.helpers import (
     rows,
     train,
 )
+from tests.helpers_buffers import flat_spec
 
 TREE = {"x": 3, "pad": np.arange(1000.0)}
 
@@ -348,7 +349,7 @@ FORGED = {
 
 @pytest.mark.parametrize("forged", FORGED)
 def test_any_damage_falls_back_to_the_checkpoint_before(tmp_path, forged, capsys):
-    checkpoints, buffer = Checkpoints(tmp_path), ReplayBuffer(1, 1, 10)
+    checkpoints, buffer = Checkpoints(tmp_path), ReplayBuffer(flat_spec(1, 1), 10)
     for step in (1, 2):
         checkpoints.save(step, {"x": step}, buffer, best=False)
     checkpoints.path(2).write_bytes(FORGED[forged])
@@ -449,7 +450,7 @@ def test_eval_passes_over_a_state_that_does_not_fit(run, capsys):
 
 @pytest.mark.parametrize("change", ["shape", "dtype", "missing"])
 def test_a_replay_that_does_not_fit_is_passed_over(tmp_path, change, capsys):
-    checkpoints, buffer = Checkpoints(tmp_path), ReplayBuffer(1, 1, 10)
+    checkpoints, buffer = Checkpoints(tmp_path), ReplayBuffer(flat_spec(1, 1), 10)
     for step in (1, 2):
         row = np.full((2, 1), step, np.float32)
         buffer.store(obs=row, act=row, rew=row[:, 0], obs2=row, done=[0, 0], end=[0, 0])
@@ -461,14 +462,14 @@ def test_a_replay_that_does_not_fit_is_passed_over(tmp_path, change, capsys):
     else:
         segment["obs"] = segment["obs"][:, :1] if change == "shape" else segment["obs"].astype(int)
     save_tree(path, segment)
-    copy = ReplayBuffer(1, 1, 10)
+    copy = ReplayBuffer(flat_spec(1, 1), 10)
     assert Checkpoints(tmp_path).load(copy)["x"] == 1 and copy.total == 2
     assert "obs is not float32" in capsys.readouterr().out
 
 
 def test_transitions_of_a_killed_process_are_not_mixed_in(tmp_path):
     """It had stored 4 more when it was killed; the run went on by 2, then by 2."""
-    checkpoints, buffer = Checkpoints(tmp_path), ReplayBuffer(1, 1, 20)
+    checkpoints, buffer = Checkpoints(tmp_path), ReplayBuffer(flat_spec(1, 1), 20)
 
     def store(count, value):
         row = np.full((count, 1), value, np.float32)
@@ -481,13 +482,13 @@ def test_transitions_of_a_killed_process_are_not_mixed_in(tmp_path):
     for step in (2, 3):
         store(2, 5.0)
         checkpoints.save(step, {}, buffer, best=False)
-    copy = ReplayBuffer(1, 1, 20)
+    copy = ReplayBuffer(flat_spec(1, 1), 20)
     Checkpoints(tmp_path).load(copy)
     np.testing.assert_array_equal(copy.data["rew"], buffer.data["rew"])
 
 
 def test_odd_names_are_ignored(tmp_path):
-    checkpoints, buffer = Checkpoints(tmp_path), ReplayBuffer(1, 1, 10)
+    checkpoints, buffer = Checkpoints(tmp_path), ReplayBuffer(flat_spec(1, 1), 10)
     checkpoints.save(1, {"x": 1}, buffer, best=False)
     sound = checkpoints.path(1).read_bytes()
     for name in (
@@ -505,7 +506,7 @@ def test_odd_names_are_ignored(tmp_path):
 
 
 def test_a_checkpoint_under_another_name_is_not_of_that_step(tmp_path, capsys):
-    checkpoints, buffer = Checkpoints(tmp_path), ReplayBuffer(1, 1, 10)
+    checkpoints, buffer = Checkpoints(tmp_path), ReplayBuffer(flat_spec(1, 1), 10)
     checkpoints.save(1, {"x": 1}, buffer, best=False)
     shutil.copy(checkpoints.path(1), checkpoints.path(999_999_999))
     assert Checkpoints(tmp_path).load(buffer)["x"] == 1
@@ -514,7 +515,7 @@ def test_a_checkpoint_under_another_name_is_not_of_that_step(tmp_path, capsys):
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
 def test_a_checkpoint_that_is_no_file(tmp_path, kind):
-    checkpoints, buffer = Checkpoints(tmp_path), ReplayBuffer(1, 1, 10)
+    checkpoints, buffer = Checkpoints(tmp_path), ReplayBuffer(flat_spec(1, 1), 10)
     checkpoints.save(1, {"x": 1}, buffer, best=False)
     plant(checkpoints.path(1), kind, tmp_path / "outside")
     with pytest.raises(UserError, match="step_000000001.npz is not a regular file"):
@@ -523,7 +524,7 @@ def test_a_checkpoint_that_is_no_file(tmp_path, kind):
 
 def test_pruning_opens_no_checkpoint(tmp_path):
     """The oldest one may be damaged: what is dropped follows from the others."""
-    checkpoints, buffer = Checkpoints(tmp_path, keep=3), ReplayBuffer(1, 1, 4)
+    checkpoints, buffer = Checkpoints(tmp_path, keep=3), ReplayBuffer(flat_spec(1, 1), 4)
     row = np.zeros((4, 1), np.float32)
     for step in range(1, 7):
         for path in (tmp_path / "checkpoints").glob("step_*.npz"):

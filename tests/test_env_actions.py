@@ -16,7 +16,7 @@ from rl.experiments.build import make_loop
 from rl.experiments.commands.training_flags import parse
 from rl.experiments.eval import Policy, film
 from rl.networks.actor_critic import env_action
-from rl.spec import EnvSpec
+from rl.spec import EnvSpec, Field
 from rl.training.evaluate import evaluate
 from tests.helpers import command
 from tests.helpers_algos import DISCRETE, make_algo, make_batches, make_spec, one
@@ -28,7 +28,7 @@ WIDE = make_spec(low=(-400.0, 2.4), high=(400.0, 3.7))
 
 def box_spec(low, high):
     low, high = np.asarray(low, np.float32), np.asarray(high, np.float32)
-    return EnvSpec("test", 3, len(low), (len(low),), low, high)
+    return EnvSpec("test", Field((3,)), Field(low.shape), low.shape, low, high)
 
 
 def random_bounds(count, seed=0):

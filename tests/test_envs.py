@@ -50,7 +50,7 @@ def test_unknown_id_names_the_closest(name, hint):
     [
         ("DictObs", "observation space Dict"),
         ("Unbounded", "unbounded"),
-        ("MultiBinary", "action space MultiBinary(3)"),
+        ("DictAct", "action space Dict"),
     ],
 )
 def test_unsupported_spaces_are_named(name, words):
@@ -76,7 +76,7 @@ def test_spec_of_a_matrix_action():
 def test_discrete_actions_are_the_envs_own(backend):
     """The space is {5, 6, 7}; the reward is the action."""
     env = envs.make(TOYS + "Discrete", 3, backend=backend)
-    assert (env.spec.num_actions, env.spec.act_dim, env.spec.act_shape) == (3, 1, ())
+    assert (env.spec.choices, env.spec.act_dim, env.spec.act_shape) == ((3,), 1, ())
     env.reset(0)
     assert env.step(np.array([[5], [6], [7]], np.float32)).rew.tolist() == [5, 6, 7]
     env.close()

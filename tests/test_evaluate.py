@@ -6,7 +6,7 @@ from scipy import stats
 
 from rl import envs
 from rl.experiments.scores import iqm, summary, wilson
-from rl.spec import EnvSpec, Step
+from rl.spec import EnvSpec, Field, Step
 from rl.training.evaluate import evaluate
 
 BOX = np.ones(1, np.float32)
@@ -21,7 +21,7 @@ class Goals:
     """
 
     def __init__(self, solved, per_task=1):
-        self.spec = EnvSpec("goals", 1, 1, (1,), -BOX, BOX, tasks=("a", "b"))
+        self.spec = EnvSpec("goals", Field((1,)), Field((1,)), (1,), -BOX, BOX, tasks=("a", "b"))
         self.per_task, self.num_envs = per_task, 2 * per_task
         self.won = [solved[i // per_task] for i in range(self.num_envs)]
 

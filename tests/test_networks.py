@@ -11,7 +11,7 @@ import rl.networks
 from rl.algos import ALGOS
 from rl.experiments.build import make_torsos
 from rl.networks import MLP, Critic, DeterministicActor, PolicyValue, SquashedGaussianActor
-from rl.spec import EnvSpec
+from rl.spec import EnvSpec, Field
 from tests.helpers_algos import make_spec
 
 B, D, OUT = 5, 4, 2
@@ -257,10 +257,10 @@ POLICIES = {
 
 
 @pytest.mark.parametrize("options", POLICIES.values(), ids=POLICIES)
-@pytest.mark.parametrize("num_actions", [None, 3])
-def test_policy_value(lead, num_actions, options):
+@pytest.mark.parametrize("choices", [(), (3,), (3, 2, 4)])
+def test_policy_value(lead, choices, options):
     tasks = lead[0] if lead else None
-    spec = make_spec(tasks, obs_dim=D) if num_actions is None else make_discrete(tasks, num_actions)
+    spec = make_discrete(tasks, choices) if choices else make_spec(tasks, obs_dim=D)
     torsos = make_torsos({"hidden_sizes": (8,)}, make_spec())
     net = PolicyValue(torsos, spec, log_std=-1.0, **options)
     net.build((*lead, None, D))
@@ -272,7 +272,7 @@ def test_policy_value(lead, num_actions, options):
         and u.shape == (*lead, B, spec.act_dim)
         and u.dtype == np.float32
     )
-    bounded = mode if num_actions else np.clip(mode, -1, 1)
+    bounded = mode if choices else np.clip(mode, -1, 1)
     np.testing.assert_allclose(bounded, net(obs), rtol=1e-4, atol=1e-5)
     many = np.broadcast_to(obs[..., :1, :], (*lead, 20000, D)).astype("f")
     draws = sample(many, np.random.default_rng(0))
@@ -282,9 +282,11 @@ def test_policy_value(lead, num_actions, options):
     np.testing.assert_allclose(-np.mean(log_prob, -1), np.mean(entropy, -1), atol=0.03)
 
 
-def make_discrete(tasks, num_actions):
-    low, high = np.array([2], np.float32), np.array([num_actions + 1], np.float32)
-    return EnvSpec("test", D, 1, (), low, high, num_actions, tasks)
+def make_discrete(num_tasks, choices):
+    low = np.full(len(choices), 2, np.float32)
+    high = low + np.array(choices, np.float32) - 1
+    tasks = tuple(f"task{t}" for t in range(num_tasks or 0))
+    return EnvSpec("test", Field((D,)), Field(low.shape), low.shape, low, high, choices, tasks)
 
 
 # Sizes -------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from rl.spec import RolloutBatch
 from rl.splitting.optimizers import TaskOptimizers
 from rl.splitting.task_optimizer import TaskOptimizer
 from tests.helpers_algos import FULL, STILL, make_algo, make_batches, make_spec
-from tests.helpers_buffers import n_step_return, transition
+from tests.helpers_buffers import flat_spec, n_step_return, transition
 
 
 @pytest.mark.parametrize("num_envs", [1, 3])
@@ -32,8 +32,7 @@ def test_n_step_returns_against_brute_force(num_envs, n_step, num_tasks):
     """Random ends, a ring that has wrapped around: every start that is stored, in every env."""
     rng, tasks, steps = np.random.default_rng(0), num_tasks or 1, 50
     capacity = 20 * num_envs + 1
-    dims = () if num_tasks is None else (num_tasks,)
-    buffer = ReplayBuffer(1, 1, capacity, dims, num_envs, 0.9, n_step)
+    buffer = ReplayBuffer(flat_spec(1, 1, num_tasks), capacity, num_envs, 0.9, n_step)
     rews, dones = (
         rng.normal(size=(steps, tasks * num_envs)),
         rng.random((steps, tasks * num_envs)) < 0.1,
@@ -61,7 +60,7 @@ def test_n_step_returns_against_brute_force(num_envs, n_step, num_tasks):
 
 
 def test_cut_ends_every_envs_trajectory():
-    buffer = ReplayBuffer(2, 1, 100, (), 2, 0.9, 3)
+    buffer = ReplayBuffer(flat_spec(2, 1), 100, 2, 0.9, 3)
     for i in range(4):
         buffer.store(**transition(2 * i, 2) | {"done": np.zeros(2)})
         if i == 1:
@@ -80,8 +79,7 @@ def test_sum_tree_draws_in_proportion():
 
 
 def prioritised(num_tasks=None, count=8, **options):
-    dims = () if num_tasks is None else (num_tasks,)
-    buffer = PrioritisedReplay(2, 1, 16, dims, **options)
+    buffer = PrioritisedReplay(flat_spec(2, 1, num_tasks), 16, **options)
     for i in range(count):
         buffer.store(**transition(i * (num_tasks or 1), num_tasks or 1))
     return buffer
@@ -131,7 +129,7 @@ def test_priorities_survive_a_checkpoint():
     buffer, rng = prioritised(count=20), np.random.default_rng(0)
     buffer.sample(1, 4, rng)
     buffer.learn(np.arange(16)[None], rng.random((1, 16)))
-    copy = PrioritisedReplay(2, 1, 16)
+    copy = PrioritisedReplay(flat_spec(2, 1), 16)
     copy.put_rows(4, buffer.rows(4, 20))
     copy.total = 20
     copy.load_state(buffer.state())

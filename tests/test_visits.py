@@ -24,7 +24,7 @@ from rl.training.policy import visiting
 from rl.training.run import restore
 from tests.helpers import column, command, refused, rows, train, train_in_parts, train_killed
 from tests.helpers_algos import make_spec
-from tests.helpers_buffers import n_step_return
+from tests.helpers_buffers import flat_spec, n_step_return
 from tests.helpers_metaworld import TWO, assert_same, random_steps
 
 pytestmark = pytest.mark.usefixtures("goal_cache_folder")
@@ -229,7 +229,7 @@ def stored(count, capacity=40, n_step=1, num_envs=3, share=(0.5, 0.3, 0.2)):
     Observations are the steps' numbers; a task goes on to the end of an episode.
     """
     rng, replay = np.random.default_rng(0), VisitedReplay(
-        1, 1, capacity, (3,), num_envs=num_envs, n_step=n_step
+        flat_spec(1, 1, 3), capacity, num_envs=num_envs, n_step=n_step
     )
     rews, ends = rng.normal(size=(count, num_envs)), rng.random((count, num_envs)) < 0.2
     task, tasks = rng.choice(3, num_envs, p=share), []
@@ -290,7 +290,7 @@ def test_it_can_be_sampled_once_every_task_is_there():
 
 
 def test_a_task_that_was_overwritten_is_an_error():
-    replay = VisitedReplay(1, 1, 4, (2,))
+    replay = VisitedReplay(flat_spec(1, 1, 2), 4)
     for number in range(9):
         n = np.full((1, 1), number)
         replay.store(
@@ -304,7 +304,7 @@ def test_a_task_that_was_overwritten_is_an_error():
 def test_replay_survives_checkpoints(tmp_path, count):
     replay, _, _, _ = stored(count, 41, 3)
     Checkpoints(tmp_path).save(1, {"replay": replay.state()}, replay, best=False)
-    copy = VisitedReplay(1, 1, 41, (3,), num_envs=3, n_step=3)
+    copy = VisitedReplay(flat_spec(1, 1, 3), 41, num_envs=3, n_step=3)
     copy.load_state(Checkpoints(tmp_path).load(copy)["replay"])
     rng = np.random.default_rng(3)
     for _ in range(80):  # both go on alike

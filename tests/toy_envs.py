@@ -174,8 +174,8 @@ class Unbounded(Toy):
     action_space = gym.spaces.Box(-np.inf, np.inf, (1,), np.float32)
 
 
-class MultiBinary(Toy):
-    action_space = gym.spaces.MultiBinary(3)
+class DictAct(Toy):
+    action_space = gym.spaces.Dict({"a": gym.spaces.Discrete(2)})
 
 
 class Discrete(Toy):
@@ -265,7 +265,7 @@ LIMITS = {
     Paid: 10,
 }
 TELLERS = (Tells, TellsAtEnd, TellsWins, TellsSome)
-for cls in (*LIMITS, *TELLERS, DictObs, Unbounded, MultiBinary):
+for cls in (*LIMITS, *TELLERS, DictObs, DictAct, Unbounded):
     if f"{cls.__name__}-v0" not in gym.registry:
         gym.register(
             f"{cls.__name__}-v0",

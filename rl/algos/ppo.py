@@ -85,7 +85,7 @@ class PPO(Algorithm[RolloutBatch]):
 
     def bound(self, u: np.ndarray) -> np.ndarray:
         """The unit actions for u, or the numbers of the choices, which u is."""
-        return u if self.spec.num_actions else np.clip(u, -1, 1)
+        return u if self.spec.choices else np.clip(u, -1, 1)
 
     def act(self, obs: np.ndarray) -> np.ndarray:
         """The mode of the policy at obs (..., envs, obs_dim)."""

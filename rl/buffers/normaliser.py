@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from rl.config import UserError
 from rl.flags.normalisation import Config
+from rl.spec import EnvSpec
 
 CLIP = 10.0
 
@@ -60,15 +62,22 @@ class Normaliser:
     Args:
       spec: an EnvSpec. num_envs: in training. gamma: discount of the return whose std scales
         rewards.
+
+    Raises:
+      UserError: `obs_norm` for images.
     """
 
     def __init__(
-        self, spec: Any, config: Config = Config(), num_envs: int = 1, gamma: float = 0.99
+        self, spec: EnvSpec, config: Config = Config(), num_envs: int = 1, gamma: float = 0.99
     ) -> None:
+        if config.obs_norm and spec.has_images:
+            raise UserError(
+                f"--obs_norm: observations of {spec.env_id} are images, which networks scale"
+            )
         self.config = config
         self.batch_dims = spec.batch_dims
         self.gamma = gamma
-        self.seen = Moments((spec.obs_dim,))  # observations
+        self.seen = Moments(() if spec.has_images else spec.obs.shape)  # observations
         self.earned = Moments(spec.batch_dims)  # discounted returns so far
         self.ret = np.zeros(num_envs)
 
@@ -92,7 +101,7 @@ class Normaliser:
             self.ret = np.where(end, 0, self.ret)
 
     def obs(self, obs: np.ndarray) -> np.ndarray:
-        """Observations `(..., obs_dim)` as networks see them, float32, within +-10."""
+        """Observations `(..., *obs.shape)` as networks see them, float32, within +-10."""
         if not self.config.obs_norm:
             return obs
         return np.clip((obs - self.seen.mean) / self.seen.std, -CLIP, CLIP).astype(np.float32)

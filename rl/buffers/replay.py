@@ -4,21 +4,22 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
+from rl.buffers.final_obs import FinalObs
 from rl.buffers.n_step import n_step_return
-from rl.spec import Batch, map_fields
+from rl.spec import Batch, EnvSpec, Field, map_fields
 
-FIELDS = ("obs", "act", "rew", "obs2", "done", "end")
+NUMBER = Field()  # one for each transition
 
 
 class ReplayBuffer:
     """A first-in first-out memory of transitions, sampled uniformly with replacement.
 
-    Arrays are `(num_tasks, capacity, ...)` float32 and are filled in step with each other, so every
-    task holds the same number of transitions. Untouched pages of a fresh array cost no memory.
+    Arrays are `(num_tasks, capacity, ...)` and are filled in step with each other, so every task
+    holds the same number of transitions. Untouched pages of a fresh array cost no memory. Images
+    are stored once: what a step led to is the next row of its env, but at ends of trajectories.
 
     Args:
-      obs_dim, act_dim: sizes of an observation and an action. capacity: transitions kept per task.
-      batch_dims: `()` or `(num_tasks,)`; the leading axes of a batch.
+      spec: what observations and actions are, and the tasks. capacity: transitions kept per task.
       num_envs: per task; every `num_envs`th transition of a task is of the same env.
       gamma: discount. n_step: rewards in a return.
     """
@@ -27,32 +28,47 @@ class ReplayBuffer:
 
     def __init__(
         self,
-        obs_dim: int,
-        act_dim: int,
+        spec: EnvSpec,
         capacity: int,
-        batch_dims: tuple[int, ...] = (),
         num_envs: int = 1,
         gamma: float = 0.99,
         n_step: int = 1,
     ) -> None:
         self.capacity = capacity
-        self.batch_dims = batch_dims
-        self.num_tasks = batch_dims[0] if batch_dims else 1
+        self.spec = spec
+        self.batch_dims = spec.batch_dims
+        self.num_tasks = spec.num_tasks or 1
         self.num_envs = num_envs
         self.gamma = np.float32(gamma)
         self.n_step = n_step
-        widths = {"obs": (obs_dim,), "act": (act_dim,), "obs2": (obs_dim,)}
-        self.data = {}
-        for field in FIELDS:
-            shape = (self.num_tasks, capacity, *widths.get(field, ()))
-            self.data[field] = np.zeros(shape, np.float32)
+        fields = {
+            "obs": spec.obs,
+            "act": spec.act,
+            "rew": NUMBER,
+            "obs2": spec.obs,
+            "done": NUMBER,
+            "end": NUMBER,
+        }
+        self.final_obs: Optional[FinalObs] = None
+        if spec.has_images:
+            del fields["obs2"]
+            self.final_obs = FinalObs(self.num_tasks, capacity)
+        self.data = {name: field.zeros(self.num_tasks, capacity) for name, field in fields.items()}
+        if self.final_obs:
+            self.data["held"] = self.final_obs.held
         self.total = 0  # transitions ever stored, per task
 
     def __len__(self) -> int:
         return min(self.total, self.capacity)
 
-    def store(self, **transition: Any) -> None:
+    @property
+    def transition_bytes(self) -> int:
+        """Bytes of a transition of every task."""
+        return sum(array.nbytes for array in self.data.values()) // self.capacity
+
+    def store(self, **transition: np.ndarray) -> None:
         """Adds one transition per env: arrays `(num_envs, ...)`, the envs of a task side by side.
+        Those of several steps may come at once, where observations are no images.
 
         `done` is 1 for termination only; a truncated step is stored with 0 and its FINAL
         observation. `end` is 1 for both.
@@ -63,10 +79,20 @@ class ReplayBuffer:
             rows: Any = np.arange(self.total, self.total + count) % self.capacity
         else:
             rows = slice(start, start + count)
+        if self.final_obs:
+            self._keep_final(self.final_obs, transition.pop("obs2"))
         for key, value in transition.items():
             array = self.data[key]
             array[:, rows] = np.reshape(value, (self.num_tasks, count, *array.shape[2:]))
         self.total += count
+
+    def _keep_final(self, final_obs: FinalObs, obs2: np.ndarray) -> None:
+        """Keeps what every env's new step leads to, and forgets that of the steps before which the
+        new rows hold."""
+        newest = np.arange(self.total, self.total + self.num_envs) % self.capacity
+        before = np.arange(max(0, self.total - self.num_envs), self.total) % self.capacity
+        final_obs.drop(before, unless=self.data["end"][:, before] > 0)
+        final_obs.put(newest, obs2.reshape(self.num_tasks, self.num_envs, *obs2.shape[1:]))
 
     def cut(self) -> None:
         """Ends every env's trajectory at its newest transition, as a truncation does."""
@@ -119,6 +145,10 @@ class ReplayBuffer:
 
     def take(self, key: str, rows: np.ndarray) -> np.ndarray:
         """One field of the transitions at `rows` `(num_tasks, count)`."""
+        if key == "obs2" and self.final_obs:
+            obs2 = self.take("obs", (rows + self.num_envs) % self.capacity)
+            self.final_obs.fill(obs2, rows)
+            return obs2
         picked = [
             np.take(self.data[key][task], rows[task], axis=0) for task in range(self.num_tasks)
         ]
@@ -141,13 +171,33 @@ class ReplayBuffer:
         """Copies of the transitions numbered `first <= i < last` since the start, for a
         checkpoint."""
         index = np.arange(first, last) % self.capacity
-        return {key: array[:, index] for key, array in self.data.items()}
+        rows = {key: array[:, index] for key, array in self.data.items()}
+        if self.final_obs:
+            rows["final_obs"] = self.final_obs.take(index, self.spec.obs)
+        return rows
 
-    def put_rows(self, first: int, rows: dict[str, np.ndarray]) -> None:
-        """Puts back what `rows` returned, at the places it came from."""
+    def misfit(self, rows: dict[str, Any], count: int) -> str:
+        """What is not as `rows` returns it for `count` transitions, in words; "" if nothing."""
+        fields = {}
+        for name, array in self.data.items():
+            fields[name] = Field((self.num_tasks, count, *array.shape[2:]), array.dtype.name)
+        if self.final_obs:
+            held = int(np.sum(rows.get("held", 0)))
+            fields["final_obs"] = Field((held, *self.spec.obs.shape), self.spec.obs.dtype)
+        for name, field in fields.items():
+            array = rows.get(name)
+            if not isinstance(array, np.ndarray) or not field.fits(array):
+                return f"{name} is not {field.dtype} {field.shape}"
+        return ""
+
+    def put_rows(self, first: int, rows: dict[str, np.ndarray], skipped: int = 0) -> None:
+        """Puts back what `rows` returned from transition `first` on, but for the first `skipped`,
+        at the places it came from."""
         index = np.arange(first, first + rows["rew"].shape[1]) % self.capacity
         for key, array in self.data.items():
-            array[:, index] = rows[key]
+            array[:, index[skipped:]] = rows[key][:, skipped:]
+        if self.final_obs:
+            self.final_obs.put_back(index, rows["held"], rows["final_obs"])
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint needs besides the rows."""

@@ -4,7 +4,9 @@ from typing import Any, Optional
 
 import numpy as np
 
-from rl.spec import RolloutBatch
+from rl.spec import EnvSpec, Field, RolloutBatch
+
+NUMBER = Field()  # one for each step
 
 
 def gae(
@@ -39,9 +41,14 @@ def explained_variance(adv: np.ndarray, ret: np.ndarray) -> np.ndarray:
     return 1 - adv.var(-1) / (ret.var(-1) + 1e-8)
 
 
+def _narrow(values: np.ndarray) -> np.ndarray:
+    """Real numbers as float32; whole ones as they are."""
+    return values.astype(np.float32) if values.dtype.kind == "f" else values
+
+
 class Rollout:
-    """The steps since the last update, float32 `(steps, num_envs, ...)`, the envs of a task side by
-    side. `time` counts the steps of an episode from 0.
+    """The steps since the last update, `(steps, num_envs, ...)`, the envs of a task side by side.
+    `time` counts the steps of an episode from 0.
 
     Attributes:
       steps_per_task: how many steps of each task an epoch of minibatches has, before what is left
@@ -51,10 +58,17 @@ class Rollout:
 
     present: Optional[np.ndarray] = None
 
-    def __init__(self, spec: Any, steps: int, num_envs: int) -> None:
-        widths = {"obs": (spec.obs_dim,), "obs2": (spec.obs_dim,), "act": (spec.act_dim,)}
-        fields = ("obs", "act", "rew", "obs2", "done", "end", "time")
-        self.data = {k: np.zeros((steps, num_envs, *widths.get(k, ())), np.float32) for k in fields}
+    def __init__(self, spec: EnvSpec, steps: int, num_envs: int) -> None:
+        fields = {
+            "obs": spec.obs,
+            "act": spec.act,
+            "rew": NUMBER,
+            "obs2": spec.obs,
+            "done": NUMBER,
+            "end": NUMBER,
+            "time": NUMBER,
+        }
+        self.data = {name: field.zeros(steps, num_envs) for name, field in fields.items()}
         self.dims = spec.batch_dims
         self.steps = steps
         self.filled = 0
@@ -134,7 +148,7 @@ class Rollout:
             -1, *self.dims, size
         )
         index = (np.arange(self.dims[0])[:, None], order) if self.dims else (order,)
-        picked = {key: value[index].astype(np.float32) for key, value in data.items()}
+        picked = {name: _narrow(rows[index]) for name, rows in data.items()}
         return RolloutBatch(**picked)
 
     def presence(self, count: int) -> Optional[np.ndarray]:

@@ -1,12 +1,13 @@
 """Replay for envs that go from task to task, where tasks hold unequal numbers of transitions."""
 
+import dataclasses
 from typing import Any, Callable, Optional
 
 import numpy as np
 
 from rl.buffers.replay import ReplayBuffer
 from rl.config import UserError
-from rl.spec import Batch, map_fields
+from rl.spec import Batch, EnvSpec, map_fields
 
 
 class VisitedReplay(ReplayBuffer):
@@ -18,20 +19,16 @@ class VisitedReplay(ReplayBuffer):
     one transition goes on as in a ring of one task.
 
     Args:
-      capacity: transitions of a task. batch_dims: `(num_tasks,)`. options: ReplayBuffer's.
+      spec: of several tasks. capacity: transitions of a task. options: ReplayBuffer's.
     """
 
-    def __init__(
-        self, obs_dim: int, act_dim: int, capacity: int, batch_dims: tuple[int], **options: Any
-    ) -> None:
-        super().__init__(obs_dim, act_dim, capacity * batch_dims[0], **options)
+    def __init__(self, spec: EnvSpec, capacity: int, **options: Any) -> None:
+        tasks = len(spec.tasks)
+        super().__init__(dataclasses.replace(spec, tasks=()), capacity * tasks, **options)
         self.data["task"] = np.zeros((1, self.capacity), np.int32)
-        self.own = np.zeros(
-            (*batch_dims, capacity), int
-        )  # each task's rows in the order of storing, a ring
-        self.lost, self.stored = np.zeros(
-            (2, *batch_dims), int
-        )  # of each task: overwritten, ever stored
+        self.own = np.zeros((tasks, capacity), int)  # a task's rows in the order of storing, a ring
+        self.lost = np.zeros(tasks, int)  # transitions of each task that were overwritten
+        self.stored = np.zeros(tasks, int)  # transitions of each task, all in all
         self.since = float("inf")  # until every task has a transition
 
     def store(self, **transition: Any) -> None:

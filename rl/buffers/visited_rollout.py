@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from rl.buffers.rollout import Rollout, explained_variance
+from rl.spec import EnvSpec
 
 
 class VisitedRollout(Rollout):
@@ -21,11 +22,11 @@ class VisitedRollout(Rollout):
       count: `(num_tasks,)`, steps of each task.
     """
 
-    def __init__(self, spec: Any, steps: int, num_envs: int, max_ep_len: int) -> None:
+    def __init__(self, spec: EnvSpec, steps: int, num_envs: int, max_ep_len: int) -> None:
         super().__init__(spec, steps, num_envs)
         self.data["task"] = np.zeros((steps, num_envs), np.int32)
         visits = num_envs * -(-steps // max_ep_len)
-        self.steps_per_task = steps * num_envs // min(visits, spec.num_tasks)
+        self.steps_per_task = steps * num_envs // min(visits, len(spec.tasks))
         self.arrange()
 
     def arrange(self) -> None:

@@ -4,8 +4,9 @@ from typing import Any, Optional
 
 from rl.config import UserError
 from rl.envs import metaworld, point_mass, python_env, registry
+from rl.envs.gymnasium import Gymnasium
+from rl.envs.interface import VectorEnv
 from rl.envs.python_env import PythonEnv
-from rl.envs.vector import VectorEnv
 from rl.flags import conditions
 from rl.spec import EnvSpec, Step
 
@@ -38,12 +39,12 @@ def _has_tasks(family: Any, env_id: str) -> bool:
     return bool(family.knows(env_id) and family.tasks_of(family.resolve(env_id), "train"))
 
 
-def make(env_id: str, num_envs: int = 1, visit: str = "all", **options: Any) -> Any:
+def make(env_id: str, num_envs: int = 1, visit: str = "all", **options: Any) -> VectorEnv:
     """`num_envs` copies of an env, or of every task of a set, by id; or as many that go from task
     to task.
 
     Args:
-      options: `backend`, `render_mode`, `max_ep_len` and `num_workers` as VectorEnv's; `visit`, one
+      options: `backend`, `render_mode`, `max_ep_len` and `num_workers` as Gymnasium's; `visit`, one
         of `rl.flags.training.ORDERS`; for Meta-World also those of `metaworld.make`, which other
         families don't heed.
 
@@ -60,7 +61,7 @@ def make(env_id: str, num_envs: int = 1, visit: str = "all", **options: Any) -> 
         raise UserError(f"--visit {visit} is for several tasks; {env_id} is one")
     names = ("backend", "render_mode", "max_ep_len", "num_workers", "env_kwargs")
     own = {name: value for name, value in options.items() if name in names}
-    return VectorEnv(env_id, num_envs, **own)
+    return Gymnasium(env_id, num_envs, **own)
 
 
 def _family_of(env_id: str) -> Optional[Any]:

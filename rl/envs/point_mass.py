@@ -11,7 +11,7 @@ import numpy as np
 
 from rl.config import UserError, closest
 from rl.envs.visits import Visits
-from rl.spec import EnvSpec, Step
+from rl.spec import EnvSpec, Field, Step
 
 SPEED = 0.2
 HORIZON = 20
@@ -91,7 +91,9 @@ class PointMass:
     ) -> None:
         tasks = tasks_of(env_id, split)
         bounds = np.ones(2, np.float32)
-        self.spec = EnvSpec(env_id, 4, 2, (2,), -bounds, bounds, tasks=tuple(tasks))
+        self.spec = EnvSpec(
+            env_id, Field((4,)), Field((2,)), (2,), -bounds, bounds, tasks=tuple(tasks)
+        )
         self.num_envs = num_envs * len(tasks)
         self.max_ep_len = max_ep_len or HORIZON
         angle = np.repeat(np.deg2rad(list(tasks.values())), num_envs)

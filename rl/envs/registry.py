@@ -1,11 +1,13 @@
 """Names of envs: an id without a version is its newest registered version."""
 
 import importlib
+import traceback
 
 import gymnasium as gym
 from gymnasium.envs.registration import find_highest_version, parse_env_id
 
 from rl.config import UserError, closest
+from rl.envs.contract import EnvError, described
 
 
 def registered_name(env_id: str) -> str:
@@ -27,8 +29,10 @@ def resolve(env_id: str) -> str:
     module, colon, _ = env_id.rpartition(":")
     try:
         name = registered_name(env_id)
-    except ImportError as error:
-        raise UserError(f"--env {env_id}: cannot import {module} ({error})") from None
+    except Exception as error:  # whatever the module raises
+        raise EnvError(
+            f"--env {env_id}: cannot import {module}: {described(error)}", traceback.format_exc()
+        ) from error
     try:
         namespace, short, version = parse_env_id(name)
     except gym.error.Error:

@@ -1,17 +1,14 @@
-"""One interface to many envs: flat float32 observations, final observations, state that can be
+"""Many envs of one spec, stepped here or in processes: final observations, state that can be
 saved."""
 
 import functools
-from typing import Any, Callable, Mapping, Optional
+from typing import Any, Callable, Optional
 
 import gymnasium as gym
 import numpy as np
 
 from rl.config import UserError
-from rl.envs.closing import close_in_time
-from rl.envs.gymnasium import make_one
-from rl.envs.pool import EnvPool
-from rl.envs.spaces import spec_of
+from rl.envs.contract import SpaceWatch
 from rl.envs.sync import SyncEnvs
 from rl.envs.workers import Workers
 from rl.spec import EnvSpec, Step
@@ -29,6 +26,7 @@ class Vector:
 
     keeps_state = True
     task: Optional[np.ndarray] = None  # (num_envs,), where envs go from task to task, else None
+    watch: Optional[SpaceWatch] = None  # looks whether observations stay in their space
 
     def __init__(
         self,
@@ -47,31 +45,35 @@ class Vector:
         self._make = make
         self.backend = backend
         self.num_workers = num_workers or num_envs
+        self._act_shape = (num_envs, *spec.act_shape)
+        self._act_dtype = np.dtype(spec.act_dtype)
+        self._obs_shape = (num_envs, *spec.obs.shape)
+        self._obs_dtype = np.dtype(spec.obs.dtype)
         self.env = self._build()
 
     def _build(self) -> Any:
         makers = [functools.partial(self._make, i) for i in range(self.num_envs)]
         if self.backend == "async":
-            return Workers(makers, self.num_workers, self.spec.obs_dim)
-        return SyncEnvs([make() for make in makers])
+            return Workers(makers, self.num_workers, self.spec)
+        return SyncEnvs([make() for make in makers], self.spec)
 
     def reset(self, seed: Optional[int] = None) -> np.ndarray:
         """Starts an episode in every env; env i is seeded with `seed + i`. Returns obs `(num_envs,
-        obs_dim)`."""
+        *spec.obs.shape)`."""
         return self._flat(self.env.reset(seed=seed)[0])
 
     def step(self, act: np.ndarray) -> Step:
         """Steps every env with `act` `(num_envs, act_dim)`, the env's own actions, of which it gets
         a copy: some envs write into theirs."""
-        shaped = np.array(act).reshape(self.num_envs, *self.spec.act_shape)
-        if self.spec.num_actions:
-            shaped = shaped.astype(np.int64)
-        obs, rew, terminated, truncated, info = self.env.step(shaped)
+        env_act = np.array(act, self._act_dtype).reshape(self._act_shape)
+        obs, rew, terminated, truncated, info = self.env.step(env_act)
         obs = obs2 = self._flat(obs)
         if (terminated | truncated).any():
             obs2 = obs.copy()
             for i in np.flatnonzero(terminated | truncated):
-                obs2[i] = np.reshape(info["final_obs"][i], -1)
+                obs2[i] = np.reshape(info["final_obs"][i], self.spec.obs.shape)
+        if self.watch and self.watch.left:
+            self.watch.look(obs2)
         return Step(obs2, rew, terminated, truncated & ~terminated, obs, info.get("success"))
 
     def state(self) -> list[dict[str, Any]]:
@@ -107,51 +109,4 @@ class Vector:
         self.env.close()
 
     def _flat(self, obs: np.ndarray) -> np.ndarray:
-        return obs.reshape(self.num_envs, -1).astype(np.float32)
-
-
-class VectorEnv(Vector):
-    """`num_envs` copies of one Gymnasium env.
-
-    Args:
-      env_id: full id of a registered env.
-      backend: "sync"; "async", in `num_workers` processes, 0: one per env; "envpool", in EnvPool's
-        threads: their state can't be saved, so `keeps_state` is False.
-      env_kwargs: arguments of the env's constructor.
-      render_mode: as in `gymnasium.make`. max_ep_len: in steps; 0: the env's own, or 1000 where it
-        has none.
-    """
-
-    def __init__(
-        self,
-        env_id: str,
-        num_envs: int = 1,
-        backend: str = "sync",
-        render_mode: Optional[str] = None,
-        max_ep_len: int = 0,
-        num_workers: int = 0,
-        env_kwargs: Optional[Mapping[str, Any]] = None,
-    ) -> None:
-        make = functools.partial(
-            make_one,
-            env_id=env_id,
-            render_mode=render_mode,
-            max_ep_len=max_ep_len,
-            env_kwargs=env_kwargs or {},
-        )
-        self.env_kwargs = env_kwargs
-        # One env here first: a bad id, space or extra is one clear line instead of a worker's
-        # traceback.
-        probe = make(0)
-        self.keeps_state = backend != "envpool"
-        fps = probe.metadata.get("render_fps", 30)
-        limit = probe.spec.max_episode_steps
-        close_in_time(probe.close)
-        super().__init__(spec_of(env_id, probe), make, num_envs, backend, fps, limit, num_workers)
-
-    def _build(self) -> Any:
-        if self.keeps_state:
-            return super()._build()
-        if self.env_kwargs:
-            raise UserError("--env_kwargs needs --env_backend sync or async: EnvPool has its own")
-        return EnvPool(self.spec.env_id, self.num_envs, self.max_ep_len)
+        return obs.reshape(self._obs_shape).astype(self._obs_dtype)

@@ -22,29 +22,30 @@ from rl import signals
 from rl.config import UserError
 from rl.envs import closing
 from rl.envs.sync import SyncEnvs
+from rl.spec import EnvSpec, Field
 
 
 class Workers:
-    """SyncEnvs' interface to envs elsewhere; observations come flat and float32, `(num_envs,
-    obs_dim)`.
+    """SyncEnvs' interface to envs elsewhere; observations come as `spec.obs` says, `(num_envs,
+    *obs.shape)`.
 
     Args:
       makers: picklable functions that make the envs; those of a worker are side by side.
       num_workers: processes, at most one per env.
-      obs_dim: size of a flat observation.
+      spec: of each env.
 
     Raises:
-      UserError: an env raised it. RuntimeError: another exception in a worker, with its traceback,
-        or a worker's death. Either ends the workers.
+      UserError: an env raised it, or broke its contract. RuntimeError: another exception in a
+        worker, with its traceback, or a worker's death. Either ends the workers.
     """
 
     def __init__(
-        self, makers: Sequence[Callable[[], gym.Env]], num_workers: int, obs_dim: int
+        self, makers: Sequence[Callable[[], gym.Env]], num_workers: int, spec: EnvSpec
     ) -> None:
         context: Any = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["rl.envs"])
-        memory = context.RawArray("b", _row(obs_dim).itemsize * len(makers))
-        self.rows = np.frombuffer(memory, _row(obs_dim))
+        memory = context.RawArray("b", _row(spec.obs).itemsize * len(makers))
+        self.rows = np.frombuffer(memory, _row(spec.obs))
         self.pipes = []
         self.processes = []
         self.shares = np.array_split(np.arange(len(makers)), min(num_workers, len(makers)))
@@ -52,7 +53,7 @@ class Workers:
             resource_tracker.ensure_running()  # first, for it unblocks some
         for share in self.shares:
             pipe, end = context.Pipe()
-            args = (end, memory, obs_dim, share[0], [makers[i] for i in share])
+            args = (end, memory, spec, share[0], [makers[i] for i in share])
             process = context.Process(target=_serve, args=args, daemon=True)
             with signals.blocked():  # the fork server, started with the first, hands that on
                 process.start()
@@ -120,12 +121,17 @@ class Workers:
         return answers
 
 
-def _row(obs_dim: int) -> np.dtype:
+def _row(obs: Field) -> np.dtype:
     """What a step of one env brings. `success` is -1 where no env of the worker tells."""
-    obs = (np.float32, (obs_dim,))
-    flags = [(name, bool) for name in ("terminated", "truncated")]
     return np.dtype(
-        [("rew", float), ("obs", *obs), ("final_obs", *obs), *flags, ("success", np.int8)],
+        [
+            ("rew", float),
+            ("obs", obs.dtype, obs.shape),
+            ("final_obs", obs.dtype, obs.shape),
+            ("terminated", bool),
+            ("truncated", bool),
+            ("success", np.int8),
+        ],
         align=True,
     )
 
@@ -139,12 +145,12 @@ def _answer(pipe: Any, process: Any) -> Any:
 
 
 def _serve(
-    pipe: Any, memory: Any, obs_dim: int, first: int, makers: Sequence[Callable[[], gym.Env]]
+    pipe: Any, memory: Any, spec: EnvSpec, first: int, makers: Sequence[Callable[[], gym.Env]]
 ) -> None:
     """A worker's life: it ends when the main process closes the pipe, or dies."""
     signals.ignore()  # they are the main process's to handle
     threading.Thread(target=_follow, daemon=True).start()
-    share = _Share(np.frombuffer(memory, _row(obs_dim))[first : first + len(makers)])
+    share = _Share(np.frombuffer(memory, _row(spec.obs))[first : first + len(makers)], spec)
     with contextlib.suppress(EOFError, ConnectionError):
         pipe.send(_result(share.make, *makers))
         while True:
@@ -173,20 +179,20 @@ def _result(function: Callable[..., Any], *args: Any) -> Any:
 class _Share(SyncEnvs):
     """The envs of a worker, whose results go to their rows of the shared memory."""
 
-    def __init__(self, rows: np.ndarray) -> None:
-        super().__init__([])
+    def __init__(self, rows: np.ndarray, spec: EnvSpec) -> None:
+        super().__init__([], spec)
         self.rows = rows
 
     def make(self, *makers: Callable[[], gym.Env]) -> None:
         self.envs = [make() for make in makers]
 
     def reset_rows(self, seed: Optional[int]) -> None:
-        self.rows["obs"] = self.reset(seed)[0].reshape(len(self.rows), -1)
+        self.rows["obs"] = self.reset(seed)[0].reshape(self.rows["obs"].shape)
 
     def step_rows(self, act: np.ndarray) -> None:
         rows = self.rows
         obs, rows["rew"], rows["terminated"], rows["truncated"], info = self.step(act)
-        rows["obs"] = obs.reshape(len(rows), -1)
+        rows["obs"] = obs.reshape(rows["obs"].shape)
         rows["success"] = info.get("success", -1)
         for i in np.flatnonzero(rows["terminated"] | rows["truncated"]):
-            rows["final_obs"][i] = info["final_obs"][i].reshape(-1)
+            rows["final_obs"][i] = info["final_obs"][i].reshape(rows["obs"].shape[1:])

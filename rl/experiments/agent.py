@@ -72,8 +72,7 @@ class Agent:
         act = self.spec.env_action(from_tasks(by_task, self.spec, place))
         self._start = np.zeros(len(rows), bool)
         act = act.reshape(len(rows), *self.spec.act_shape)
-        if self.spec.num_actions:
-            act = act.astype(np.int64)
+        act = act.astype(self.spec.act_dtype, copy=False)
         return act[0] if is_single else act
 
     def reset(self, ended: Optional[np.ndarray] = None) -> None:

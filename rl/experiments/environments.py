@@ -8,7 +8,7 @@ from typing import Any, Mapping, NamedTuple, Optional
 
 from rl import envs
 from rl.config import SPLITS, UserError, build
-from rl.envs import EnvSpec, PythonEnv
+from rl.envs import EnvSpec, PythonEnv, VectorEnv
 from rl.experiments import memory
 from rl.files import expanded
 from rl.flags import ALGORITHMS, NETWORKS, metaworld, network
@@ -23,8 +23,8 @@ from rl.training.config import check_rollouts, check_visits
 class Envs(NamedTuple):
     """Vector envs to train in and, if there are test episodes, to test in."""
 
-    train: Any
-    test: Optional[Any]
+    train: VectorEnv
+    test: Optional[VectorEnv]
 
 
 def env_options(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,13 +124,13 @@ def check_split_map(values: Mapping[str, Any]) -> None:
 def check_fit(values: Mapping[str, Any], spec: EnvSpec) -> None:
     """Raises a UserError if the algorithm, the network or the gradient method is not for this
     env."""
-    if spec.num_actions and not ALGORITHMS[values["algo"]].discrete:
+    if spec.choices and not ALGORITHMS[values["algo"]].discrete:
         known = ", ".join(name for name, other in ALGORITHMS.items() if other.discrete)
         raise UserError(
             f"{spec.env_id}: {values['algo']} needs continuous actions; {known} can choose among "
             "discrete ones"
         )
-    check_network(build(network.Config, values), spec.num_tasks)
+    check_network(build(network.Config, values), spec.num_tasks, len(spec.obs.shape))
     if spec.num_tasks is None and values["gradient"] != "sum":
         raise UserError(
             f"--gradient {values['gradient']} is for several tasks, and this env has one"

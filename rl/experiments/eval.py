@@ -122,8 +122,8 @@ def _frames(
 
 
 class Policy(tf.Module):
-    """What `--export` saves: `act(obs)`, raw observations float32 `(batch, obs_dim)` to `(batch,
-    *act_shape)`.
+    """What `--export` saves: `act(obs)`, observations `(batch, *obs.shape)` that are not normalised
+    to the env's own actions `(batch, *act_shape)`.
 
     For several tasks both have the axis `num_tasks` in front.
     """
@@ -138,9 +138,11 @@ class Policy(tf.Module):
         def act(obs: tf.Tensor) -> tf.Tensor:
             seen = tf.clip_by_value((obs - mean) / std, -CLIP, CLIP) if scale else obs
             chosen = tf.reshape(env_action(spec, actor(seen)), shape)
-            return tf.cast(chosen, tf.int64) if spec.num_actions else chosen
+            return tf.cast(chosen, spec.act_dtype)
 
-        inputs = tf.TensorSpec((*spec.batch_dims, None, spec.obs_dim), tf.float32, name="obs")
+        inputs = tf.TensorSpec(
+            (*spec.batch_dims, None, *spec.obs.shape), spec.obs.dtype, name="obs"
+        )
         self.act = tf.function(act, input_signature=[inputs])
 
 

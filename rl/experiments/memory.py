@@ -7,6 +7,7 @@ import gymnasium as gym
 
 from rl import envs
 from rl.config import UserError
+from rl.spec import EnvSpec
 
 FLOAT = 4  # bytes
 GIB = 2**30
@@ -37,18 +38,19 @@ def _env_size(env_id: str) -> float:
     return MUJOCO_ENV if spec and "mujoco" in str(spec.entry_point) else OTHER_ENV
 
 
-def check(values: Mapping[str, Any], spec: Any, num_envs: int) -> None:
+def check(values: Mapping[str, Any], spec: EnvSpec, num_envs: int) -> None:
     """Raises a UserError if a run needs more memory than the machine has.
 
     Args:
       values: of all flags. spec: an EnvSpec. num_envs: of all tasks together.
     """
     tasks = spec.num_tasks or 1
-    transition = FLOAT * (2 * spec.obs_dim + spec.act_dim + 5)
+    transition = 2 * spec.obs.nbytes + spec.act.nbytes + 5 * FLOAT
+    stored = transition - spec.obs.nbytes * spec.has_images  # replay holds an image once
     needs = {"--hidden_sizes": _networks(values, spec)}
     if "replay_size" in values:
         steps = values["epochs"] * values["steps_per_epoch"] // tasks + 1
-        needs["--replay_size"] = min(values["replay_size"], steps) * tasks * transition
+        needs["--replay_size"] = min(values["replay_size"], steps) * tasks * stored
         burst = max(1, round(values["update_every"] * values["updates_per_step"]))
         batches = burst * values["batch_size"] * tasks * transition
         needs["--update_every and --batch_size"] = BURSTS * batches
@@ -58,8 +60,8 @@ def check(values: Mapping[str, Any], spec: Any, num_envs: int) -> None:
     _refuse(needs)
 
 
-def _networks(values: Mapping[str, Any], spec: Any) -> float:
-    sizes = [spec.obs_dim + spec.act_dim, *values["hidden_sizes"], spec.act_dim]
+def _networks(values: Mapping[str, Any], spec: EnvSpec) -> float:
+    sizes = [spec.obs.size + spec.act.size, *values["hidden_sizes"], spec.act.size]
     weights = sum(fan_in * fan_out for fan_in, fan_out in zip(sizes, sizes[1:]))
     activations = values["batch_size"] * (spec.num_tasks or 1) * sum(sizes)
     return FLOAT * (NETWORKS * COPIES * weights + 2 * activations)

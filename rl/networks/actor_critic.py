@@ -7,12 +7,13 @@ import tensorflow as tf
 
 from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.groups import Group
+from rl.spec import EnvSpec
 
 
-def env_action(spec: Any, act: tf.Tensor) -> tf.Tensor:
+def env_action(spec: EnvSpec, act: tf.Tensor) -> tf.Tensor:
     """`EnvSpec.env_action` in TensorFlow: the env's own actions for unit actions `(...,
     act_dim)`."""
-    if spec.num_actions:
+    if spec.choices:
         return act + spec.act_low
     low = spec.act_low.astype(float)
     high = spec.act_high.astype(float)

@@ -11,13 +11,14 @@ from rl.networks.distributions import gaussian
 from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.groups import Group
 from rl.networks.squashed import LOG_STD
+from rl.spec import EnvSpec
 
 
 class PolicyValue(tf.keras.Model):
     """A policy and a value, by two torsos or by two heads on a shared one.
 
     For a Box, u is Gaussian and the action is clip(u, -1, 1), in units; the density is that of u.
-    For a choice among some, u and the action are the number of the choice, from 0.
+    Where there are choices, u and the action are their numbers, from 0, drawn independently.
 
     Args:
       torsos: a Torsos. spec: an EnvSpec.
@@ -31,7 +32,7 @@ class PolicyValue(tf.keras.Model):
     def __init__(
         self,
         torsos: Any,
-        spec: Any,
+        spec: EnvSpec,
         shared: bool = False,
         std: str = "free",
         log_std: float = 0.0,
@@ -43,12 +44,12 @@ class PolicyValue(tf.keras.Model):
         self.per_state = std == "state"
         self.initial = log_std
         self.log_std: Any = None
-        if not spec.num_actions and not self.per_state:
+        if not spec.choices and not self.per_state:
             tasks = spec.num_tasks or 1
             self.log_std = Constants(
                 spec.act_dim, log_std, 1 if std == "shared" else tasks, tasks, std == "split"
             )
-        self.width = spec.num_actions or spec.act_dim * (2 if self.per_state else 1)
+        self.width = sum(spec.choices) or spec.act_dim * (2 if self.per_state else 1)
         gains = [0.01] * self.width + [1.0]  # policies start near uniform, values do not
         self.torso = torsos.make(self.width + shared, out_gain=gains[: self.width + shared])
         apart = value and not shared
@@ -74,8 +75,9 @@ class PolicyValue(tf.keras.Model):
 
     def call(self, obs: tf.Tensor) -> tf.Tensor:
         params = self.torso(obs)[..., : self.width]
-        if self.spec.num_actions:
-            return tf.cast(tf.argmax(params, axis=-1), tf.float32)[..., None]
+        if self.spec.choices:
+            best = [tf.argmax(logits, axis=-1) for logits in self._logits(params)]
+            return tf.cast(tf.stack(best, axis=-1), tf.float32)
         return tf.clip_by_value(params[..., : self.spec.act_dim], -1, 1)
 
     def value(self, obs: tf.Tensor) -> tf.Tensor:
@@ -86,12 +88,22 @@ class PolicyValue(tf.keras.Model):
         """Log density of u `(..., act_dim)` at obs, and the policy's entropy there: `(...)`
         each."""
         params = self.torso(obs)[..., : self.width]
-        if self.spec.num_actions:
-            choice = tfd.Categorical(params)
-            return choice.log_prob(tf.cast(u[..., 0], tf.int32)), choice.entropy()
+        if self.spec.choices:
+            return self._of_choices(params, tf.cast(u, tf.int32))
         free = self._free(params[..., : self.spec.act_dim]) if self.log_std else None
         policy = gaussian(*self._gaussian(params, free, tf.clip_by_value))
         return policy.log_prob(u), policy.entropy()
+
+    def _logits(self, params: tf.Tensor) -> list[tf.Tensor]:
+        """Each choice's logits `(..., how many there are)`."""
+        return tf.split(params, self.spec.choices, axis=-1)
+
+    def _of_choices(self, params: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Log probability of the choices `numbers` together, and their entropy: the sums over
+        choices, which are independent."""
+        choices = [tfd.Categorical(logits) for logits in self._logits(params)]
+        log_probs = [choice.log_prob(numbers[..., i]) for i, choice in enumerate(choices)]
+        return tf.add_n(log_probs), tf.add_n([choice.entropy() for choice in choices])
 
     def _free(self, mu: tf.Tensor) -> tf.Tensor:
         """The log std of a batch whose means are `mu`, where it depends on the task at most."""
@@ -119,9 +131,11 @@ class PolicyValue(tf.keras.Model):
 
         def sample(obs: np.ndarray, rng: Optional[np.random.Generator] = None) -> np.ndarray:
             params = heads(obs)[..., : self.width]
-            if self.spec.num_actions:
+            if self.spec.choices:
                 noise = 0 if rng is None else rng.gumbel(size=params.shape)
-                return np.argmax(params + noise, axis=-1).astype(np.float32)[..., None]
+                logits = np.split(params + noise, np.cumsum(self.spec.choices)[:-1], axis=-1)
+                best = [np.argmax(of_choice, axis=-1) for of_choice in logits]
+                return np.stack(best, axis=-1).astype(np.float32)
             mu, spread = self._gaussian(params, log_std, np.clip)
             return (
                 mu

@@ -13,8 +13,6 @@ import re
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
-import numpy as np
-
 from rl.config import UserError
 from rl.files import (
     Damaged,
@@ -27,7 +25,9 @@ from rl.files import (
     write_atomically,
 )
 
-SEGMENT = 50_000  # most transitions in a file: they are copied once on the way to it
+# Most transitions in a file, and bytes of them: they are copied once on the way to it.
+SEGMENT = 50_000
+SEGMENT_BYTES = 2**28
 DIGITS = r"(\d{9,15})"  # more are nobody's env steps
 STEP = re.compile(rf"step_{DIGITS}\.npz")
 REPLAY = re.compile(rf"replay_{DIGITS}_{DIGITS}\.npz")
@@ -63,8 +63,11 @@ class Checkpoints:
             if segment.last > self.saved:  # of a process that was killed before its checkpoint
                 remove(segment.path)
         oldest = max(self.saved, replay.total - replay.capacity)
-        for first in range(oldest, replay.total, SEGMENT):
-            last = min(first + SEGMENT, replay.total)
+        most = SEGMENT
+        if oldest < replay.total:
+            most = max(1, min(SEGMENT, SEGMENT_BYTES // replay.transition_bytes))
+        for first in range(oldest, replay.total, most):
+            last = min(first + most, replay.total)
             path = self.directory / f"replay_{first:09d}_{last:09d}.npz"
             save_tree(path, replay.rows(first, last))
         self.saved = replay.total
@@ -172,9 +175,10 @@ class Checkpoints:
             if not segment.first <= position < segment.last <= total:
                 continue
             rows = load_tree(segment.path)
-            _check_rows(rows, replay, segment)
-            skipped = position - segment.first
-            replay.put_rows(position, {name: array[:, skipped:] for name, array in rows.items()})
+            misfit = replay.misfit(rows, segment.last - segment.first)
+            if misfit:
+                raise Damaged(f"{segment.path.name}: {misfit}")
+            replay.put_rows(segment.first, rows, skipped=position - segment.first)
             position = segment.last
         if position != total:
             raise Damaged(f"replay transitions {position} to {total} are missing")
@@ -186,13 +190,3 @@ def _whole_numbers(totals: Any) -> dict[int, int]:
     if not isinstance(totals, dict) or not all(isinstance(n, int) for n in totals.values()):
         raise Damaged("the sizes of its replay are missing")
     return {int(step): total for step, total in totals.items() if step.isdecimal()}
-
-
-def _check_rows(rows: dict[str, Any], replay: Any, segment: Segment) -> None:
-    """Raises Damaged if `rows` are not those of a segment of `replay`."""
-    count = segment.last - segment.first
-    for name, ring in replay.data.items():
-        array = rows.get(name)
-        shape = (len(ring), count, *ring.shape[2:])
-        if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != (shape, ring.dtype):
-            raise Damaged(f"{segment.path.name}: {name} is not {ring.dtype} {shape}")

@@ -37,7 +37,7 @@ class Feed:
         elif config.replay == "prioritised":
             kind = PrioritisedReplay
             options |= {"alpha": config.per_alpha, "beta0": config.per_beta}
-        return kind(spec.obs_dim, spec.act_dim, config.replay_size, spec.batch_dims, **options)
+        return kind(spec, config.replay_size, **options)
 
     def store(self, obs: np.ndarray, act: np.ndarray, step: Any, end: np.ndarray) -> None:
         """Adds the transitions from `obs` by `act` to a Step; `end` where it ended an episode."""

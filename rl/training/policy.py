@@ -33,7 +33,7 @@ def visiting(act: Callable[..., np.ndarray], env: Any) -> Callable[..., np.ndarr
         return act
 
     def act_there(obs: np.ndarray, start: np.ndarray) -> np.ndarray:
-        seen = to_tasks(obs, env.spec, env.task).reshape(-1, obs.shape[1])
+        seen = to_tasks(obs, env.spec, env.task).reshape(-1, *obs.shape[1:])
         first = to_tasks(start, env.spec, env.task).reshape(-1)
         acts = act(seen, first)
         return from_tasks(acts.reshape(-1, len(obs), acts.shape[1]), env.spec, env.task)

@@ -12,7 +12,7 @@ Differs from `rl.envs.metaworld.vector`:
 """
 
 import os
-from typing import Sequence
+from typing import Any, Optional, Sequence
 
 import numpy as np
 
@@ -42,8 +42,7 @@ REFUSED = {
 
 
 class MetaWorldPool:
-    """`num_envs` envs of each task of `spec`, side by side, with as much of Vector's interface as
-    training needs.
+    """`num_envs` envs of each task of `spec`, side by side, with Vector's interface.
 
     Whether a task is as the package has it is `refuse`'s to say. All episodes end together, after
     `max_ep_len` steps.
@@ -53,7 +52,8 @@ class MetaWorldPool:
     """
 
     keeps_state = False
-    task = None
+    fps = 80
+    task: Optional[np.ndarray] = None
 
     def __init__(self, spec: EnvSpec, num_envs: int, max_ep_len: int) -> None:
         self.spec = spec
@@ -65,9 +65,10 @@ class MetaWorldPool:
             EnvPool(pool_id(task), num_envs, max_ep_len, **options) for task in spec.tasks
         ]
 
-    def reset(self, seed: int) -> np.ndarray:
-        """Makes the envs anew; env i draws its goals from `seed + i`. Returns obs `(num_envs,
-        obs_dim)`."""
+    def reset(self, seed: Optional[int] = None) -> np.ndarray:
+        """Makes the envs anew; env i draws its goals from `seed + i`, without a seed from 0 on.
+        Returns obs `(num_envs, obs_dim)`."""
+        seed = seed or 0
         each = self.num_envs // len(self.pools)
         return _joined([pool.reset(seed + i * each)[0] for i, pool in enumerate(self.pools)])
 
@@ -83,6 +84,19 @@ class MetaWorldPool:
         return Step(
             obs2, np.concatenate(rew).astype(float), np.concatenate(terminated), over, obs, success
         )
+
+    def state(self) -> Any:
+        """Raises a UserError: EnvPool gives none."""
+        raise UserError(f"{self.spec.env_id}: EnvPool does not give the state of its envs")
+
+    def load_state(self, state: Any, obs: np.ndarray) -> None:
+        """Raises a UserError: there is none."""
+        del state, obs
+        self.state()
+
+    def render(self) -> np.ndarray:
+        """Raises a UserError: EnvPool draws nothing."""
+        raise UserError(f"{self.spec.env_id}: EnvPool draws no pictures; sync and async do")
 
     def rebuild(self, seed: int) -> np.ndarray:
         """As `reset`: a state that depends on `seed` alone."""

@@ -26,14 +26,14 @@ from rl.envs.replayable import Replayable
 from rl.envs.tour import Tours
 from rl.envs.vector import Vector
 from rl.flags.metaworld import Config
-from rl.spec import EnvSpec
+from rl.spec import EnvSpec, Field
 
 __all__ = ["Config", "MetaWorld", "knows", "make", "resolve"]
 HORIZON = 500
 FPS = 80
-OBS_DIM = 39
-ACT_DIM = 4
-BOUND = np.ones(ACT_DIM, np.float32)
+OBS = Field((39,))
+ACT = Field((4,))
+BOUND = np.ones(ACT.shape, np.float32)
 
 
 class MetaWorld(Vector):
@@ -109,7 +109,7 @@ def make(
     tasks = tasks_of(env_id, config.split)
     hidden = env_id.startswith("ML")
     limit = max_ep_len or HORIZON
-    spec = EnvSpec(env_id, OBS_DIM, ACT_DIM, (ACT_DIM,), -BOUND, BOUND, tasks=tasks)
+    spec = EnvSpec(env_id, OBS, ACT, ACT.shape, -BOUND, BOUND, tasks=tasks)
     if backend == "envpool":
         if tour.get("visit", "all") != "all":
             raise UserError(

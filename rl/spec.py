@@ -2,9 +2,13 @@
 
 import dataclasses
 import functools
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 import numpy as np
+
+
+# Of a policy, of every env: an array whose leading axes are `(*batch_dims, envs)`; `()` without.
+Memory = Union[np.ndarray, tuple[()]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +80,6 @@ class EnvSpec:
             return within.astype(np.float32, copy=False)
         wide = self.act_center + self.act_reach * act  # float64: to float32 it rounds once
         return np.clip(wide, self.act_low, self.act_high).astype(np.float32)
-
-    def by_task(self, obs: np.ndarray) -> np.ndarray:
-        """Observations `(num_envs, obs_dim)` with the task axis in front, if there is one."""
-        return obs.reshape(*self.batch_dims, -1, self.obs_dim)
 
 
 class Step(NamedTuple):

@@ -5,6 +5,8 @@ from typing import Any, Iterable
 import numpy as np
 import tensorflow as tf
 
+from rl.networks.policy import Policy
+
 Info = dict[str, tf.Tensor]
 
 
@@ -54,10 +56,16 @@ class Burst:
 
 class Algorithm:
     """What every algorithm does alike with its `actor`, its `train_step`, and the parts named in
-    `saved` and `host`."""
+    `saved` and `host`.
+
+    Attributes:
+      policy: acts as the actor did at the last `refresh`. Until the next it may go on in another
+        thread than `update`.
+    """
 
     spec: Any
     actor: Any
+    policy: Policy
     train_step: Any
     columns: dict[str, str]
     saved: tuple[str, ...] = ()
@@ -74,12 +82,6 @@ class Algorithm:
         self.splitters = {
             name: own for part in self.splitting for name, own in part.splitters.items()
         }
-        self.refresh()
-
-    def act(self, obs: np.ndarray) -> np.ndarray:
-        """Deterministic actions for obs (..., envs, obs_dim): in units, or numbers of choices, as
-        `EnvSpec.env_action` takes them."""
-        return self.policy(obs)
 
     def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         """`count` train steps on the first `count` of `batches`; each info gets a leading axis
@@ -91,10 +93,8 @@ class Algorithm:
         return info
 
     def refresh(self) -> None:
-        """Lets acting follow the newest actor. Until then it may go on in another thread than
-        `update`."""
-        self.acting = self.actor.get_weights()
-        self.policy = self.actor.to_numpy(self.acting)
+        """Lets the policy follow the newest actor."""
+        self.policy = self.policy.with_params(self.actor.get_weights())
 
     def splits(self) -> dict[str, Any]:
         """What split so far, as JSON values; empty for networks that don't."""
@@ -107,7 +107,7 @@ class Algorithm:
             name: [np.asarray(v) for v in getattr(self, name).variables] for name in self.saved
         }
         host = {name: part.state() for name, part in self._on_host().items()}
-        return {"variables": variables, "acting": self.acting, "host": host}
+        return {"variables": variables, "acting": self.policy.params, "host": host}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
@@ -118,8 +118,7 @@ class Algorithm:
                 variable.assign(value)
         for name, part in self._on_host().items():
             part.load_state(state["host"][name])
-        self.acting = state["acting"]
-        self.policy = self.actor.to_numpy(state["acting"])
+        self.policy = self.policy.with_params(state["acting"])
 
     def _on_host(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.host} | self.splitters

@@ -15,14 +15,12 @@ Differs from the reference:
 
 from typing import Any, Callable
 
-import numpy as np
 import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
-from rl.algos.noise import Noise
 from rl.flags.ddpg import Config
 from rl.gradients.optimizer import plain_optimizer
-from rl.networks import Critic, DeterministicActor
+from rl.networks import Critic, DeterministicActor, DeterministicPolicy
 
 
 class DDPG(Algorithm):
@@ -33,7 +31,6 @@ class DDPG(Algorithm):
     loop = "off_policy"
     columns = {"QVals": "all", "LossPi": "mean", "LossQ": "mean"}
     saved = ("actor", "actor_targ", "q", "q_targ", "pi_opt", "q_opt")
-    host = ("noise",)
 
     def __init__(
         self,
@@ -53,7 +50,8 @@ class DDPG(Algorithm):
             targ.set_weights(net.get_weights())
         self.pi_opt = make_opt(config.pi_lr, self.actor, self.actor_targ)
         self.q_opt = make_opt(config.q_lr, self.q, self.q_targ)
-        self.noise = Noise(config.act_noise, config.ou_theta if config.noise == "ou" else 1.0)
+        theta = config.ou_theta if config.noise == "ou" else 1.0
+        self.policy = DeterministicPolicy(self.actor, spec, config.act_noise, theta)
         self.ready()
 
     def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
@@ -65,13 +63,6 @@ class DDPG(Algorithm):
         critic = Critic(make_torso(1, critic=True))
         critic.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
         return critic
-
-    def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Noisy unit actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of
-        episodes."""
-        act = self.act(obs)
-        noise = self.noise((len(start), self.spec.act_dim), start, rng).reshape(act.shape)
-        return np.clip(act + noise, -1, 1)
 
     # Losses: (...), one per task ------------------------------------------
 

@@ -31,12 +31,17 @@ from typing import Any, Callable, Optional
 import numpy as np
 import tensorflow as tf
 
+from rl.algos.advantages import explained_variance, gae
 from rl.algos.baseline import LinearBaseline
 from rl.algos.common import Algorithm, Info
 from rl.buffers.normaliser import Moments
+from rl.buffers.rollout import Rollout
 from rl.flags.ppo import Config, check_critic
 from rl.gradients.optimizer import plain_optimizer
-from rl.networks import PolicyValue
+from rl.networks import CategoricalPolicy, GaussianPolicy, PolicyValue
+
+
+Arrays = dict[str, np.ndarray]
 
 
 class PPO(Algorithm):
@@ -79,22 +84,9 @@ class PPO(Algorithm):
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))
         self.opt = make_opt(config.lr, self.actor)
         self.returns = Moments(spec.batch_dims)
+        kind = CategoricalPolicy if spec.num_actions else GaussianPolicy
+        self.policy = kind(self.actor, spec)
         self.ready()
-
-    # Acting: the policy draws u, `bound` makes it an action ---------------
-
-    def bound(self, u: np.ndarray) -> np.ndarray:
-        """The unit actions for u, or the numbers of the choices, which u is."""
-        return u if self.spec.num_actions else np.clip(u, -1, 1)
-
-    def act(self, obs: np.ndarray) -> np.ndarray:
-        """The mode of the policy at obs (..., envs, obs_dim)."""
-        return self.bound(self.policy(obs))
-
-    def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Sampled unit actions, or numbers of choices, for obs (..., envs, obs_dim)."""
-        del start
-        return self.bound(self.policy(obs, rng))
 
     # Losses: (...), one per task ------------------------------------------
 
@@ -148,6 +140,30 @@ class PPO(Algorithm):
         return info
 
     # Rollouts -------------------------------------------------------------
+
+    def prepare(self, rollout: Rollout) -> tuple[Arrays, Arrays]:
+        """What the minibatches of a full rollout are made of, fields `(*batch_dims, steps of a
+        task, ...)`, and what to log."""
+        steps = rollout.data
+        fields = {name: rollout.flat(steps[name]) for name in ("obs", "obs2", "act", "time")}
+        scores = rollout.by_pieces(lambda piece: self.evaluate(**piece), fields)
+        value = rollout.stacked(scores.pop("value"))
+        value2 = rollout.stacked(scores.pop("value2"))
+        done = steps["done"]
+        if self.baseline:
+            done = np.maximum(done, steps["truncated"])
+        gamma = self.config.gamma
+        adv = gae(steps["rew"], value, value2, done, steps["end"], gamma, self.config.lam)
+        ret = rollout.flat(adv + value)
+        data = {"obs": fields["obs"], "act": fields["act"], "adv": rollout.flat(adv), **scores}
+        if self.baseline:
+            sums = gae(steps["rew"], value, value2, done, steps["end"], gamma, 1.0) + value
+            sums = rollout.flat(sums)
+            self.baseline.fit(fields["obs"], fields["time"], sums, rollout.mask())
+        else:
+            data["ret"] = self.targets(ret, rollout.mask())
+        explained = explained_variance(data["adv"], ret, rollout.mask())
+        return data, {"VVals": value, "ExplainedVar": explained}
 
     @tf.function(jit_compile=True)
     def _log_prob(self, obs: tf.Tensor, act: tf.Tensor) -> tf.Tensor:

@@ -17,10 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
-from rl.algos.noise import Noise
 from rl.flags.td3 import Config
 from rl.gradients.optimizer import plain_optimizer
-from rl.networks import Critic, DeterministicActor
+from rl.networks import Critic, DeterministicActor, DeterministicPolicy
 
 
 class TD3(Algorithm):
@@ -31,7 +30,6 @@ class TD3(Algorithm):
     loop = "off_policy"
     columns = {"Q1Vals": "all", "Q2Vals": "all", "LossPi": "mean", "LossQ": "mean"}
     saved = ("actor", "actor_targ", "q", "q_targ", "pi_opt", "q_opt")
-    host = ("noise",)
 
     def __init__(
         self,
@@ -51,7 +49,7 @@ class TD3(Algorithm):
             targ.set_weights(net.get_weights())
         self.pi_opt = make_opt(config.pi_lr, self.actor, self.actor_targ)
         self.q_opt = make_opt(config.q_lr, self.q, self.q_targ)
-        self.noise = Noise(config.act_noise)
+        self.policy = DeterministicPolicy(self.actor, spec, config.act_noise)
         self.ready()
 
     def _make_actor(self, make_torso: Callable[..., Any]) -> Any:
@@ -63,13 +61,6 @@ class TD3(Algorithm):
         critics = Critic(make_torso(1, critic=True, members=2))
         critics.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
         return critics
-
-    def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Noisy unit actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of
-        episodes."""
-        act = self.act(obs)
-        noise = self.noise((len(start), self.spec.act_dim), start, rng).reshape(act.shape)
-        return np.clip(act + noise, -1, 1)
 
     # Losses: (...), one per task ------------------------------------------
 

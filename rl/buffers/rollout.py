@@ -1,65 +1,51 @@
-"""Storage of a rollout, generalised advantage estimation, minibatches."""
+"""Storage of a rollout, and its minibatches."""
 
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 
+from rl.spec import EnvSpec, Memory
 
-def gae(
-    rew: np.ndarray,
-    value: np.ndarray,
-    value2: np.ndarray,
-    done: np.ndarray,
-    end: np.ndarray,
-    gamma: float,
-    lam: float,
-) -> np.ndarray:
-    """Generalised advantage estimation, eq. 16 of https://arxiv.org/abs/1506.02438 (Schulman et
-    al., 2015).
-
-    Every array is `(steps, ...)`.
-
-    `value2` is the value of what the step led to, even where the episode ended there: a truncated
-    episode bootstraps from its final observation. `done` is 1 for termination only, `end` for both.
-    """
-    delta = rew + gamma * (1 - done) * value2 - value
-    goes_on = gamma * lam * (1 - end)
-    advantage = np.zeros_like(delta)
-    last = np.zeros_like(delta[0])
-    for t in reversed(range(len(delta))):
-        last = delta[t] + goes_on[t] * last
-        advantage[t] = last
-    return advantage
-
-
-def explained_variance(adv: np.ndarray, ret: np.ndarray) -> np.ndarray:
-    """The share of the variance of returns that values explain, over the last axis."""
-    return 1 - adv.var(-1) / (ret.var(-1) + 1e-8)
+Fields = dict[str, np.ndarray]
 
 
 class Rollout:
     """The steps since the last update, float32 `(steps, num_envs, ...)`, the envs of a task side by
-    side. `time` counts the steps of an episode from 0.
+    side. `time` counts the steps of an episode from 0; `end` is 1 where a trajectory ends, whatever
+    ends it.
 
     Attributes:
+      memory: the policy's before the first step.
       steps_per_task: how many steps of each task an epoch of minibatches has, before what is left
         over is dropped.
     """
 
-    def __init__(self, spec: Any, steps: int, num_envs: int) -> None:
+    def __init__(self, spec: EnvSpec, steps: int, num_envs: int) -> None:
         widths = {"obs": (spec.obs_dim,), "obs2": (spec.obs_dim,), "act": (spec.act_dim,)}
-        fields = ("obs", "act", "rew", "obs2", "done", "end", "time")
-        self.data = {k: np.zeros((steps, num_envs, *widths.get(k, ())), np.float32) for k in fields}
+        self.data = {}
+        for name in ("obs", "act", "rew", "obs2", "done", "truncated", "end", "time"):
+            shape = (steps, num_envs, *widths.get(name, ()))
+            self.data[name] = np.zeros(shape, np.float32)
+        self.memory: Memory = ()
         self.dims = spec.batch_dims
         self.steps = steps
         self.filled = 0
         self.steps_per_task = steps * num_envs // (spec.num_tasks or 1)
+
+    @property
+    def full(self) -> bool:
+        """Whether it has all its steps."""
+        return self.filled == self.steps
 
     def store(self, **step: np.ndarray) -> None:
         """Adds a step of every env."""
         for key, value in step.items():
             self.data[key][self.filled] = value
         self.filled += 1
+
+    def clear(self) -> None:
+        """Begins anew."""
+        self.filled = 0
 
     def cut(self) -> None:
         """Ends every env's trajectory at its newest step, as a truncation does."""
@@ -80,34 +66,10 @@ class Rollout:
         """`(*batch_dims, steps of a task)`: where `flat` has steps; None: everywhere."""
         return None
 
-    def evaluate(self, algo: Any, data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """What `algo` says of fields of `flat`."""
-        return algo.evaluate(**data)
-
-    def explained(self, adv: np.ndarray, ret: np.ndarray) -> np.ndarray:
-        """`explained_variance` of each task: `(*batch_dims,)`."""
-        return explained_variance(adv, ret)
-
-    def finish(self, algo: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """What minibatches are made of, fields `(*batch_dims, steps of a task, ...)`, and what to
-        log."""
-        data = {key: self.flat(self.data[key]) for key in ("obs", "obs2", "act", "time")}
-        data |= self.evaluate(algo, data)
-        value, value2 = (self.stacked(data.pop(key)) for key in ("value", "value2"))
-        rew, done, end = (self.data[key] for key in ("rew", "done", "end"))
-        gamma = algo.config.gamma
-        lam = algo.config.lam
-        adv = gae(rew, value, value2, done, end, gamma, lam)
-        ret = self.flat(adv + value)
-        data["adv"] = self.flat(adv)
-        if algo.baseline is None:
-            data["ret"] = algo.targets(ret, self.mask())
-        else:
-            sums = gae(rew, value, value2, done, end, gamma, 1.0) + value
-            algo.baseline.fit(data["obs"], data["time"], self.flat(sums), self.mask())
-        del data["obs2"], data["time"]
-        self.filled = 0
-        return data, {"VVals": value, "ExplainedVar": self.explained(data["adv"], ret)}
+    def by_pieces(self, function: Callable[[Fields], Fields], data: Fields) -> Fields:
+        """What `function` makes of fields of `flat`, given to it in pieces of one size, whatever
+        this rollout's is."""
+        return function(data)
 
     def order(self, epochs: int, samples: int, rng: np.random.Generator) -> np.ndarray:
         """Places in `flat` `(epochs, *batch_dims, samples)`, in an order of its own for each epoch

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable, Mapping
+from typing import Any, Mapping, Optional
 
 import imageio.v3 as imageio
 import numpy as np
@@ -23,7 +23,7 @@ from rl.files import Damaged, check_tree, load_tree
 from rl.networks.actor_critic import env_action
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import evaluate
-from rl.training.policy import policy
+from rl.training.policy import EnvPolicy, Policy
 from rl.training.run import VARYING, check_flags
 
 
@@ -43,19 +43,16 @@ def evaluate_run(directory: Path, values: Mapping[str, Any], config: Any) -> int
     env = make_env(values["env"], config.episodes, options)
     use_device("cpu")
     algo, normaliser, step = load_policy(directory, config.checkpoint, env.spec, values)
-
-    def acting() -> Callable[..., np.ndarray]:
-        rng = np.random.default_rng(config.seed) if config.noise else None
-        return policy(algo, env.spec, normaliser, rng)
-
-    played = evaluate(acting(), env, config.episodes, config.seed)
+    policy = EnvPolicy(algo.policy, env, normaliser)
+    rng = np.random.default_rng(config.seed) if config.noise else None
+    played = evaluate(policy, env, config.episodes, config.seed, rng)
     result = {"env": values["env"], "step": step, **summary(played, env.spec)}
     if config.export:
         export(algo, normaliser, env.spec, Path(config.export))
         result["policy"] = config.export
     if config.video:
         path = Path(config.video) / f"{directory.resolve().name}_{step}.{config.format}"
-        film(acting(), values["env"], path, config.seed, options)
+        film(policy, values["env"], path, config.seed, options, config.noise)
         result["video"] = str(path)
     print(json.dumps(result, indent=2))
     return 0
@@ -124,15 +121,24 @@ def load_policy(
 
 
 def film(
-    act: Callable[..., np.ndarray], env_id: str, path: Path, seed: int, options: dict[str, Any]
+    policy: Policy,
+    env_id: str,
+    path: Path,
+    seed: int,
+    options: dict[str, Any],
+    noise: bool = False,
 ) -> None:
-    """One episode as an MP4 or GIF, drawn without a screen. Raises a UserError if there is nothing
-    to draw with."""
+    """One episode as an MP4 or GIF, drawn without a screen; with exploration noise, if asked for.
+
+    Raises:
+      UserError: there is nothing to draw with.
+    """
+    rng = np.random.default_rng(seed) if noise else None
     if not os.environ.get("DISPLAY"):
         os.environ.setdefault("MUJOCO_GL", "egl")
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     try:
-        frames, fps = _frames(act, env_id, seed, options)
+        frames, fps = _frames(policy, env_id, seed, options, rng)
     except Exception as error:  # every renderer has errors of its own
         raise UserError(
             f"cannot draw {env_id} without a screen ({error}); MuJoCo needs EGL or OSMesa"
@@ -147,7 +153,11 @@ def film(
 
 
 def _frames(
-    act: Callable[..., np.ndarray], env_id: str, seed: int, options: dict[str, Any]
+    policy: Policy,
+    env_id: str,
+    seed: int,
+    options: dict[str, Any],
+    rng: Optional[np.random.Generator],
 ) -> tuple[np.ndarray, int]:
     """The pictures of an episode `(frames, height, width, 3)`, and how many make a second."""
     # In a worker, without TensorFlow: its LLVM and that of Mesa's software renderer crash in one
@@ -155,9 +165,11 @@ def _frames(
     env = envs.make(env_id, render_mode="rgb_array", backend="async", **options)
     obs = env.reset(seed)
     start = np.ones(1, bool)
+    memory = policy.initial_memory(1)
     frames = [env.render()]
     while True:
-        step = env.step(env.spec.env_action(act(obs, start)))
+        act, memory = policy.act(obs, memory, start, rng)
+        step = env.step(env.spec.env_action(act))
         obs = step.obs
         start = step.terminated | step.truncated
         if start[0]:
@@ -166,7 +178,7 @@ def _frames(
         frames.append(env.render())
 
 
-class Policy(tf.Module):
+class Exported(tf.Module):
     """What `--export` saves: `act(obs)`, raw observations float32 `(batch, obs_dim)` to `(batch,
     *act_shape)`.
 
@@ -192,5 +204,5 @@ class Policy(tf.Module):
 def export(algo: Any, normaliser: Any, spec: Any, directory: Path) -> None:
     """Writes the deterministic policy as a SavedModel that TensorFlow loads without this
     package."""
-    module = Policy(algo.actor, normaliser, spec)
+    module = Exported(algo.actor, normaliser, spec)
     tf.saved_model.save(module, str(directory), signatures={"serving_default": module.act})

@@ -7,6 +7,13 @@ from typing import Any, Callable, Optional
 from rl.flags.network import SPLITTING, Config, check_network
 from rl.networks.actor_critic import Critic, DeterministicActor
 from rl.networks.layers import ACTIVATIONS, INITIALIZERS
+from rl.networks.policy import (
+    CategoricalPolicy,
+    DeterministicPolicy,
+    GaussianPolicy,
+    Policy,
+    SquashedGaussianPolicy,
+)
 from rl.networks.policy_value import PolicyValue
 from rl.networks.squashed import SquashedGaussianActor, Temperature
 from rl.networks.torsos.care import CARE
@@ -21,14 +28,23 @@ from rl.networks.torsos.trunk import Trunk
 
 __all__ = [
     "ACTIVATIONS",
+    "CategoricalPolicy",
     "Config",
     "Critic",
     "DeterministicActor",
+    "DeterministicPolicy",
+    "GaussianPolicy",
     "INITIALIZERS",
     "MLP",
     "NETWORKS",
+    "Policy",
+    "PolicyValue",
+    "SPLITTING",
+    "SquashedGaussianActor",
+    "SquashedGaussianPolicy",
+    "Temperature",
+    "torso_maker",
 ]
-__all__ += ["PolicyValue", "SPLITTING", "SquashedGaussianActor", "Temperature", "torso_maker"]
 
 # name -> the torso's class for several tasks, as a function of the flags; a single task has MLP
 NETWORKS: dict[str, Callable[["Config"], Any]] = {

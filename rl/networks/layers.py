@@ -42,6 +42,8 @@ class Torso(tf.keras.Model):
         else is float32.
     """
 
+    memory_shape: Optional[tuple[int, ...]] = None  # of one env's memory, where it has one
+
     def __init__(
         self,
         sizes: Sequence[int],

@@ -1,14 +1,12 @@
 """The actor and critic of on-policy algorithms."""
 
-from typing import Any, Callable, Optional, Sequence
+from typing import Any, Callable
 
-import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from rl.networks.constants import Constants
 from rl.networks.distributions import gaussian
-from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.squashed import LOG_STD
 
 
@@ -52,7 +50,6 @@ class PolicyValue(tf.keras.Model):
         self.torso = make_torso(self.width + shared, out_gain=gains[: self.width + shared])
         apart = value and not shared
         self.value_torso: Any = make_torso(1, critic=True) if apart else None
-        self.compiled = compile_call(self.torso)
 
     def build(self, input_shape: Any) -> None:
         """`input_shape` is that of obs."""
@@ -87,43 +84,15 @@ class PolicyValue(tf.keras.Model):
             choice = tfd.Categorical(params)
             return choice.log_prob(tf.cast(u[..., 0], tf.int32)), choice.entropy()
         free = self._free(params[..., : self.spec.act_dim]) if self.log_std else None
-        policy = gaussian(*self._gaussian(params, free, tf.clip_by_value))
+        policy = gaussian(*self._gaussian(params, free))
         return policy.log_prob(u), policy.entropy()
 
     def _free(self, mu: tf.Tensor) -> tf.Tensor:
         """The log std of a batch whose means are `mu`, where it depends on the task at most."""
         return self.log_std(mu) if self.spec.num_tasks else self.log_std(mu[None])[0]
 
-    def _gaussian(self, params: Any, log_std: Any, clip: Callable[..., Any]) -> tuple[Any, Any]:
+    def _gaussian(self, params: tf.Tensor, log_std: Any) -> tuple[tf.Tensor, tf.Tensor]:
         if not self.per_state:
             return params, log_std
         half = self.spec.act_dim
-        return params[..., :half], clip(self.initial + params[..., half:], *LOG_STD)
-
-    def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
-        """u by the weights `get_weights()` gave, as a function of obs and a generator, None for the
-        mode."""
-        values = {id(variable): value for variable, value in zip(self.weights, weights)}
-        heads = numpy_forward(
-            self.torso, self.compiled, [values[id(variable)] for variable in self.torso.weights]
-        )
-        log_std: Any = None
-        if self.log_std:
-            log_std = self.log_std.to_numpy(
-                [values[id(variable)] for variable in self.log_std.weights]
-            )
-            log_std = log_std[:, None] if self.spec.num_tasks else log_std
-
-        def sample(obs: np.ndarray, rng: Optional[np.random.Generator] = None) -> np.ndarray:
-            params = heads(obs)[..., : self.width]
-            if self.spec.num_actions:
-                noise = 0 if rng is None else rng.gumbel(size=params.shape)
-                return np.argmax(params + noise, axis=-1).astype(np.float32)[..., None]
-            mu, spread = self._gaussian(params, log_std, np.clip)
-            return (
-                mu
-                if rng is None
-                else mu + np.exp(spread) * rng.standard_normal(mu.shape, np.float32)
-            )
-
-        return sample
+        return params[..., :half], tf.clip_by_value(self.initial + params[..., half:], *LOG_STD)

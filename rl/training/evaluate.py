@@ -1,11 +1,13 @@
 """Evaluation: a fixed number of episodes, each counted whole."""
 
 import itertools
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Optional
 
 import numpy as np
 
+from rl.spec import Step
 from rl.training.finite import check_obs, check_step
+from rl.training.policy import Policy
 
 
 class Stopped(Exception):
@@ -13,20 +15,23 @@ class Stopped(Exception):
 
 
 def evaluate(
-    act: Any,
+    policy: Policy,
     env: Any,
     episodes: int,
     seed: int,
+    rng: Optional[np.random.Generator] = None,
     stopping: Callable[[], bool] = lambda: False,
     title: str = "the test",
 ) -> dict[str, np.ndarray]:
     """Plays `episodes` episodes of each task; success is at any step of an episode.
 
     Every env of the vector runs a share fixed in advance: taking whichever episodes end first would
-    favour short ones. `act` is a function of obs `(num_envs, obs_dim)` and start `(num_envs,)`,
-    true at first steps, to unit actions; `env` is a VectorEnv, reset with `seed`. Where it has
-    goals each task's are played in turn. `stopping` is asked before every step; `title` is for
-    messages.
+    favour short ones. Where the env has goals each task's are played in turn.
+
+    Args:
+      policy: from observations `(num_envs, ...)` to unit actions, as EnvPolicy. env: a VectorEnv,
+        reset with `seed`. rng: what the policy explores by; None: it is deterministic. stopping:
+        asked before every step. title: for messages.
 
     Returns:
       EpRet, EpLen and, if any env told of it, Success: `(episodes,)`, or `(num_tasks,
@@ -45,7 +50,7 @@ def evaluate(
     ended: dict[str, list[list[Any]]] = {
         name: [[] for _ in range(tasks)] for name in ("EpRet", "EpLen", "Success")
     }
-    steps = _steps(act, env, seed, stopping, title)
+    steps = _steps(policy, env, seed, rng, stopping, title)
     while left.any():
         step = next(steps)
         ret = ret + step.rew
@@ -70,8 +75,13 @@ def evaluate(
 
 
 def _steps(
-    act: Any, env: Any, seed: int, stopping: Callable[[], bool], title: str
-) -> Iterator[Any]:
+    policy: Policy,
+    env: Any,
+    seed: int,
+    rng: Optional[np.random.Generator],
+    stopping: Callable[[], bool],
+    title: str,
+) -> Iterator[Step]:
     """The Steps of every env, without end, in episode after episode."""
     aim = getattr(env, "aim", lambda number: None)
     number = np.zeros(env.num_envs, int)
@@ -79,13 +89,15 @@ def _steps(
     obs = env.reset(seed)
     check_obs(obs, env, f"at the start of {title}")
     start = np.ones(env.num_envs, bool)
+    memory = policy.initial_memory(env.num_envs)
     for count in itertools.count(1):
         if stopping():
             raise Stopped
         if start.any():  # the next episodes; the goals of those under way are set
             number = number + start
             aim(number)
-        step = env.step(env.spec.env_action(act(obs, start)))
+        act, memory = policy.act(obs, memory, start, rng)
+        step = env.step(env.spec.env_action(act))
         check_step(step, env, f"at step {count} of {title}")
         yield step
         obs = step.obs

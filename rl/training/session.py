@@ -12,15 +12,15 @@ from rl.files import write_json
 from rl.logging import EpochLogger, Timer
 from rl.training.checkpoint import Checkpoints
 from rl.training.evaluate import Stopped, evaluate
-from rl.training.policy import policy
+from rl.training.learner import Learner
+from rl.training.policy import EnvPolicy
 
 
 class Session:
     """The frame of one run.
 
     Args:
-      directory: the run's. algo: has `act`, `columns`, `splits` and `state`. test_env: a VectorEnv,
-        or None.
+      directory: the run's. test_env: a VectorEnv, or None.
       config: an rl.training.config.Config. seed: every stream of random numbers derives from it.
       normaliser, schedule: the run's. board: also gets the rows, if given.
     """
@@ -30,7 +30,7 @@ class Session:
     def __init__(
         self,
         directory: Any,
-        algo: Any,
+        algo: Learner,
         test_env: Any,
         config: Any,
         seed: int,
@@ -128,13 +128,13 @@ class Session:
 
     def _test(self, loop: Any) -> None:
         """Plays the test episodes and stores their scores. Raises Stopped, with nothing stored."""
-        act = policy(self.algo, loop.env.spec, self.normaliser)
+        policy = EnvPolicy(loop.policy_to_test(), self.test_env, self.normaliser)
         episodes = self.config.num_test_episodes
         seed = self.seed_for(1, self.logger.epoch)
         title = f"the test after env step {loop.step}"
         with self.timer("test"):
             played = evaluate(
-                act, self.test_env, episodes, seed, stopping=lambda: self.stopping, title=title
+                policy, self.test_env, episodes, seed, stopping=lambda: self.stopping, title=title
             )
         self.logger.store(TestEpLen=played.pop("EpLen"))
         if self.logger.shows("TestSuccess"):  # who tells nothing this time has failed

@@ -121,6 +121,13 @@ def rows(directory):
     return [[line[i] for i in kept] for line in lines]
 
 
+def records(directory):
+    """`progress.txt` as a dict of floats for each row, times included."""
+    header, *body = (directory / "progress.txt").read_text().splitlines()
+    names = header.split("\t")
+    return [dict(zip(names, map(float, line.split("\t")))) for line in body]
+
+
 def column(directory, name):
     """One column of `progress.txt` as floats."""
     header, *body = rows(directory)

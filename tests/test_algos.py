@@ -8,50 +8,15 @@ import pytest
 import tensorflow as tf
 
 from rl.algos import ALGOS
-from rl.gradients.optimizer import Config as OptimizerConfig
-from rl.networks import MLP
-from rl.spec import EnvSpec
-from rl.splitting.optimizers import optimizer_maker
+from tests.helpers_algos import make_algo, make_batches, one
 
 DOCS = (Path(__file__).parents[1] / "docs" / "algorithms.md").read_text(encoding="utf-8")
 OFF_POLICY = sorted(name for name, algo in ALGOS.items() if algo.loop == "off_policy")
 PER_UPDATE = ("lr", "seed", "number")
 
 
-def make_spec(num_tasks=None, obs_dim=3, low=(-1.0, 0.0), high=(1.0, 4.0)):
-    low, high = (np.array(x, np.float32) for x in (low, high))
-    tasks = tuple(f"task{t}" for t in range(num_tasks or 0))
-    return EnvSpec("test", obs_dim, len(low), (len(low),), low, high, tasks=tasks)
-
-
-def make_algo(algorithm, num_tasks=None, sizes=(8,), seed=0, spec=None, opt=None, **flags):
-    tf.keras.utils.set_random_seed(seed)
-    make_torso = lambda out, critic=False, **options: MLP([*sizes, out], **options)
-    make_opt = optimizer_maker(OptimizerConfig(**(opt or {})))
-    return algorithm(spec or make_spec(num_tasks), make_torso, make_opt, algorithm.flags(**flags))
-
-
-def make_batches(count, batch=4, num_tasks=None, seed=0):
-    rng = np.random.default_rng(seed)
-    lead = (count, *(() if num_tasks is None else (num_tasks,)), batch)
-    batches = {
-        k: rng.normal(size=(*lead, dim)) for k, dim in {"obs": 3, "act": 2, "obs2": 3}.items()
-    }
-    batches |= {"rew": rng.normal(size=lead), "done": rng.integers(0, 2, lead)}
-    batches |= {"gamma": np.full(lead, 0.99), "weight": np.ones(lead), "lr": np.ones(count)}
-    batches = {k: v.astype(np.float32) for k, v in batches.items()}
-    return batches | {
-        "seed": rng.integers(0, 100, (count, 2), np.int32),
-        "number": np.arange(count, dtype=np.int32),
-    }
-
-
 def of_task(batch, task):
     return {k: v if k in PER_UPDATE else v[task] for k, v in batch.items()}
-
-
-def one(batches, i=0):
-    return {k: tf.constant(v[i]) for k, v in batches.items()}
 
 
 @pytest.fixture(name="algorithm", params=OFF_POLICY)

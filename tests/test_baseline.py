@@ -7,9 +7,9 @@ from rl import envs, training
 from rl.algos.baseline import LinearBaseline, features, ridge
 from rl.algos.ppo import PPO
 from rl.config import UserError
-from tests.test_algos import make_algo
-from tests.test_off_policy import read
-from tests.test_ppo import TOYS, make
+from tests.helpers import records
+from tests.helpers_algos import make_algo
+from tests.helpers_loops import TOYS, make_on_policy
 
 
 def test_features_by_hand():
@@ -89,13 +89,15 @@ def test_values_are_of_what_an_episode_still_brings(tmp_path):
     at its last step, which no step after it adds to although a time limit ends it. Fitted to one
     rollout, they are the values of the next."""
     algo = make_algo(PPO, spec=envs.make(TOYS + "Ones").spec, critic="linear", gamma=0.9)
-    loop = make(tmp_path, algo, "Ones", limit=10, epochs=1, steps_per_epoch=200, rollout_steps=100)
+    loop = make_on_policy(
+        tmp_path, algo, "Ones", limit=10, epochs=1, steps_per_epoch=200, rollout_steps=100
+    )
     assert training.run(loop)
     obs = np.zeros((10, 1))
     left = np.arange(10, 0, -1)
     values = algo.baseline.predict(obs, np.arange(10))
     np.testing.assert_allclose(values, (1 - 0.9**left) / 0.1, atol=0.1)
-    row = read(tmp_path)[-1]
+    row = records(tmp_path)[-1]
     # of two rollouts: values of 0 explain nothing, those fitted nearly all
     assert row["ExplainedVar"] == pytest.approx(0.5, abs=0.02)
     assert row["MaxVVals"] == pytest.approx(6.5, abs=0.1)
@@ -106,7 +108,7 @@ def test_an_episode_that_goes_on_is_bootstrapped(tmp_path):
     values of the first."""
     algo = make_algo(PPO, spec=envs.make(TOYS + "Ones").spec, critic="linear", gamma=0.9)
     algo.baseline.weights[-1] = 10.0  # 1 / (1 - 0.9), at any time
-    loop = make(tmp_path, algo, "Ones", limit=1000, epochs=1, steps_per_epoch=50)
+    loop = make_on_policy(tmp_path, algo, "Ones", limit=1000, epochs=1, steps_per_epoch=50)
     assert training.run(loop)
     values = algo.baseline.predict(np.zeros((50, 1)), np.arange(50))
     np.testing.assert_allclose(values, 10, atol=0.01)

@@ -7,19 +7,7 @@ import numpy as np
 import pytest
 
 from rl.buffers.replay import ReplayBuffer
-
-
-def transition(first, count, obs_dim=2, act_dim=1):
-    """`count` transitions numbered from `first`; every field says its number."""
-    n = np.arange(first, first + count, dtype=np.float32)
-    wide = lambda dim: np.repeat(n[:, None], dim, 1)
-    return {
-        "obs": wide(obs_dim),
-        "act": wide(act_dim),
-        "rew": n,
-        "obs2": wide(obs_dim) + 1,
-        "done": n % 2,
-    }
+from tests.helpers_buffers import transition
 
 
 def test_ring_forgets_the_oldest():

@@ -11,15 +11,11 @@ from rl.algos.ddpg import DDPG
 from rl.algos.noise import Noise
 from rl.networks import MLP
 from tests.helpers import ROOT
-from tests.test_algos import make_algo, make_batches, make_spec
+from tests.helpers_algos import HAND, make_algo, make_batches, make_spec, set_weights
 
 
 def make_ddpg(num_tasks=None, **options):
     return make_algo(DDPG, num_tasks, **options)
-
-
-def set_weights(net, *values):
-    net.set_weights([np.array(value, np.float32) for value in values])
 
 
 def linear_ddpg(**flags):
@@ -32,17 +28,6 @@ def linear_ddpg(**flags):
     set_weights(algo.q, [[1], [4]], [3])  # q = obs + 4 act + 3
     set_weights(algo.q_targ, [[2], [8]], [1])  # q_targ = 2 obs + 8 act + 1
     return algo
-
-
-HAND = {
-    "obs": np.array([[1.0], [0.0]], np.float32),
-    "act": np.array([[0.5], [-0.5]], np.float32),
-    "rew": np.array([1.0, 2.0], np.float32),
-    "obs2": np.array([[1.0], [5.0]], np.float32),
-    "done": np.array([0.0, 1.0], np.float32),
-    "gamma": np.array([0.5, 0.5], np.float32),
-    "weight": np.array([1.0, 1.0], np.float32),
-}
 
 
 def test_q_loss_by_hand():

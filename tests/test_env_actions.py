@@ -19,9 +19,8 @@ from rl.networks.actor_critic import env_action
 from rl.spec import EnvSpec
 from rl.training.evaluate import evaluate
 from tests.helpers import command
-from tests.test_algos import make_algo, make_batches, make_spec, one
-from tests.test_off_policy import TOYS, Fake, make
-from tests.test_ppo import DISCRETE
+from tests.helpers_algos import DISCRETE, make_algo, make_batches, make_spec, one
+from tests.helpers_loops import TOYS, Fake, make_off_policy
 
 CHOICE = dataclasses.replace(DISCRETE, act_low=np.full(1, 5, "f"), act_high=np.full(1, 8, "f"))
 WIDE = make_spec(low=(-400.0, 2.4), high=(400.0, 3.7))
@@ -162,7 +161,9 @@ class Explorer(Fake):
 
 def test_replay_holds_units_and_the_env_gets_its_own(tmp_path):
     """Paid adds up its actions, Box(2, 6), and then writes into them."""
-    loop = make(tmp_path, Explorer(), env="Paid", start_steps=15, epochs=1, steps_per_epoch=105)
+    loop = make_off_policy(
+        tmp_path, Explorer(), env="Paid", start_steps=15, epochs=1, steps_per_epoch=105
+    )
     assert training.run(loop)
     act, rew = (loop.replay.data[name][0, : loop.replay.total] for name in ("act", "rew"))
     assert (np.abs(act) <= 1).all() and len(np.unique(act[:15])) == 15

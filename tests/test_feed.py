@@ -10,8 +10,8 @@ from rl.buffers.normaliser import Normaliser
 from rl.training.feed import Config, Feed
 from rl.training.schedule import Config as ScheduleConfig
 from rl.training.schedule import Schedule
-from tests.test_algos import make_spec
-from tests.test_off_policy import Fake, make
+from tests.helpers_algos import make_spec
+from tests.helpers_loops import Fake, make_off_policy
 
 
 def make_feed(num_tasks=None, task=None, gamma=0.5, norm=NormConfig(), **flags):
@@ -146,7 +146,7 @@ class Numbered(Fake):
 )
 def test_batches_are_drawn_by_all_errors_but_those_of_the_burst_under_way(tmp_path, flags, unknown):
     algo = Numbered()
-    loop = make(tmp_path, algo, env="Ones", limit=25, replay="prioritised", **flags)
+    loop = make_off_policy(tmp_path, algo, env="Ones", limit=25, replay="prioritised", **flags)
     learned, at_draw, first = set(), [], []
     learn, draw, end_epoch = loop.replay.learn, loop.feed.draw, loop.session.end_epoch
 

@@ -20,31 +20,9 @@ from rl.envs.metaworld import goals as goal_cache
 from rl.envs.metaworld import vector as metaworld
 from rl.envs.workers import Workers
 from rl.training.evaluate import evaluate
+from tests.helpers_metaworld import TWO, assert_same, random_steps
 
-TWO = "MT:reach,push"
-
-
-@pytest.fixture(name="cache", autouse=True, scope="module")
-def fixture_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield goal_cache.cache_folder()
-
-
-def steps(env, count, seed=0):
-    """`count` steps of random actions that press downwards, where things can be touched."""
-    rng = np.random.default_rng(seed)
-    low = np.array([-1, -1, -1.5, -1])
-    return [
-        env.step(rng.uniform(low, [1, 1, 0.5, 1], (env.num_envs, 4)).astype(np.float32))
-        for _ in range(count)
-    ]
-
-
-def assert_same(ours, theirs):
-    for got, want in zip(ours, theirs, strict=True):
-        for field, other in zip(got, want, strict=True):
-            np.testing.assert_array_equal(field, other)
+pytestmark = pytest.mark.usefixtures("goal_cache_folder")
 
 
 def drawn(benchmark_tasks, name):
@@ -131,9 +109,9 @@ def test_train_and_test_goals_of_one_task():
     assert not {tuple(goal) for goal in lists[0]} & {tuple(goal) for goal in lists[1]}
 
 
-def test_goals_are_cached(cache, monkeypatch):
+def test_goals_are_cached(monkeypatch):
     lists = goal_cache.goal_lists(("reach-v3",), 11)
-    (file,) = cache.glob("*_11.npz")
+    (file,) = goal_cache.cache_folder().glob("*_11.npz")
     whole = file.read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(goal_cache, "draw", None)
@@ -146,7 +124,7 @@ def test_goals_are_cached(cache, monkeypatch):
             goal_cache.goal_lists(("reach-v3",), 11)["reach-v3"], lists["reach-v3"]
         )
         assert len(file.read_bytes()) == len(whole) and file.read_bytes() != damaged
-    assert {path.suffix for path in cache.iterdir()} == {".npz"}
+    assert {path.suffix for path in goal_cache.cache_folder().iterdir()} == {".npz"}
 
 
 def test_a_cache_that_cannot_be_written_is_ignored(tmp_path, monkeypatch):
@@ -202,7 +180,7 @@ def test_contacts_are_found_as_the_package_finds_them():
 @pytest.mark.parametrize("env_id, shown", [("MT1-push", True), ("ML1-push", False)])
 def test_ml_hides_the_goal(env_id, shown):
     env = metaworld.make(env_id)
-    obs = [env.reset(0), *(step.obs2 for step in steps(env, 3))]
+    obs = [env.reset(0), *(step.obs2 for step in random_steps(env, 3))]
     assert all(
         o.shape == (1, 39) and o.dtype == np.float32 and o[0, 36:].any() == shown for o in obs
     )
@@ -222,7 +200,7 @@ def test_an_episode_ends_by_truncation():
     env = metaworld.make("MT1-reach")
     assert env.max_ep_len == 500
     env.reset(0)
-    *before, last = steps(env, 500)
+    *before, last = random_steps(env, 500)
     assert not any(step.truncated.any() or step.terminated.any() for step in before)
     assert last.truncated.all() and not last.terminated.any()
     assert (
@@ -241,7 +219,7 @@ def test_envs_are_ordered_by_task_and_obey_goals():
         [lists["reach-v3"][5], lists["reach-v3"][0], lists["push-v3"][49], lists["push-v3"][5]]
     )
     env.reset(1, goals=[5, 0, 49, 5])
-    for step in steps(env, 7):  # the third episode has begun
+    for step in random_steps(env, 7):  # the third episode has begun
         np.testing.assert_array_equal(step.obs[:, 36:38], want[:, 3:5].astype(np.float32))
     with pytest.raises(ValueError, match="below 50"):
         env.reset(1, goals=[0, 0, 0, 50])
@@ -250,14 +228,14 @@ def test_envs_are_ordered_by_task_and_obey_goals():
 def test_goals_differ_between_episodes():
     env = metaworld.make("MT1-reach", 1, max_ep_len=3)
     env.reset(1)
-    assert len({tuple(step.obs[0, 36:39]) for step in steps(env, 30)}) > 5
+    assert len({tuple(step.obs[0, 36:39]) for step in random_steps(env, 30)}) > 5
 
 
 def test_a_fixed_goal_is_the_first():
     env = metaworld.make("MT1-reach", 2, goals="fixed", max_ep_len=2)
     want = goal_cache.goal_lists(("reach-v3",), 0)["reach-v3"][0, 3:].astype(np.float32)
     assert env.num_goals == 1 and (env.reset(3)[:, 36:] == want).all()
-    assert all((step.obs[:, 36:] == want).all() for step in steps(env, 5))
+    assert all((step.obs[:, 36:] == want).all() for step in random_steps(env, 5))
 
 
 def test_goals_are_drawn_by_the_seed_of_each_env():
@@ -273,7 +251,7 @@ def test_workers_do_as_one_process_does(workers):
     )
     assert [len(share) for share in many.env.shares] == {2: [2, 2], 3: [2, 1, 1]}[workers]
     np.testing.assert_array_equal(one.reset(5), many.reset(5))
-    assert_same(steps(many, 10), steps(one, 10))
+    assert_same(random_steps(many, 10), random_steps(one, 10))
     np.testing.assert_array_equal(one.rebuild(6), many.rebuild(6))
     many.close()
 
@@ -284,32 +262,32 @@ def test_a_rebuilt_episode_goes_on_exactly(backend):
     tasks = "MT:hammer,door-open,stick-pull,push"
     env, new = (metaworld.make(tasks, 1, backend, max_ep_len=60, num_workers=2) for _ in range(2))
     env.reset(3)
-    state, obs = env.state(), steps(env, 100)[-1].obs
+    state, obs = env.state(), random_steps(env, 100)[-1].obs
     state = env.state()
     assert [len(own["actions"]) for own in state] == [40] * 4
-    want = steps(env, 80, seed=1)
+    want = random_steps(env, 80, seed=1)
     for again in (env, new):
         again.load_state(state, obs)
-        assert_same(steps(again, 80, seed=1), want)
+        assert_same(random_steps(again, 80, seed=1), want)
         again.close()
 
 
 def test_a_rebuilt_episode_keeps_its_goals():
     env, new = (metaworld.make("MT1-reach", 2, max_ep_len=3) for _ in range(2))
     env.reset(3, goals=[4, 9])
-    obs = steps(env, 4)[-1].obs
+    obs = random_steps(env, 4)[-1].obs
     new.load_state(env.state(), obs)
-    assert_same(steps(new, 9), steps(env, 9))
+    assert_same(random_steps(new, 9), random_steps(env, 9))
 
 
 def test_copies_of_a_task_do_not_share_a_model():
     """A reset moves bodies of the model itself."""
     env = metaworld.make("MT1-door-open", 2, max_ep_len=50)
     env.reset(0, goals=[1, 2])
-    want = steps(env, 20)
+    want = random_steps(env, 20)
     env.reset(0, goals=[1, 1])
     assert_same(
-        [[step.obs2[0], step.rew[0]] for step in steps(env, 20)],
+        [[step.obs2[0], step.rew[0]] for step in random_steps(env, 20)],
         [[step.obs2[0], step.rew[0]] for step in want],
     )
 

@@ -13,7 +13,7 @@ from rl.networks import Config as NetworkConfig
 from rl.networks import Critic, DeterministicActor, PolicyValue, SquashedGaussianActor, torso_maker
 from rl.spec import EnvSpec
 from rl.splitting.optimizers import optimizer_maker
-from tests.test_algos import make_spec
+from tests.helpers_algos import make_spec
 
 B, D, OUT = 5, 4, 2
 SHAPES = {"single": (), "tasks": (3,)}

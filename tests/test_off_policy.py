@@ -8,102 +8,18 @@ import numpy as np
 import pytest
 
 from rl import envs, training
-from rl.algos.ddpg import Config
-from rl.buffers.normaliser import Normaliser
+from rl.algos.ddpg import DDPG
 from rl.config import UserError
 from rl.training.evaluate import evaluate
-from rl.training.off_policy import Config as LoopConfig
-from rl.training.off_policy import OffPolicy
-from rl.training.schedule import Config as ScheduleConfig
-from rl.training.schedule import Schedule
-from tests.test_ddpg import make_ddpg
-
-TOYS = "tests.toy_envs:"
-
-
-class Fake:
-    """Acts 0.5, explores 0.25, and remembers what it was asked to do."""
-
-    columns = {"Loss": "mean"}
-    spec = types.SimpleNamespace(tasks=())
-    config = Config(gamma=0.9)
-
-    def __init__(self, loss=0.0, explored=0.25):
-        self.loss, self.explored, self.counts, self.batches, self.starts = (
-            loss,
-            explored,
-            [],
-            [],
-            [],
-        )
-
-    def act(self, obs):
-        return np.full((len(obs), 1), 0.5, np.float32)
-
-    def explore(self, obs, start, rng):
-        self.starts.append(start.copy())
-        return np.full((len(obs), 1), self.explored, np.float32)
-
-    def update(self, batches, count):
-        self.counts.append(count)
-        self.batches.append(batches)
-        return {"Loss": np.full(count, self.loss, np.float32), "TDError": np.zeros((count, 4))}
-
-    def refresh(self):
-        pass
-
-    def splits(self):
-        return {}
-
-    def state(self):
-        return {}
-
-
-def make(
-    tmp_path,
-    algo,
-    env="Count",
-    num_envs=1,
-    epochs=2,
-    steps_per_epoch=100,
-    seed=0,
-    limit=0,
-    frame=None,
-    **flags
-):
-    flags = {
-        "start_steps": 10,
-        "update_after": 20,
-        "update_every": 10,
-        "batch_size": 4,
-        "replay_size": 1000,
-        **flags,
-    }
-    vector = envs.make(TOYS + env, num_envs, max_ep_len=limit)
-    options = {
-        "epochs": epochs,
-        "steps_per_epoch": steps_per_epoch,
-        "num_envs": num_envs,
-        **(frame or {}),
-    }
-    tests = envs.make(TOYS + env, 2, max_ep_len=limit)
-    normaliser, schedule = Normaliser(vector.spec), Schedule(ScheduleConfig())
-    part = training.Session(
-        tmp_path, algo, tests, training.Config(**options), seed, normaliser, schedule
-    )
-    return OffPolicy(algo, vector, LoopConfig(**flags), part)
-
-
-def read(tmp_path):
-    header, *rows = [
-        line.split("\t") for line in (tmp_path / "progress.txt").read_text().splitlines()
-    ]
-    return [dict(zip(header, map(float, row))) for row in rows]
+from rl.training.off_policy import Config
+from tests.helpers import records
+from tests.helpers_algos import make_algo
+from tests.helpers_loops import TOYS, Fake, make_off_policy
 
 
 def test_schedule(tmp_path):
     algo = Fake()
-    loop = make(tmp_path, algo)
+    loop = make_off_policy(tmp_path, algo)
     assert training.run(loop)
     assert algo.counts == [10] * 18  # nothing for the first 20 steps, then one update per step
     assert algo.batches[0]["obs"].shape == (10, 4, 1)
@@ -111,7 +27,7 @@ def test_schedule(tmp_path):
 
 def test_random_steps_first_then_the_policy(tmp_path):
     algo = Fake()
-    loop = make(tmp_path, algo, start_steps=15)
+    loop = make_off_policy(tmp_path, algo, start_steps=15)
     training.run(loop)
     act = loop.replay.data["act"][0, : loop.replay.total, 0]
     assert len(np.unique(act[:15])) == 15 and (act[15:] == 0.25).all()
@@ -121,7 +37,7 @@ def test_random_steps_first_then_the_policy(tmp_path):
 @pytest.mark.parametrize("per_step, total", [(0.5, 90), (2.0, 360), (0.0, 0)])
 def test_updates_per_step(tmp_path, per_step, total):
     algo = Fake()
-    loop = make(tmp_path, algo, updates_per_step=per_step)
+    loop = make_off_policy(tmp_path, algo, updates_per_step=per_step)
     training.run(loop)
     assert sum(algo.counts) == total
 
@@ -143,12 +59,12 @@ def updates_asked_for(total, every, after, num_envs, rate):
 
 
 def test_total_updates_against_a_plain_loop(tmp_path):
-    loop = make(tmp_path, Fake())
+    loop = make_off_policy(tmp_path, Fake())
     grid = itertools.product(
         (1, 30, 100, 203), (1, 7, 10, 50), (0, 1, 20, 37, 500), (1, 3, 8), RATES
     )
     for total, every, after, num_envs, rate in grid:
-        loop.config = LoopConfig(update_every=every, update_after=after, updates_per_step=rate)
+        loop.config = Config(update_every=every, update_after=after, updates_per_step=rate)
         loop.env = types.SimpleNamespace(num_envs=num_envs)
         loop.session.total_steps = total
         wanted = updates_asked_for(total, every, after, num_envs, Fraction(RATES[rate]))
@@ -159,7 +75,7 @@ def test_total_updates_against_a_plain_loop(tmp_path):
 def test_a_run_makes_its_total_of_updates(tmp_path, rate, every, num_envs):
     algo = Fake()
     flags = {"updates_per_step": rate, "update_every": every}
-    loop = make(tmp_path, algo, num_envs=num_envs, **flags)
+    loop = make_off_policy(tmp_path, algo, num_envs=num_envs, **flags)
     training.run(loop)
     wanted = updates_asked_for(200, every, 20, num_envs, Fraction(RATES[rate]))
     assert sum(algo.counts) == loop.total_updates() == wanted
@@ -167,17 +83,17 @@ def test_a_run_makes_its_total_of_updates(tmp_path, rate, every, num_envs):
 
 def test_many_envs_keep_the_ratio_and_count_every_step(tmp_path):
     algo = Fake()
-    loop = make(tmp_path, algo, num_envs=4, update_every=10)
+    loop = make_off_policy(tmp_path, algo, num_envs=4, update_every=10)
     training.run(loop)
     assert loop.step == loop.replay.total == 200
     assert 180 - 10 < sum(algo.counts) <= 180
-    assert [row["TotalEnvInteracts"] for row in read(tmp_path)] == [100, 200]
+    assert [row["TotalEnvInteracts"] for row in records(tmp_path)] == [100, 200]
 
 
 def test_updates_at_the_end_of_each_trajectory(tmp_path):
     """As many updates as the trajectory had steps, however many that are, by one program."""
     algo = Fake()
-    loop = make(
+    loop = make_off_policy(
         tmp_path,
         algo,
         env="Ones",
@@ -195,9 +111,9 @@ def test_updates_at_the_end_of_each_trajectory(tmp_path):
 def test_rows_and_transitions_of_known_episodes(tmp_path):
     """Count: rewards 1, 2, 3, then termination."""
     algo = Fake()
-    loop = make(tmp_path, algo)
+    loop = make_off_policy(tmp_path, algo)
     training.run(loop)
-    row = read(tmp_path)[0]
+    row = records(tmp_path)[0]
     assert (row["AverageEpRet"], row["EpLen"], row["MaxEpRet"], row["MinEpRet"]) == (6, 3, 6, 6)
     assert (row["AverageTestEpRet"], row["TestEpLen"], row["Loss"]) == (6, 3, 0)
     data = {k: v[0, :4].reshape(4, -1)[:, 0].tolist() for k, v in loop.replay.data.items()}
@@ -211,7 +127,7 @@ def test_rows_and_transitions_of_known_episodes(tmp_path):
 
 
 def test_truncation_is_stored_as_not_done_with_its_final_observation(tmp_path):
-    loop = make(tmp_path, Fake(), limit=2)
+    loop = make_off_policy(tmp_path, Fake(), limit=2)
     training.run(loop)
     data = {k: v[0, :4].reshape(4, -1)[:, 0].tolist() for k, v in loop.replay.data.items()}
     assert (
@@ -219,12 +135,12 @@ def test_truncation_is_stored_as_not_done_with_its_final_observation(tmp_path):
         and data["obs2"] == [1, 2, 1, 2]
         and data["obs"] == [0, 1, 0, 1]
     )
-    assert read(tmp_path)[0]["EpLen"] == 2
+    assert records(tmp_path)[0]["EpLen"] == 2
 
 
 def test_start_marks_first_steps(tmp_path):
     algo = Fake()
-    loop = make(tmp_path, algo, start_steps=0)
+    loop = make_off_policy(tmp_path, algo, start_steps=0)
     training.run(loop)
     assert [bool(s[0]) for s in algo.starts[:7]] == [True, False, False, True, False, False, True]
 
@@ -237,7 +153,7 @@ def test_start_marks_first_steps(tmp_path):
     ],
 )
 def test_nan_stops_the_run(tmp_path, algo, env, words):
-    loop = make(tmp_path, algo, env=env)
+    loop = make_off_policy(tmp_path, algo, env=env)
     with pytest.raises(UserError, match=words):
         training.run(loop)
 
@@ -252,22 +168,26 @@ def test_evaluation_counts_a_fixed_share_per_env():
 
 
 def test_rewards_may_be_arrays_of_one_number(tmp_path):
-    loop = make(tmp_path, Fake(), env="ArrayReward", num_envs=2, frame={"num_test_episodes": 4})
+    loop = make_off_policy(
+        tmp_path, Fake(), env="ArrayReward", num_envs=2, frame={"num_test_episodes": 4}
+    )
     training.run(loop)
     assert loop.replay.data["rew"][0, :6].tolist() == [1, 1, 2, 2, 1, 1]
-    row = read(tmp_path)[-1]
+    row = records(tmp_path)[-1]
     assert (row["AverageEpRet"], row["AverageTestEpRet"], row["TestEpLen"]) == (4, 4, 3)
 
 
 def test_rewards_of_several_numbers_are_refused(tmp_path):
     with pytest.raises(UserError, match="a reward of 2 numbers"):
-        training.run(make(tmp_path, Fake(), env="TwoRewards"))
+        training.run(make_off_policy(tmp_path, Fake(), env="TwoRewards"))
 
 
 def learned_value(tmp_path, env, limit, store_truncated_as_done=False):
     """The mean Q that DDPG learns at gamma 0.9."""
-    algo = make_ddpg(spec=envs.make(TOYS + env).spec, gamma=0.9, polyak=0.9, q_lr=1e-2, pi_lr=1e-4)
-    loop = make(
+    algo = make_algo(
+        DDPG, spec=envs.make(TOYS + env).spec, gamma=0.9, polyak=0.9, q_lr=1e-2, pi_lr=1e-4
+    )
+    loop = make_off_policy(
         tmp_path,
         algo,
         env=env,
@@ -281,7 +201,7 @@ def learned_value(tmp_path, env, limit, store_truncated_as_done=False):
         store = loop.replay.store
         loop.replay.store = lambda **t: store(**{**t, "done": t["end"]})
     training.run(loop)
-    return read(tmp_path)[-1]["AverageQVals"]
+    return records(tmp_path)[-1]["AverageQVals"]
 
 
 def test_time_limits_bootstrap(tmp_path):
@@ -304,10 +224,10 @@ def test_termination_ends_it(tmp_path):
 
 
 def test_learns_the_target_env(tmp_path):
-    algo = make_ddpg(spec=envs.make(TOYS + "Target").spec, sizes=(32,), gamma=0.0)
-    loop = make(
+    algo = make_algo(DDPG, spec=envs.make(TOYS + "Target").spec, sizes=(32,), gamma=0.0)
+    loop = make_off_policy(
         tmp_path, algo, env="Target", epochs=4, steps_per_epoch=500, start_steps=300, batch_size=64
     )
     training.run(loop)
-    rows = read(tmp_path)
+    rows = records(tmp_path)
     assert rows[-1]["AverageTestEpRet"] > -0.3  # ten steps of squared error; about -6.7 at random

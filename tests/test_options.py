@@ -20,17 +20,8 @@ from rl.networks import Config as NetworkConfig
 from rl.networks import Temperature, torso_maker
 from rl.splitting.optimizers import optimizer_maker
 from rl.splitting.task_optimizer import TaskOptimizer
-from tests.test_algos import make_algo, make_batches, make_spec
-from tests.test_buffers import transition
-
-
-def brute_force(env, start, n_step, gamma, rews, ends):
-    """The n-step return of an env's step by a plain loop: last step, sum, discount."""
-    total, discount, t = rews[start, env], gamma, start
-    while t - start + 1 < n_step and not ends[t, env] and t + 1 < len(rews):
-        t += 1
-        total, discount = total + discount * rews[t, env], discount * gamma
-    return t, total, discount
+from tests.helpers_algos import make_algo, make_batches, make_spec
+from tests.helpers_buffers import n_step_return, transition
 
 
 @pytest.mark.parametrize("num_envs", [1, 3])
@@ -58,7 +49,7 @@ def test_n_step_returns_against_brute_force(num_envs, n_step, num_tasks):
                 newest = buffer.total - 1
                 number = rows[task, i] + (newest - rows[task, i]) // capacity * capacity
                 t, env = divmod(number, num_envs)
-                last, total, discount = brute_force(
+                last, total, discount = n_step_return(
                     task * num_envs + env, t, n_step, 0.9, rews, ends
                 )
                 assert field("obs")[i] == t and field("obs2")[i] == last + 1

@@ -15,9 +15,16 @@ from rl.networks.banks import WeightBank
 from rl.networks.torsos.splitting import WeightSplitting
 from rl.splitting import Overlay
 from rl.splitting.overlay import agreement
-from tests import test_splitting
 from tests.helpers import command, refused
-from tests.test_splitting import EAGER, ENV, Toy, owner, run_in_two, splits_everywhere
+from tests.helpers_splitting import (
+    EAGER,
+    ENV,
+    Toy,
+    check_splits,
+    make_splitting_algo,
+    owner,
+    train_in_two,
+)
 
 WEIGHTS = ("--network", "sparse_splitting", "--split_weights")
 
@@ -221,7 +228,7 @@ def test_identical_tasks_stay_together():
 
 
 def make_algo(name, **flags):
-    return test_splitting.make_algo(name, "sparse_splitting", split_weights=True, **flags)
+    return make_splitting_algo(name, "sparse_splitting", split_weights=True, **flags)
 
 
 @pytest.mark.parametrize(
@@ -230,14 +237,14 @@ def make_algo(name, **flags):
 )
 def test_every_algorithm_splits(name):
     algo = make_algo(name)
-    splits_everywhere(algo, name)
+    check_splits(algo, name)
     assert all(isinstance(splitter, Overlay) for splitter in algo.splitters.values())
 
 
 def test_runs_resume_exactly(tmp_path):
     """And plot works."""
     args = (*ENV, *WEIGHTS, *EAGER, "--split_private", "0.5", "--lr_schedule", "constant")
-    part = run_in_two(tmp_path, args, "sac")
+    part = train_in_two(tmp_path, args, "sac")
     assert main(["plot", "--splits", str(part), "-o", str(tmp_path / "splits.png")]) == 0
     assert (tmp_path / "splits.png").stat().st_size > 10_000
 

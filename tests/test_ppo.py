@@ -6,30 +6,12 @@ import tensorflow as tf
 
 from rl import envs, training
 from rl.algos.ppo import PPO
-from rl.buffers.normaliser import Normaliser
 from rl.buffers.rollout import Rollout, gae
 from rl.config import UserError
-from rl.spec import EnvSpec
-from rl.training.on_policy import Config, OnPolicy
-from rl.training.schedule import Config as ScheduleConfig
-from rl.training.schedule import Schedule
-from tests.helpers import command, refused
-from tests.test_algos import make_algo, make_spec
-from tests.test_off_policy import read
-
-TOYS = "tests.toy_envs:"
-
-
-def brute_force(rew, value, value2, done, end, gamma, lam):
-    """sum over k of (gamma lam)^k delta_{t+k}, until the episode ends."""
-    adv = np.zeros_like(rew)
-    for t, i in np.ndindex(*rew.shape):
-        for k in range(t, len(rew)):
-            delta = rew[k, i] + gamma * (1 - done[k, i]) * value2[k, i] - value[k, i]
-            adv[t, i] += (gamma * lam) ** (k - t) * delta
-            if end[k, i]:
-                break
-    return adv
+from tests.helpers import command, records, refused
+from tests.helpers_algos import DISCRETE, make_algo, make_spec
+from tests.helpers_buffers import advantages
+from tests.helpers_loops import TOYS, make_on_policy
 
 
 def random_rollout(steps=40, num_envs=3, seed=0):
@@ -44,7 +26,7 @@ def random_rollout(steps=40, num_envs=3, seed=0):
 def test_gae_against_brute_force(gamma, lam):
     rollout = random_rollout()
     np.testing.assert_allclose(
-        gae(*rollout, gamma, lam), brute_force(*rollout, gamma, lam), rtol=1e-10, atol=1e-10
+        gae(*rollout, gamma, lam), advantages(*rollout, gamma, lam), rtol=1e-10, atol=1e-10
     )
 
 
@@ -90,7 +72,6 @@ VARIANTS |= {
     "clipped value": {"clip_value": 0.2},
     "entropy": {"ent_coef": 0.01},
 }
-DISCRETE = EnvSpec("test", 3, 1, (), np.zeros(1, "f"), np.full(1, 3, "f"), num_actions=4)
 
 
 @pytest.fixture(name="algo", params=[*VARIANTS, "discrete"])
@@ -257,40 +238,13 @@ def test_rollout_keeps_steps_together(num_tasks):
     assert len(set(seen)) == len(seen)  # within an epoch nothing comes twice
 
 
-def make(
-    tmp_path, algo, env, num_envs=1, epochs=2, steps_per_epoch=100, limit=0, frame=None, **flags
-):
-    vector = envs.make(TOYS + env, num_envs, max_ep_len=limit)
-    options = {
-        "epochs": epochs,
-        "steps_per_epoch": steps_per_epoch,
-        "num_envs": num_envs,
-        **(frame or {}),
-    }
-    session = training.Session(
-        tmp_path,
-        algo,
-        envs.make(TOYS + env, 2, max_ep_len=limit),
-        training.Config(**options),
-        0,
-        Normaliser(vector.spec),
-        Schedule(ScheduleConfig()),
-    )
-    return OnPolicy(
-        algo,
-        vector,
-        Config(**{"rollout_steps": 50, "batch_size": 25, "update_epochs": 2, **flags}),
-        session,
-    )
-
-
 @pytest.mark.parametrize("num_envs", [1, 4])
 def test_updates_come_after_each_rollout(tmp_path, num_envs):
     algo = make_ppo(spec=envs.make(TOYS + "Count").spec)
-    loop = make(tmp_path, algo, "Count", num_envs, steps_per_epoch=200)
+    loop = make_on_policy(tmp_path, algo, "Count", num_envs, steps_per_epoch=200)
     assert training.run(loop)
     assert loop.step == 400 and loop.updates == 400 // 25 * 2
-    rows = read(tmp_path)
+    rows = records(tmp_path)
     assert (rows[0]["AverageEpRet"], rows[0]["EpLen"], rows[0]["Updates"]) == (6, 3, 4 * num_envs)
 
 
@@ -298,15 +252,15 @@ def test_a_run_shorter_than_a_rollout_is_refused(tmp_path):
     """50 steps of each of 4 envs, and one step more than there is."""
     algo = make_ppo(spec=envs.make(TOYS + "Count").spec)
     with pytest.raises(UserError, match="--rollout_steps 51 of 4 envs is 204 .* the run has 200"):
-        make(tmp_path, algo, "Count", 4, rollout_steps=51)
-    loop = make(tmp_path, algo, "Count", 4, rollout_steps=30)
+        make_on_policy(tmp_path, algo, "Count", 4, rollout_steps=51)
+    loop = make_on_policy(tmp_path, algo, "Count", 4, rollout_steps=30)
     assert training.run(loop)
     assert loop.updates == 4 * 2  # of one rollout; the 80 steps after it are not enough
 
 
 def value_learned(tmp_path, env, limit):
     algo = make_ppo(spec=envs.make(TOYS + env).spec, gamma=0.9, lam=0.9, lr=1e-2)
-    loop = make(
+    loop = make_on_policy(
         tmp_path,
         algo,
         env,
@@ -317,7 +271,7 @@ def value_learned(tmp_path, env, limit):
         batch_size=50,
     )
     training.run(loop)
-    return read(tmp_path)[-1]["AverageVVals"]
+    return records(tmp_path)[-1]["AverageVVals"]
 
 
 def test_time_limits_bootstrap(tmp_path):
@@ -336,11 +290,11 @@ def test_learns_to_choose(tmp_path):
     """The reward is the action, of 5, 6 and 7: a return of 20 steps is 140 at best, 120 at
     random."""
     algo = make_ppo(spec=envs.make(TOYS + "Discrete").spec, lr=1e-2, gamma=0.5)
-    loop = make(
+    loop = make_on_policy(
         tmp_path, algo, "Discrete", epochs=2, steps_per_epoch=1000, rollout_steps=200, batch_size=50
     )
     training.run(loop)
-    assert read(tmp_path)[-1]["AverageTestEpRet"] == 140
+    assert records(tmp_path)[-1]["AverageTestEpRet"] == 140
 
 
 @pytest.mark.parametrize(

@@ -9,28 +9,25 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks.splitting_sizes import Setting, watch
-from rl import gradients
 from rl.__main__ import main
 from rl.algos import ALGOS
-from rl.algos.common import Burst
 from rl.config import UserError
-from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.gradients.per_task import Products, TaskGradients
-from rl.networks import Config as NetworkConfig
-from rl.networks import torso_maker
-from rl.networks.torsos.splitting import Splitting
 from rl.splitting import CRITERIA, Config
 from rl.splitting.criteria import cosines, distances
 from rl.splitting.maps import copies_of, load_maps, partition, sharing_score
 from rl.splitting.moments import Moments, Stat
-from rl.splitting.optimizers import optimizer_maker
-from tests.helpers import column, command, options, refused, rows, train, train_killed
-from tests.test_algos import make_batches, make_spec
-
-ENV = ("--env", "PointMass-MT4", "--network", "splitting")
-EAGER = ("--split_warmup", "4", "--split_every", "10", "--split_z", "0")  # splits often, on noise
-
+from tests.helpers import command, options, refused, rows, train, train_killed
+from tests.helpers_algos import task_batches
+from tests.helpers_splitting import (
+    EAGER,
+    ENV,
+    Toy,
+    check_splits,
+    make_splitting_algo,
+    owner,
+    train_in_two,
+)
 
 # Statistics --------------------------------------------------------------------
 
@@ -171,33 +168,6 @@ def test_halfbatch_is_unbiased():
     assert np.mean(gaps) == pytest.approx(0.09, abs=error) and np.mean(plain) > 1
 
 
-def under_h0(name, mean):
-    """Scores (regions,) of pairs of tasks whose gradients differ by noise alone, and the
-    criterion's threshold."""
-    setting = Setting(mean, np.eye(20), np.ones(600))
-    configs = [Config(split_criterion=name, split_decay=1.0, split_z=1.645)]
-    ((criterion, stats),) = next(watch(configs, setting, [400], tasks=2))
-    return criterion.judge(stats, setting.sizes).score[:, 0, 1], criterion.threshold()
-
-
-@pytest.mark.parametrize("name", ["v1", "v1_region", "halfbatch"])
-def test_moments_and_size_of_z_under_h0(name):
-    """z has mean 0 and variance 1; a test of nominal size 5% rejects 5% of the time."""
-    z, threshold = under_h0(name, np.full(20, 0.1))
-    assert z.mean() == pytest.approx(0, abs=0.15) and z.std() == pytest.approx(1, abs=0.12)
-    assert (z > threshold).mean() == pytest.approx(0.05, abs=0.035)
-
-
-@pytest.mark.parametrize(
-    "mean, size", [(4 * np.eye(2, 20), 0.05), (np.zeros(20), 0.0125), (np.full(20, 0.5), 0)]
-)
-def test_size_of_conflict_under_h0(mean, size):
-    """5% of orthogonal gradients seem at odds; without a mean, if both squares of it seem positive;
-    no others."""
-    z, threshold = under_h0("conflict", mean)
-    assert (z > threshold).mean() == pytest.approx(size, abs=0.7 * size)
-
-
 # Maps --------------------------------------------------------------------------
 
 
@@ -245,77 +215,6 @@ def test_bad_map_files(tmp_path, text, words):
 
 
 # A toy that learns: tasks with the targets sign * f(x) ---------------------------
-
-
-class Toy:
-    """Regression by a splitting network without the task in its input, and a target network beside
-    it."""
-
-    kind = Splitting
-
-    def __init__(
-        self, signs, gradient="sum", sizes=(8, 8, 1), members=None, network=None, opt=None, **flags
-    ):
-        tf.keras.utils.set_random_seed(0)
-        options = {"onehot": False, "members": members} | (network or {})
-        self.net, self.targ = (self.kind(sizes, **options) for _ in range(2))
-        for net in (self.net, self.targ):
-            net.build((len(signs), None, 3))
-        self.targ.set_weights(self.net.get_weights())
-        config = Config(**{"split_warmup": 200, "split_every": 100} | flags)
-        make_opt = optimizer_maker(
-            OptimizerConfig(**(opt or {})), gradients.Config(gradient=gradient), len(signs), config
-        )
-        self.opt = make_opt(3e-3, *(owner(net) for net in (self.net, self.targ)))
-        self.splitter = self.opt.splitters["LossQ"]
-        self.burst = Burst(tf.function(lambda batch: self.opt.minimise(self.loss, batch)))
-        self.first = [np.array(v) for v in self.variables]
-        self.restart(signs, 0)
-
-    @property
-    def variables(self):
-        return [*self.net.variables, *self.opt.variables]
-
-    def restart(self, signs, seed):
-        """As new, with other weights."""
-        self.signs, self.rng = np.array(signs, np.float32), np.random.default_rng(seed)
-        for variable, value in zip(self.variables, self.first):
-            variable.assign(value)
-        for bank in (region[0] for region in self.net.regions):
-            value = np.array(bank.variable)
-            value[:] = self.rng.permutation(value[:1].ravel()).reshape(value[:1].shape)
-            bank.variable.assign(value)
-        self.splitter.load_state({"updates": 0, "events": []})
-
-    def loss(self, batch):
-        """Mean squared errors, those of members added up."""
-        error = (self.net(batch["obs"])[..., 0] - batch["ret"]) ** 2
-        loss = tf.reduce_sum(
-            tf.reshape(tf.reduce_mean(error, axis=-1), (-1, len(self.signs))), axis=0
-        )
-        return loss, {"LossQ": loss}
-
-    def train(self, updates, burst=100):
-        """The task losses after it."""
-        for _ in range(updates // burst):
-            x = self.rng.normal(size=(burst, len(self.signs), 16, 3)).astype(np.float32)
-            ret = self.signs[:, None] * (x[..., 0] + 0.5 * x[..., 1] * x[..., 2])
-            seed = self.rng.integers(0, 100, (burst, 2), np.int32)
-            info = self.burst(
-                {"obs": x, "ret": ret, "lr": np.ones(burst, np.float32), "seed": seed}, burst
-            )
-            self.opt.split(burst)
-        return info["LossQ"][-1]
-
-    def inputs(self):
-        """Some, the same each time."""
-        return tf.constant(
-            np.random.default_rng(1).normal(size=(len(self.signs), 5, 3)), tf.float32
-        )
-
-
-def owner(net):
-    return SimpleNamespace(groups={"LossQ": [net]}, trainable_variables=net.trainable_variables)
 
 
 def groups_of(copy):
@@ -512,100 +411,61 @@ def test_kernels_and_biases_apart():
 # Algorithms and runs -----------------------------------------------------------
 
 
-def make_algo(
-    name, network="splitting", split_map="", seed=0, std=None, split_weights=False, **flags
-):
-    tf.keras.utils.set_random_seed(seed)
-    config = NetworkConfig(
-        network=network, hidden_sizes=(8, 8), split_map=split_map, split_weights=split_weights
-    )
-    splits = Config(split_warmup=4, split_every=4, split_z=0.0, **flags)
-    make_opt = optimizer_maker(OptimizerConfig(), gradients.Config(), 3, splits, split_map)
-    own = {"std": std} if std else {}
-    return ALGOS[name](make_spec(3), torso_maker(config, 3), make_opt, ALGOS[name].flags(**own))
-
-
-def batches_for(name, count=8, seed=0):
-    batches = make_batches(count, num_tasks=3, seed=seed)
-    if name == "ppo":
-        batches |= {key: batches["rew"] for key in ("adv", "ret", "out")} | {
-            "log_prob": -3 + 0.1 * batches["rew"]
-        }
-    return batches
-
-
 @pytest.mark.parametrize(
     "network", ["splitting", pytest.param("sparse_splitting", marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize("name", sorted(ALGOS))
 def test_every_algorithm_splits(name, network):
-    splits_everywhere(make_algo(name, network, split_criterion="v2"), name)
-
-
-def splits_everywhere(algo, name):
-    """Each network of `algo` splits; targets split with them; one trace."""
-    for k in range(6):
-        info = algo.update(batches_for(name, seed=k), 8)
-    assert set(algo.splitters) == ({"LossPi", "LossV"} if name == "ppo" else {"LossPi", "LossQ"})
-    for splitter in algo.splitters.values():
-        assert splitter.events and splitter.sharing < 1 and splitter.updates == 48
-    assert info["PiSharing"][-1] == algo.splitters["LossPi"].sharing and "PiSharing" in algo.columns
-    if name != "ppo":
-        for bank, twin in zip(
-            *([b for r in net.torso.regions for b in r] for net in (algo.q, algo.q_targ))
-        ):
-            np.testing.assert_array_equal(bank.copy, twin.copy)
-    assert algo.burst.compiled.experimental_get_tracing_count() == 1
-    obs = np.random.default_rng(0).normal(size=(3, 4, 3)).astype(np.float32)
-    algo.refresh()
-    np.testing.assert_allclose(algo.act(obs), algo.actor(obs), rtol=1e-4, atol=1e-5)
+    check_splits(make_splitting_algo(name, network, split_criterion="v2"), name)
 
 
 def test_log_std_splits_like_a_region():
-    algo = make_algo("ppo", std="split", split_criterion="v2", splits_per_check=9)
+    algo = make_splitting_algo("ppo", std="split", split_criterion="v2", splits_per_check=9)
     assert algo.splitters["LossPi"].maps.shape == (4, 3) and algo.splitters["LossPi"].splits.all()
     for k in range(4):
-        algo.update(batches_for("ppo", seed=k), 8)
+        algo.update(task_batches("ppo", 8, seed=k), 8)
     assert algo.splitters["LossPi"].maps[3].max() > 0
-    free = make_algo("ppo", std="free")
+    free = make_splitting_algo("ppo", std="free")
     assert free.splitters["LossPi"].splits.tolist() == [True, True, True, False]
 
 
 def test_state_includes_splits_and_statistics():
-    first, second = (make_algo("sac", seed=s, split_criterion="halfbatch") for s in (0, 1))
+    first, second = (
+        make_splitting_algo("sac", seed=s, split_criterion="halfbatch") for s in (0, 1)
+    )
     for k in range(4):
-        first.update(batches_for("sac", seed=k), 8)
+        first.update(task_batches("sac", 8, seed=k), 8)
     second.load_state(first.state())
     assert second.splits() == first.splits() and first.splits()["networks"]["LossQ"]["events"]
     for k in range(4, 8):
-        left, right = (algo.update(batches_for("sac", seed=k), 8) for algo in (first, second))
+        left, right = (algo.update(task_batches("sac", 8, seed=k), 8) for algo in (first, second))
         for key, value in left.items():
             np.testing.assert_array_equal(value, right[key], err_msg=key)
     assert second.splits() == first.splits()
 
 
 def test_a_learned_map_is_trained_from_scratch(tmp_path):
-    first = make_algo("sac")
+    first = make_splitting_algo("sac")
     for k in range(6):
-        first.update(batches_for("sac", seed=k), 8)
+        first.update(task_batches("sac", 8, seed=k), 8)
     path = tmp_path / "splits.json"
     path.write_text(json.dumps(first.splits()), encoding="utf-8")
-    again = make_algo("sac", split_map=str(path))
+    again = make_splitting_algo("sac", split_map=str(path))
     for name, net in (("LossPi", again.actor), ("LossQ", again.q), ("LossQ", again.q_targ)):
         maps = [np.array(region[0].copy).tolist() for region in net.torso.regions]
         assert maps == first.splits()["networks"][name]["maps"]
     kernel = again.actor.torso.regions[0][0].variable
     assert not np.array_equal(kernel[0], kernel[1]) and not again.splitters and again.splits() == {}
-    again.update(batches_for("sac"), 8)
+    again.update(task_batches("sac", 8), 8)
     bad = first.splits()
     bad["networks"]["LossPi"]["maps"][0] = [0, 1, 3]
     path.write_text(json.dumps(bad), encoding="utf-8")
     with pytest.raises(UserError, match="LossPi needs copies from 0 to 2"):
-        make_algo("sac", split_map=str(path))
+        make_splitting_algo("sac", split_map=str(path))
     bad["networks"]["LossPi"]["maps"] = [[0, 1]]
     path.write_text(json.dumps(bad), encoding="utf-8")
     with pytest.raises(UserError, match=r"LossPi needs whole numbers of shape \(3, 3\)"):
-        make_algo("sac", split_map=str(path))
+        make_splitting_algo("sac", split_map=str(path))
 
 
 @pytest.mark.parametrize(
@@ -615,27 +475,9 @@ def test_a_learned_map_is_trained_from_scratch(tmp_path):
 def test_runs_resume_exactly(tmp_path, algo, network):
     """And a run with the map works."""
     args = (*ENV, "--network", network, *EAGER, "--lr_schedule", "constant")
-    part = run_in_two(tmp_path, args, algo)
+    part = train_in_two(tmp_path, args, algo)
     again = train(tmp_path / "again", *args, "--split_map", part, "--epochs", "2", algo=algo)
     assert "PiSharing" not in (again / "progress.txt").read_text()
-
-
-def run_in_two(tmp_path, args, algo):
-    """Two epochs and two more are four, splits included; eval and export work. Returns the run in
-    two parts."""
-    whole = train(tmp_path / "whole", *args, "--epochs", "4", algo=algo)
-    part = train(tmp_path / "part", *args, "--epochs", "2", algo=algo)
-    early = json.loads((part / "splits.json").read_text())
-    assert main(["resume", str(part), "--epochs", "4"]) == 0
-    assert rows(part)[:3] == rows(whole)[:3] and len(rows(part)) == 5
-    late = [json.loads((run / "splits.json").read_text()) for run in (part, whole)]
-    events = [network["events"] for network in late[0]["networks"].values()]
-    assert late[0] == late[1] != early and all(events)
-    scores = column(part, "PiSharing")
-    assert scores[-1] < 1 and scores == sorted(scores, reverse=True)
-    assert main(["eval", str(part), "--episodes", "2", "--export", str(tmp_path / "policy")]) == 0
-    assert tf.saved_model.load(str(tmp_path / "policy")).act(tf.zeros((4, 3, 4))).shape == (4, 3, 2)
-    return part
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from rl.experiments.scores import summary, wilson
 from rl.logging import EpochLogger
 from rl.training.evaluate import evaluate
 from tests.helpers import column, rows, train
-from tests.test_off_policy import TOYS, Fake, make
+from tests.helpers_loops import TOYS, Fake, make_off_policy
 
 RATES = ("Success", "MovingSuccess", "TestSuccess", "MovingTestSuccess")
 RETURNS = ("AverageEpRet", "MovingEpRet", "AverageTestEpRet", "MovingTestEpRet")
@@ -21,7 +21,7 @@ RETURNS = ("AverageEpRet", "MovingEpRet", "AverageTestEpRet", "MovingTestEpRet")
 @pytest.mark.parametrize("env", ["Tells", "TellsAtEnd"])
 def test_columns_of_a_single_task(tmp_path, env):
     """A won episode's return is 1 and a lost one's 0, so rates are mean returns."""
-    loop = make(tmp_path, Fake(), env=env, num_envs=2, epochs=4, steps_per_epoch=40)
+    loop = make_off_policy(tmp_path, Fake(), env=env, num_envs=2, epochs=4, steps_per_epoch=40)
     assert training.run(loop)
     for rate, ret in zip(RATES, RETURNS):
         assert column(tmp_path, rate) == column(tmp_path, ret), rate
@@ -30,7 +30,7 @@ def test_columns_of_a_single_task(tmp_path, env):
 
 
 def test_lost_episodes_count_even_if_only_wins_are_told(tmp_path):
-    loop = make(tmp_path, Fake(), env="TellsWins", epochs=6, steps_per_epoch=60)
+    loop = make_off_policy(tmp_path, Fake(), env="TellsWins", epochs=6, steps_per_epoch=60)
     loop.session.config = training.Config(epochs=6, steps_per_epoch=60, num_test_episodes=1)
     assert training.run(loop)
     assert column(tmp_path, "Success")[1:] == column(tmp_path, "AverageEpRet")[1:]
@@ -40,7 +40,7 @@ def test_lost_episodes_count_even_if_only_wins_are_told(tmp_path):
 
 
 def test_no_columns_where_no_env_tells(tmp_path):
-    assert training.run(make(tmp_path, Fake(), env="Count"))
+    assert training.run(make_off_policy(tmp_path, Fake(), env="Count"))
     assert not [name for name in rows(tmp_path)[0] if "Success" in name]
 
 
@@ -72,7 +72,7 @@ def run_in_parts(path, env, stops):
     """Four epochs of 40 steps, stopped at each of `stops` and resumed; None: to the end."""
     path.mkdir()
     for stop in stops:
-        loop = make(path, Resumable(), env=env, num_envs=2, epochs=4, steps_per_epoch=40)
+        loop = make_off_policy(path, Resumable(), env=env, num_envs=2, epochs=4, steps_per_epoch=40)
         collect = loop.collect
 
         def collect_until(loop=loop, collect=collect, stop=stop):

@@ -7,8 +7,7 @@ import tensorflow as tf
 from rl.algos.ddpg import DDPG
 from rl.algos.sac import SAC
 from rl.algos.td3 import TD3
-from tests.test_algos import make_algo, make_batches, make_spec, one
-from tests.test_ddpg import HAND, set_weights
+from tests.helpers_algos import HAND, make_algo, make_batches, make_spec, one, set_weights
 
 BATCH = HAND | {"lr": np.float32(1), "seed": np.array([1, 2], np.int32), "number": np.int32(0)}
 

@@ -21,9 +21,9 @@ from rl.splitting.optimizers import optimizer_maker
 from rl.training.config import WITHOUT_MEMORY
 from rl.training.policy import from_tasks, to_tasks
 from tests.helpers import command
-from tests.test_algos import make_spec, one
-from tests.test_metaworld import TWO
-from tests.test_ppo import brute_force
+from tests.helpers_algos import make_spec, one
+from tests.helpers_buffers import advantages
+from tests.helpers_metaworld import TWO
 
 STEPS, ENVS, TASKS = 40, 3, 4
 
@@ -75,7 +75,7 @@ def test_advantages_are_those_of_the_trajectories():
     value = 10 * rows["task"] + np.arange(STEPS * ENVS).reshape(STEPS, ENVS)
     names = ("rew", "done", "end")
     rew, done, end = (rows[name].astype(float) for name in names)
-    adv = brute_force(rew, value, value + 0.5, done, end, 0.9, 0.8)
+    adv = advantages(rew, value, value + 0.5, done, end, 0.9, 0.8)
     seen = 0
     for task in range(TASKS):
         number = data["obs"][task, : rollout.count[task], 0].astype(int)

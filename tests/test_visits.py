@@ -23,15 +23,11 @@ from rl.training.checkpoint import Checkpoints
 from rl.training.policy import visiting
 from rl.training.run import restore
 from tests.helpers import column, command, refused, rows, train, train_in_parts, train_killed
-from tests.test_algos import make_spec
-from tests.test_metaworld import (  # pylint: disable=unused-import
-    TWO,
-    assert_same,
-    fixture_cache,
-    steps,
-)
-from tests.test_options import brute_force
+from tests.helpers_algos import make_spec
+from tests.helpers_buffers import n_step_return
+from tests.helpers_metaworld import TWO, assert_same, random_steps
 
+pytestmark = pytest.mark.usefixtures("goal_cache_folder")
 VISITS, ENV = ORDERS[1:], ("--env", "PointMass-MT4")
 SOME = ("cycle", "random", "shuffle")  # for tests that take seconds an order
 
@@ -142,7 +138,7 @@ def test_simulators_are_those_of_the_tasks(order):
         for seen, task in zip(obs[:, 36:38], env.task):
             listed = goals[env.spec.tasks[task]][:, 3:5].astype(np.float32)
             assert (listed == seen).all(1).any()
-        for step in steps(env, 4):
+        for step in random_steps(env, 4):
             assert step.task.tolist() == want[number].tolist()
         obs = step.obs
         assert step.truncated.all()
@@ -162,7 +158,7 @@ def test_backends_and_memory_change_nothing(order):
     first, want = kinds[0].reset(3), None
     for env in kinds:
         np.testing.assert_array_equal(env.reset(3), first)
-        told = [[field for field in step if field is not None] for step in steps(env, 30)]
+        told = [[field for field in step if field is not None] for step in random_steps(env, 30)]
         want = want or told
         assert_same(told, want)
     live = [[len(own.envs) for own in env.env.envs] for env in kinds if env.backend == "sync"]
@@ -178,13 +174,13 @@ def test_a_tour_goes_on_exactly(order, backend):
     """On simulators that ran other episodes meanwhile, and on new ones that keep no other."""
     env, new = tour(order, backend), tour(order, backend, save_memory=True)
     env.reset(3)
-    obs = steps(env, 14)[-1].obs
+    obs = random_steps(env, 14)[-1].obs
     state = env.state()
-    want = steps(env, 30, seed=1)
+    want = random_steps(env, 30, seed=1)
     for again in (env, new):
         again.load_state(state, obs)
         assert_same(
-            [step[:5] + step[6:] for step in steps(again, 30, seed=1)],
+            [step[:5] + step[6:] for step in random_steps(again, 30, seed=1)],
             [step[:5] + step[6:] for step in want],
         )
         again.close()
@@ -263,7 +259,7 @@ def test_batches_are_of_their_tasks(n_step, count):
     env = np.rint(10 * (batch["act"][..., 0] - step)).astype(int)
     assert (tasks[step, env] == np.arange(3)[:, None]).all()
     for index in np.ndindex(2, 3, 30):
-        last, total, discount = brute_force(env[index], step[index], n_step, 0.99, rews, ends)
+        last, total, discount = n_step_return(env[index], step[index], n_step, 0.99, rews, ends)
         assert batch["obs2"][index] == last + 1 and batch["done"][index] == ends[last, env[index]]
         np.testing.assert_allclose(
             [batch["rew"][index], batch["gamma"][index]], [total, discount], rtol=1e-4, atol=1e-6

@@ -1,0 +1,164 @@
+"""Splitting networks that learn toy tasks, and what every split must satisfy."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import tensorflow as tf
+
+from rl import gradients
+from rl.__main__ import main
+from rl.algos import ALGOS
+from rl.algos.common import Burst
+from rl.gradients.optimizer import Config as OptimizerConfig
+from rl.networks import Config as NetworkConfig
+from rl.networks import torso_maker
+from rl.networks.torsos.splitting import Splitting
+from rl.splitting import Config
+from rl.splitting.optimizers import optimizer_maker
+from tests.helpers import column, rows, train
+from tests.helpers_algos import make_spec, task_batches
+
+ENV = ("--env", "PointMass-MT4", "--network", "splitting")
+EAGER = ("--split_warmup", "4", "--split_every", "10", "--split_z", "0")  # splits often, on noise
+
+
+class Toy:
+    """Regression by a splitting network without the task in its input, and a target network beside
+    it.
+
+    signs: what each task multiplies the targets by; tasks with other signs are at odds.
+    """
+
+    kind = Splitting
+
+    def __init__(
+        self, signs, gradient="sum", sizes=(8, 8, 1), members=None, network=None, opt=None, **flags
+    ):
+        tf.keras.utils.set_random_seed(0)
+        options = {"onehot": False, "members": members, **(network or {})}
+        self.net = self.kind(sizes, **options)
+        self.targ = self.kind(sizes, **options)
+        for net in (self.net, self.targ):
+            net.build((len(signs), None, 3))
+        self.targ.set_weights(self.net.get_weights())
+        config = Config(**{"split_warmup": 200, "split_every": 100, **flags})
+        make_opt = optimizer_maker(
+            OptimizerConfig(**(opt or {})), gradients.Config(gradient=gradient), len(signs), config
+        )
+        self.opt = make_opt(3e-3, owner(self.net), owner(self.targ))
+        self.splitter = self.opt.splitters["LossQ"]
+        self.burst = Burst(tf.function(lambda batch: self.opt.minimise(self.loss, batch)))
+        self.first = [np.array(v) for v in self.variables]
+        self.restart(signs, 0)
+
+    @property
+    def variables(self):
+        return [*self.net.variables, *self.opt.variables]
+
+    def restart(self, signs, seed):
+        """As new, with other weights."""
+        self.signs = np.array(signs, np.float32)
+        self.rng = np.random.default_rng(seed)
+        for variable, value in zip(self.variables, self.first):
+            variable.assign(value)
+        for bank in (region[0] for region in self.net.regions):
+            value = np.array(bank.variable)
+            value[:] = self.rng.permutation(value[:1].ravel()).reshape(value[:1].shape)
+            bank.variable.assign(value)
+        self.splitter.load_state({"updates": 0, "events": []})
+
+    def loss(self, batch):
+        """Mean squared errors, those of members added up."""
+        error = (self.net(batch["obs"])[..., 0] - batch["ret"]) ** 2
+        of_members = tf.reshape(tf.reduce_mean(error, axis=-1), (-1, len(self.signs)))
+        loss = tf.reduce_sum(of_members, axis=0)
+        return loss, {"LossQ": loss}
+
+    def train(self, updates, burst=100):
+        """The task losses after it."""
+        for _ in range(updates // burst):
+            obs = self.rng.normal(size=(burst, len(self.signs), 16, 3)).astype(np.float32)
+            ret = self.signs[:, None] * (obs[..., 0] + 0.5 * obs[..., 1] * obs[..., 2])
+            seed = self.rng.integers(0, 100, (burst, 2), np.int32)
+            lr = np.ones(burst, np.float32)
+            info = self.burst({"obs": obs, "ret": ret, "lr": lr, "seed": seed}, burst)
+            self.opt.split(burst)
+        return info["LossQ"][-1]
+
+    def inputs(self):
+        """Some, the same each time."""
+        obs = np.random.default_rng(1).normal(size=(len(self.signs), 5, 3))
+        return tf.constant(obs, tf.float32)
+
+
+def owner(net):
+    """What an optimiser needs to know of the network whose loss is LossQ."""
+    return SimpleNamespace(groups={"LossQ": [net]}, trainable_variables=net.trainable_variables)
+
+
+def make_splitting_algo(
+    name, network="splitting", split_map="", seed=0, std=None, split_weights=False, **flags
+):
+    """The algorithm with this name, for three tasks, whose networks split every four updates.
+
+    flags: of splits.
+    """
+    tf.keras.utils.set_random_seed(seed)
+    config = NetworkConfig(
+        network=network, hidden_sizes=(8, 8), split_map=split_map, split_weights=split_weights
+    )
+    splits = Config(split_warmup=4, split_every=4, split_z=0.0, **flags)
+    make_opt = optimizer_maker(OptimizerConfig(), gradients.Config(), 3, splits, split_map)
+    algo_flags = ALGOS[name].flags(**({"std": std} if std else {}))
+    return ALGOS[name](make_spec(3), torso_maker(config, 3), make_opt, algo_flags)
+
+
+def banks_of(net):
+    return [bank for region in net.torso.regions for bank in region]
+
+
+def check_splits(algo, name):
+    """Each network of `algo` splits; targets split with them; one trace."""
+    for k in range(6):
+        info = algo.update(task_batches(name, 8, seed=k), 8)
+    assert set(algo.splitters) == ({"LossPi", "LossV"} if name == "ppo" else {"LossPi", "LossQ"})
+    for splitter in algo.splitters.values():
+        assert splitter.events
+        assert splitter.sharing < 1
+        assert splitter.updates == 48
+    assert info["PiSharing"][-1] == algo.splitters["LossPi"].sharing
+    assert "PiSharing" in algo.columns
+    if name != "ppo":
+        for bank, target in zip(banks_of(algo.q), banks_of(algo.q_targ), strict=True):
+            np.testing.assert_array_equal(bank.copy, target.copy)
+    assert algo.burst.compiled.experimental_get_tracing_count() == 1
+    obs = np.random.default_rng(0).normal(size=(3, 4, 3)).astype(np.float32)
+    algo.refresh()
+    np.testing.assert_allclose(algo.act(obs), algo.actor(obs), rtol=1e-4, atol=1e-5)
+
+
+def splits_of(run):
+    return json.loads((run / "splits.json").read_text())
+
+
+def train_in_two(tmp_path, args, algo):
+    """Two epochs and two more are four, splits included; eval and export work.
+
+    Returns the run in two parts.
+    """
+    whole = train(tmp_path / "whole", *args, "--epochs", "4", algo=algo)
+    part = train(tmp_path / "part", *args, "--epochs", "2", algo=algo)
+    early = splits_of(part)
+    assert main(["resume", str(part), "--epochs", "4"]) == 0
+    assert rows(part)[:3] == rows(whole)[:3] and len(rows(part)) == 5
+    late = splits_of(part)
+    assert late == splits_of(whole) != early
+    assert all(network["events"] for network in late["networks"].values())
+    scores = column(part, "PiSharing")
+    assert scores[-1] < 1
+    assert scores == sorted(scores, reverse=True)
+    assert main(["eval", str(part), "--episodes", "2", "--export", str(tmp_path / "policy")]) == 0
+    policy = tf.saved_model.load(str(tmp_path / "policy"))
+    assert policy.act(tf.zeros((4, 3, 4))).shape == (4, 3, 2)
+    return part

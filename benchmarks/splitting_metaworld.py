@@ -35,7 +35,7 @@ from rl.experiments.environments import env_options  # noqa: E402
 from rl.experiments.rundir import load_config  # noqa: E402
 from rl.training.checkpoint import Checkpoints  # noqa: E402
 from rl.training.evaluate import evaluate  # noqa: E402
-from rl.training.policy import policy  # noqa: E402
+from rl.training.policy import EnvPolicy  # noqa: E402
 
 DATA = ROOT / "data" / "splitting_metaworld"
 FLAGS = "--env MT:reach-v3,push-v3,window-open-v3,window-close-v3 --epochs 5 --num_envs 4 --num_test_episodes 10"
@@ -92,7 +92,7 @@ def scores(directory: Path, episodes: int) -> dict[str, Any]:
     options = env_options(values)
     env = envs.make(values["env"], backend="async", **options)
     algo, normaliser, _ = evaluation.load_policy(directory, "last", env.spec, values)
-    played = evaluate(policy(algo, env.spec, normaliser), env, episodes, 0)
+    played = evaluate(EnvPolicy(algo.policy, env, normaliser), env, episodes, 0)
     env.close()
     found = {
         task: float(rate) for task, rate in zip(env.spec.tasks, played["Success"].mean(axis=1))

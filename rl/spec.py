@@ -6,7 +6,6 @@ from typing import NamedTuple, Optional, Union
 
 import numpy as np
 
-
 # Of a policy, of every env: an array whose leading axes are `(*batch_dims, envs)`; `()` without.
 Memory = Union[np.ndarray, tuple[()]]
 

@@ -40,7 +40,6 @@ from rl.flags.ppo import Config, check_critic
 from rl.gradients.optimizer import plain_optimizer
 from rl.networks import CategoricalPolicy, GaussianPolicy, PolicyValue
 
-
 Arrays = dict[str, np.ndarray]
 
 

@@ -70,7 +70,9 @@ class CompiledForward:
         out, memory = self.compiled(self.params, x, memory)
         return out.numpy(), memory.numpy()
 
-    def _call(self, params: list[tf.Tensor], x: tf.Tensor, memory: Optional[tf.Tensor] = None) -> Any:
+    def _call(
+        self, params: list[tf.Tensor], x: tf.Tensor, memory: Optional[tf.Tensor] = None
+    ) -> Any:
         with tf.keras.StatelessScope(zip(self.torso.weights, params)):
             if memory is None:
                 return self.torso(x)

@@ -5,6 +5,7 @@ from typing import Any, Iterable
 import numpy as np
 import tensorflow as tf
 
+from rl.config import UserError
 from rl.networks.policy import Policy
 
 Info = dict[str, tf.Tensor]
@@ -71,9 +72,20 @@ class Algorithm:
     saved: tuple[str, ...] = ()
     host: tuple[str, ...] = ()  # parts outside TensorFlow, with `state` and `load_state`
     discrete = False  # whether actions may be a choice among some
+    memory = False  # whether networks may have memory
 
     def ready(self) -> None:
-        """Call when the networks are there."""
+        """Call when the networks are there.
+
+        Raises:
+          UserError: they have memory, and updates are of single steps.
+        """
+        torso = self.actor.torso
+        if torso.memory_shape is not None and not self.memory:
+            raise UserError(
+                f"{type(torso).__name__} has memory, which an on-policy algorithm needs: "
+                f"{type(self).__name__} learns from single steps"
+            )
         self.burst = Burst(self.train_step)
         parts = [getattr(self, name) for name in self.saved]
         for part in parts:

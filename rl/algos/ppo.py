@@ -39,6 +39,8 @@ from rl.buffers.rollout import Rollout
 from rl.flags.ppo import Config, check_critic
 from rl.gradients.optimizer import plain_optimizer
 from rl.networks import CategoricalPolicy, GaussianPolicy, PolicyValue
+from rl.networks.memory import Past
+from rl.spec import Memory
 
 Arrays = dict[str, np.ndarray]
 
@@ -50,6 +52,7 @@ class PPO(Algorithm):
     flags = Config
     loop = "on_policy"
     discrete = True
+    memory = True
     columns = {
         "VVals": "all",
         "LossPi": "mean",
@@ -96,7 +99,7 @@ class PPO(Algorithm):
         if self.config.norm_adv:
             mean, var = tf.nn.moments(adv, axes=[-1], keepdims=True)
             adv = (adv - mean) / (tf.sqrt(var) + 1e-8)
-        log_prob, entropy = self.actor.log_prob(batch["obs"], batch["act"])
+        log_prob, entropy = self.actor.log_prob(batch["obs"], batch["act"], past_of(batch))
         log_ratio = visited(batch, log_prob - batch["log_prob"])
         ratio = tf.exp(log_ratio)
         gain = tf.minimum(ratio * adv, tf.clip_by_value(ratio, 1 - clip, 1 + clip) * adv)
@@ -112,7 +115,7 @@ class PPO(Algorithm):
     def v_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
         """Mean squared error of the value, or the larger one of it and of the value kept near the
         old."""
-        value = self.actor.value(batch["obs"])
+        value = self.actor.value(batch["obs"], past_of(batch))
         error = (value - batch["ret"]) ** 2
         if self.config.clip_value:
             moved = tf.clip_by_value(
@@ -145,7 +148,11 @@ class PPO(Algorithm):
         task, ...)`, and what to log."""
         steps = rollout.data
         fields = {name: rollout.flat(steps[name]) for name in ("obs", "obs2", "act", "time")}
-        scores = rollout.by_pieces(lambda piece: self.evaluate(**piece), fields)
+        if isinstance(rollout.memory, np.ndarray):
+            scores = self.evaluate(**fields, memory=rollout.memory)
+            scores["start"] = fields["time"] == 0
+        else:
+            scores = rollout.by_pieces(lambda piece: self.evaluate(**piece), fields)
         value = rollout.stacked(scores.pop("value"))
         value2 = rollout.stacked(scores.pop("value2"))
         done = steps["done"]
@@ -165,25 +172,41 @@ class PPO(Algorithm):
         return data, {"VVals": value, "ExplainedVar": explained}
 
     @tf.function(jit_compile=True)
-    def _log_prob(self, obs: tf.Tensor, act: tf.Tensor) -> tf.Tensor:
-        return self.actor.log_prob(obs, act)[0]
+    def _log_prob(self, obs: tf.Tensor, act: tf.Tensor, past: Optional[Past]) -> tf.Tensor:
+        return self.actor.log_prob(obs, act, past)[0]
 
     @tf.function(jit_compile=True)
-    def _evaluate(self, obs: tf.Tensor, obs2: tf.Tensor, act: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return self.actor.value(obs), self.actor.value(obs2), self.actor.log_prob(obs, act)[0]
+    def _evaluate(
+        self, obs: tf.Tensor, obs2: tf.Tensor, act: tf.Tensor, past: Optional[Past]
+    ) -> tuple[tf.Tensor, ...]:
+        value, value2 = self.actor.values(obs, obs2, past)
+        return value, value2, self.actor.log_prob(obs, act, past)[0]
 
     def evaluate(
-        self, obs: np.ndarray, obs2: np.ndarray, act: np.ndarray, time: Any = 0
-    ) -> dict[str, np.ndarray]:
+        self,
+        obs: np.ndarray,
+        obs2: np.ndarray,
+        act: np.ndarray,
+        time: Any = 0,
+        memory: Memory = (),
+    ) -> Arrays:
         """For steps (..., steps, dim): the critic's outputs, the values of obs and obs2, the log
-        densities of act. `time` (..., steps) are steps since the start of the episode."""
+        densities of act.
+
+        Args:
+          time: (..., steps), steps since the start of the episode. memory: of networks that have
+            one, before each of the sequences that the steps then are, as Past has it.
+        """
+        past = None
+        if isinstance(memory, np.ndarray):
+            past = Past(memory, (time == 0).astype(np.float32))
         if self.baseline:
             return {
                 "value": self.baseline.predict(obs, time),
                 "value2": self.baseline.predict(obs2, time + 1),
-                "log_prob": self._log_prob(obs, act).numpy(),
+                "log_prob": self._log_prob(obs, act, past).numpy(),
             }
-        out, out2, log_prob = (x.numpy() for x in self._evaluate(obs, obs2, act))
+        out, out2, log_prob = (x.numpy() for x in self._evaluate(obs, obs2, act, past))
         mean, std = self._scale()
         return {
             "out": out,
@@ -209,6 +232,11 @@ class PPO(Algorithm):
         mean = np.asarray(self.returns.mean, np.float32)
         std = np.asarray(self.returns.std, np.float32)
         return mean[..., None], std[..., None]
+
+
+def past_of(batch: Info) -> Optional[Past]:
+    """What came before the sequences of a batch; None for one of single steps."""
+    return Past(batch["memory"], batch["start"]) if "memory" in batch else None
 
 
 def visited(batch: Info, values: tf.Tensor) -> tf.Tensor:

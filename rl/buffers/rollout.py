@@ -87,11 +87,12 @@ class Rollout:
         """
         count = self.steps_per_task // size
         order = self.order(epochs, count * size, rng)
-        order = np.moveaxis(order.reshape(epochs, *self.dims, count, size), -2, 1).reshape(
-            -1, *self.dims, size
-        )
-        index = (np.arange(self.dims[0])[:, None], order) if self.dims else (order,)
-        return {key: value[index].astype(np.float32) for key, value in data.items()}
+        order = np.moveaxis(order.reshape(epochs, *self.dims, count, size), -2, 1)
+        return self.batches(data, order.reshape(-1, *self.dims, size))
+
+    def batches(self, data: Fields, order: np.ndarray) -> Fields:
+        """The steps of `data` at places in `flat`, `(minibatches, *batch_dims, size)`."""
+        return {name: pick(rows, order) for name, rows in data.items()}
 
     def visited(self, info: dict[str, np.ndarray], by_task: Any) -> dict[str, np.ndarray]:
         """What to log of an update's `info`: all of it, where every task was visited."""
@@ -102,11 +103,23 @@ class Rollout:
         """All there is."""
         return {
             "filled": self.filled,
+            "memory": self.memory,
             "data": {key: value[: self.filled] for key, value in self.data.items()},
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
         self.filled = state["filled"]
+        if isinstance(self.memory, np.ndarray):
+            self.memory = state["memory"]
         for key, value in state["data"].items():
             self.data[key][: self.filled] = value
+
+
+def pick(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Of rows `(*batch_dims, steps, ...)` those at the places `order` `(minibatches, *batch_dims,
+    size)`, float32."""
+    if order.ndim == 2:
+        return rows[order].astype(np.float32)
+    tasks = np.arange(len(rows))[:, None]
+    return rows[tasks, order].astype(np.float32)

@@ -202,7 +202,12 @@ class Exported(tf.Module):
 
 
 def export(algo: Any, normaliser: Any, spec: Any, directory: Path) -> None:
-    """Writes the deterministic policy as a SavedModel that TensorFlow loads without this
-    package."""
+    """Writes the deterministic policy as a SavedModel that TensorFlow loads without this package.
+
+    Raises:
+      UserError: the policy has memory.
+    """
+    if algo.actor.torso.memory_shape is not None:
+        raise UserError("--export: what is exported acts on one observation, without memory")
     module = Exported(algo.actor, normaliser, spec)
     tf.saved_model.save(module, str(directory), signatures={"serving_default": module.act})

@@ -1,12 +1,14 @@
 """The actor and critic of on-policy algorithms."""
 
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from rl.config import UserError
 from rl.networks.constants import Constants
 from rl.networks.distributions import gaussian
+from rl.networks.memory import Past, unroll
 from rl.networks.squashed import LOG_STD
 
 
@@ -49,6 +51,8 @@ class PolicyValue(tf.keras.Model):
         gains = [0.01] * self.width + [1.0]  # policies start near uniform, values do not
         self.torso = make_torso(self.width + shared, out_gain=gains[: self.width + shared])
         apart = value and not shared
+        if apart and self.torso.memory_shape is not None:
+            raise UserError("networks with memory need --share_torso: there is one memory")
         self.value_torso: Any = make_torso(1, critic=True) if apart else None
 
     def build(self, input_shape: Any) -> None:
@@ -72,14 +76,30 @@ class PolicyValue(tf.keras.Model):
             return tf.cast(tf.argmax(params, axis=-1), tf.float32)[..., None]
         return tf.clip_by_value(params[..., : self.spec.act_dim], -1, 1)
 
-    def value(self, obs: tf.Tensor) -> tf.Tensor:
-        """V(obs), `(...)`."""
-        return self.torso(obs)[..., -1] if self.shared else self.value_torso(obs)[..., 0]
+    def outputs(self, obs: tf.Tensor, past: Optional[Past] = None) -> tf.Tensor:
+        """The torso's; of whole sequences, with their Past, where it has memory."""
+        return self.torso(obs) if past is None else unroll(self.torso, obs, past)[0]
 
-    def log_prob(self, obs: tf.Tensor, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Log density of u `(..., act_dim)` at obs, and the policy's entropy there: `(...)`
-        each."""
-        params = self.torso(obs)[..., : self.width]
+    def value(self, obs: tf.Tensor, past: Optional[Past] = None) -> tf.Tensor:
+        """V(obs), `(...)`; `past` as for `outputs`."""
+        return self.outputs(obs, past)[..., -1] if self.shared else self.value_torso(obs)[..., 0]
+
+    def values(
+        self, obs: tf.Tensor, obs2: tf.Tensor, past: Optional[Past] = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """V(obs), and V of the obs2 that each step led to, by the memory after the step."""
+        if past is None or not self.shared:
+            return self.value(obs), self.value(obs2)
+        out, memory = unroll(self.torso, obs, past)
+        out2, _ = self.torso.step(obs2, memory)
+        return out[..., -1], out2[..., -1]
+
+    def log_prob(
+        self, obs: tf.Tensor, u: tf.Tensor, past: Optional[Past] = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Log density of u `(..., act_dim)` at obs, and the policy's entropy there, `(...)` each;
+        `past` as for `outputs`."""
+        params = self.outputs(obs, past)[..., : self.width]
         if self.spec.num_actions:
             choice = tfd.Categorical(params)
             return choice.log_prob(tf.cast(u[..., 0], tf.int32)), choice.entropy()

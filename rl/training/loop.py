@@ -125,6 +125,7 @@ class Loop:
         """Goes back to `state`."""
         self.step = state["step"]
         self.obs = state["obs"]
-        self.memory = state["memory"] if isinstance(state["memory"], np.ndarray) else ()
+        if isinstance(self.memory, np.ndarray):
+            self.memory = state["memory"]
         self.episodes.load_state(state["episodes"])
         self.act_rng.bit_generator.state = state["rng"]

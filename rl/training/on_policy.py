@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from rl.buffers.rollout import Rollout
+from rl.buffers.sequences import SequenceRollout
 from rl.buffers.visited_rollout import VisitedRollout
 from rl.config import UserError
 from rl.flags.on_policy import Config
@@ -30,6 +31,7 @@ class OnPolicy(Loop):
         self.replay = types.SimpleNamespace(total=0, capacity=0)  # none outlives its rollout
         self.sample_rng = np.random.default_rng(session.seed_for(4))
         self.rollout = self._make_rollout()
+        self.rollout.memory = self.memory
         self.minibatches = self.rollout.steps_per_task // config.batch_size
         if not self.minibatches:
             raise UserError(
@@ -42,11 +44,27 @@ class OnPolicy(Loop):
     def _make_rollout(self) -> Rollout:
         env = self.env
         steps = self.config.rollout_steps
+        if isinstance(self.memory, np.ndarray):
+            self._check_sequences()
+            return SequenceRollout(env.spec, steps, env.num_envs)
         if env.task is not None:
             return VisitedRollout(env.spec, steps, env.num_envs, env.max_ep_len)
         return Rollout(env.spec, steps, env.num_envs)
 
+    def _check_sequences(self) -> None:
+        """Raises a UserError if a network with memory can't be given whole sequences."""
+        config = self.config
+        if self.env.task is not None:
+            raise UserError("networks with memory need --visit all")
+        if config.batch_size % config.rollout_steps:
+            raise UserError(
+                f"--batch_size {config.batch_size} must be a multiple of --rollout_steps "
+                f"{config.rollout_steps}: networks with memory learn from whole rollouts of envs"
+            )
+
     def choose(self) -> np.ndarray:
+        if self.rollout.filled == 0:
+            self.rollout.memory = self.memory
         # As the policy sees it: the statistics will have moved on when the step is stored.
         self.seen = self.session.normaliser.obs(self.obs)
         return super().choose()

@@ -20,7 +20,7 @@ import numpy as np  # noqa: E402
 
 from rl.experiments.build import make_loop  # noqa: E402
 from rl.experiments.commands.training_flags import parse  # noqa: E402
-from rl.experiments.plots.curves import find_runs  # noqa: E402
+from rl.experiments.plots.runs import find_runs  # noqa: E402
 
 EVERY, ROUNDS, SIZE = 20_000, 4, 1_000_000
 

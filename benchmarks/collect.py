@@ -11,7 +11,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from rl.experiments.plots.curves import column, find_runs  # noqa: E402
+from rl.experiments.plots.columns import column  # noqa: E402
+from rl.experiments.plots.runs import find_runs  # noqa: E402
 
 COLUMNS = ("Epoch", "TotalEnvInteracts", "AverageEpRet", "AverageTestEpRet", "StdTestEpRet", "Time")
 

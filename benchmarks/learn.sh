@@ -17,10 +17,5 @@ for seed in $seeds; do
         "$python" main.py resume "$run"
     fi
 done
-case $env in M[TL]*) values="TestSuccess Performance" ;; *) values="Performance AverageEpRet" ;; esac
-"$python" main.py plot "data/$name" -y $values -o "benchmarks/results/$name.png"
-case $env in
-    M[TL]1-*) ;;
-    M[TL]*) "$python" main.py plot "data/$name" --by_task -y TestSuccess -o "benchmarks/results/${name}_tasks.png" ;;
-esac
 "$python" benchmarks/collect.py "data/$name" "benchmarks/results/$name.csv"
+"$python" benchmarks/redraw.py "$name"

@@ -31,7 +31,8 @@ from point_mass import interval  # noqa: E402
 from rl import __main__ as front_door  # noqa: E402
 from rl import envs  # noqa: E402
 from rl.experiments import build  # noqa: E402
-from rl.experiments.plots.curves import Run, column, find_runs  # noqa: E402
+from rl.experiments.plots.columns import Run, column  # noqa: E402
+from rl.experiments.plots.runs import find_runs  # noqa: E402
 
 FLAGS = "--num_test_episodes 20 --hidden_sizes 32 32 --tensorboard false --save_freq 1000 --env PointMass-ML4"
 FLAGS += " --task_onehot false"

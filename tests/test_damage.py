@@ -16,7 +16,7 @@ from rl.__main__ import main
 from rl.buffers.replay import ReplayBuffer
 from rl.config import UserError
 from rl.experiments.build import make_loop
-from rl.experiments.plots.curves import find_runs
+from rl.experiments.plots.runs import find_runs
 from rl.experiments.rundir import load_config
 from rl.files import Damaged, check_tree, load_tree, read_bytes, save_tree, write_atomically
 from rl.logging import Board, EpochLogger

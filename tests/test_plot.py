@@ -3,9 +3,9 @@ screen."""
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,9 @@ import pytest
 
 from rl.__main__ import main
 from rl.experiments.plots import curves, estimates
+from rl.experiments.plots.columns import column
 from rl.experiments.plots.groups import differences, label_runs
+from rl.experiments.plots.runs import find_runs
 from rl.experiments.plots.tree import history
 from tests.plot_runs import drawn, legends, make_run, panels
 
@@ -99,7 +101,7 @@ def test_half_written_last_row_is_left_out(tmp_path):
         tmp_path / "b", [1, 2, 3], extra="3\t1\t9\t40"
     )  # all cells, but no end of line: the last may be cut
     for name in "ab":
-        ((run,),) = curves.find_runs([str(tmp_path / name)])
+        ((run,),) = find_runs([str(tmp_path / name)])
         assert run.columns["AverageTestEpRet"].tolist() == [1, 2, 3]
 
 
@@ -110,10 +112,10 @@ def test_spinning_ups_own_directories(tmp_path):
         "logger": {"<obj>": {"a": 1}},
     }
     make_run(tmp_path / "exp" / "exp_s0", [1], config=config, name="StdEpRet")
-    ((run,),) = curves.find_runs([str(tmp_path / "exp")])
+    ((run,),) = find_runs([str(tmp_path / "exp")])
     assert run.config["ac_kwargs:hidden_sizes"] == [64, 64]
     assert "env_fn" not in run.config
-    assert curves.column(run, "Performance").tolist() == [0]  # no test return: the training return
+    assert column(run, "Performance").tolist() == [0]  # no test return: the training return
 
 
 def sizes(groups):
@@ -124,14 +126,12 @@ def test_labels_count_and_legend(tmp_path):
     for exp in ("one", "two"):
         for seed in range(2):
             make_run(tmp_path / exp / f"{exp}_s{seed}", [1], seed=seed, exp_name=exp)
-    found = curves.find_runs([str(tmp_path / "one"), str(tmp_path / "two")])
+    found = find_runs([str(tmp_path / "one"), str(tmp_path / "two")])
     assert sizes(label_runs(found, None, False)) == {"one": 2, "two": 2}
     assert list(sizes(label_runs(found, None, True))) == ["one-0", "one-1", "two-0", "two-1"]
     assert sizes(label_runs(found, ["a", "a"], False)) == {"a": 4}
     (tmp_path / "again").symlink_to(tmp_path / "one")
-    twice = curves.find_runs(
-        [str(tmp_path / "one"), str(tmp_path / "one"), str(tmp_path / "again")]
-    )
+    twice = find_runs([str(tmp_path / "one"), str(tmp_path / "one"), str(tmp_path / "again")])
     assert sizes(label_runs(twice, None, False)) == {"one": 2}  # not counted double
     assert list(sizes(label_runs(twice, None, True))) == ["one-0", "one-1"]
 
@@ -165,7 +165,7 @@ def test_runs_of_one_experiment_with_other_flags_are_told_apart(tmp_path, monkey
 def test_a_flag_that_some_runs_lack_tells_them_apart(tmp_path):
     for seed, config in enumerate(({"tau": 1}, {"tau": 1}, {})):
         make_run(tmp_path / f"x_s{seed}", [1], seed=seed, exp_name="x", config=config)
-    groups = label_runs(curves.find_runs([str(tmp_path)]), None, False)
+    groups = label_runs(find_runs([str(tmp_path)]), None, False)
     assert sizes(groups) == {"x tau=1": 2, "x": 1}
 
 
@@ -173,7 +173,7 @@ def test_what_runs_found_tells_apart_only_those_that_looked(tmp_path):
     for seed, start in enumerate(("push", "reach", None)):
         config = {"meta_start": {"door": start}} if start else {}
         make_run(tmp_path / f"x_s{seed}", [1], seed=seed, exp_name="x", config=config)
-    groups = label_runs(curves.find_runs([str(tmp_path)]), None, False)
+    groups = label_runs(find_runs([str(tmp_path)]), None, False)
     assert sizes(groups) == {"x meta_start=True": 2, "x": 1}
 
 
@@ -181,7 +181,7 @@ def test_flags_that_differ_only_between_envs_are_no_part_of_labels(tmp_path):
     for seed, (env, steps) in enumerate((("A", 1), ("A", 1), ("B", 2))):
         config = {"env": env, "max_ep_len": steps}
         make_run(tmp_path / f"x_s{seed}", [1], seed=seed, exp_name="x", config=config)
-    groups = label_runs(curves.find_runs([str(tmp_path)]), None, False)
+    groups = label_runs(find_runs([str(tmp_path)]), None, False)
     assert [(group.label, group.env, len(group.runs)) for group in groups] == [
         ("x", "A", 2),
         ("x", "B", 1),
@@ -191,7 +191,7 @@ def test_flags_that_differ_only_between_envs_are_no_part_of_labels(tmp_path):
 def test_select_exclude_and_beginnings_of_names(tmp_path):
     for name in ("td3_a", "td3_b", "ddpg_a"):
         make_run(tmp_path / name / f"{name}_s0", [1])
-    names = lambda *args, **kwargs: [r.directory.name for r in curves.find_runs(*args, **kwargs)[0]]
+    names = lambda *args, **kwargs: [r.directory.name for r in find_runs(*args, **kwargs)[0]]
     assert names([str(tmp_path / "td3")]) == ["td3_a_s0", "td3_b_s0"]
     assert names([str(tmp_path / "d3_b")]) == ["td3_b_s0"]
     assert names([str(tmp_path)], select=["_a_s0"], exclude=["ddpg_a_s0"]) == ["td3_a_s0"]
@@ -205,7 +205,7 @@ def test_table_of_differences(tmp_path):
         config={"q_lr": 1e-4, "sizes": [4, 4], "versions": {"x": 2}, "new": True},
         seed=1,
     )
-    found = curves.find_runs([str(tmp_path / name) for name in "ab"])
+    found = find_runs([str(tmp_path / name) for name in "ab"])
     groups = label_runs(found, ["a", "b"], False)
     assert differences(groups) == (["new", "q_lr"], [["", "0.001"], ["True", "0.0001"]])
 
@@ -336,7 +336,7 @@ def test_fast_and_without_tensorflow(tmp_path):
     for seed in range(10):
         make_run(tmp_path / "x" / f"x_s{seed}", np.arange(250), seed=seed)
     code = "import sys; from rl.__main__ import main; code = main(); assert 'tensorflow' not in sys.modules; sys.exit(code)"
-    begin = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [
         sys.executable,
         "-c",
@@ -347,7 +347,9 @@ def test_fast_and_without_tensorflow(tmp_path):
         str(tmp_path / "o.png"),
     ]
     subprocess.run(command, check=True, cwd=ROOT)
-    assert time.perf_counter() - begin < 2.5
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Of a processor, since others may keep the machine busy.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2.5
 
 
 def test_maps_over_time(tmp_path):

@@ -5,7 +5,6 @@ import argparse
 import contextlib
 import io
 import os
-import sys
 from pathlib import Path
 from typing import Sequence
 
@@ -13,12 +12,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rl.config import Parser, UserError
-from rl.experiments.plots.curves import find_runs
+from rl.experiments.plots.columns import STEPS, choose_runs
 from rl.experiments.plots.estimates import BANDS, ESTIMATORS, choose_band
+from rl.experiments.plots.flag_table import MOST_COLUMNS
 from rl.experiments.plots.groups import Group, differences, label_runs, pooled_differences
 from rl.experiments.plots.heatmap import draw_tasks
 from rl.experiments.plots.panels import Options, draw
-from rl.experiments.plots.table import MOST_COLUMNS
+from rl.experiments.plots.runs import find_runs
+from rl.experiments.plots.text import warn
 from rl.experiments.plots.tree import draw_splits
 
 DPI = 150
@@ -29,13 +30,15 @@ def main(argv: Sequence[str]) -> int:
     """The command `main.py plot DIR ...`; prints the path of the figure."""
     args = parse(argv)
     save(make_figure(args), args.out)
-    print(args.out)
+    print(args.out, flush=True)  # here, where a reader that is gone ends the program quietly
     return 0
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The flags of the command. Raises a UserError where they can't be, or don't go together."""
     args = make_parser().parse(argv)
+    args.logdir = [os.path.expanduser(path) for path in args.logdir]
+    args.out = Path(os.path.expanduser(args.out))
     if args.smooth < 1:
         raise UserError(f"--smooth must be at least 1, got {args.smooth}")
     if args.out.suffix not in (".png", ".svg", ".pdf"):
@@ -56,13 +59,17 @@ def make_parser() -> Parser:
     """What can be asked for. The names are Spinning Up's, where it has them."""
     parser = Parser("plot", description="Plot learning curves. Reads runs, never changes them.")
     add = parser.add_argument
-    add("logdir", nargs="+", help="run or experiment folders, or the beginnings of their names")
+    text = (
+        "run or experiment folders, or parts of their names; runs of Spinning Up, "
+        "Stable-Baselines3, garage and rllab are read too"
+    )
+    add("logdir", nargs="+", help=text)
     text = (
         "a label per logdir; runs of one label and env become one curve, whatever their flags "
-        "(default: the experiments' names, and the flags in which their runs differ)"
+        "(default: the experiments' names, and the flags or folders in which their runs differ)"
     )
     add("--legend", "-l", nargs="*", help=text)
-    add("--xaxis", "-x", default="TotalEnvInteracts", help="column (default: %(default)s)")
+    add("--xaxis", "-x", default=STEPS, help="column (default: %(default)s)")
     text = (
         "columns, a panel each for every env; Performance is the test return where there is one "
         "(default: Performance)"
@@ -97,9 +104,10 @@ def make_parser() -> Parser:
 def make_figure(args: argparse.Namespace) -> Figure:
     """The figure that `args` ask for; warns on stderr of what it can't show."""
     found = find_runs(args.logdir, args.select, args.exclude)
-    groups = label_runs(found, args.legend, args.count)
     if args.splits:
-        return draw_splits(groups)
+        return draw_splits(label_runs(found, args.legend, args.count))
+    chosen = choose_runs(found, args.xaxis, args.value, args.by_task)
+    groups = label_runs(chosen, args.legend, args.count)
     _warn_of_pooling(groups)
     options = Options(args.xaxis, tuple(args.value), args.smooth, args.est, args.band)
     if args.by_task:
@@ -107,7 +115,7 @@ def make_figure(args: argparse.Namespace) -> Figure:
     names = differences(groups)[0]
     if len(names) > MOST_COLUMNS:
         hidden = ", ".join(names[MOST_COLUMNS:])
-        _warn(f"the table has {MOST_COLUMNS} of {len(names)} differing flags; the others: {hidden}")
+        warn(f"the table has {MOST_COLUMNS} of {len(names)} differing flags; the others: {hidden}")
     with np.errstate(over="ignore", invalid="ignore"):  # diverged runs have the largest numbers
         return draw(groups, options)
 
@@ -116,11 +124,7 @@ def _warn_of_pooling(groups: Sequence[Group]) -> None:
     pooled = pooled_differences(groups)
     if pooled:
         parts = [f"{label} ({', '.join(names)})" for label, names in pooled.items()]
-        _warn(f"curves of runs with different flags: {'; '.join(parts)}")
-
-
-def _warn(text: str) -> None:
-    print(f"main.py: warning: {text}", file=sys.stderr)
+        warn(f"curves of runs with different flags: {'; '.join(parts)}")
 
 
 def save(figure: Figure, out: Path) -> None:

@@ -1,26 +1,15 @@
-"""Which runs make one curve, what it is called, and by which flags curves differ."""
+"""Which runs make one curve, and what it is called."""
 
-import re
-from typing import Any, Mapping, NamedTuple, Sequence
+from pathlib import Path
+from typing import NamedTuple, Sequence
 
-from rl.experiments.plots.curves import Run
-from rl.flags.binding import FREE
-
-# Flags that say where a run is and what made it, not what it does.
-IGNORED = (
-    *FREE,
-    "seed",
-    "meta_run",
-    "versions",
-    "code",
-    "resumes",
-    "schedule_from",
-    "logger",
-    "logger_kwargs",
+from rl.experiments.plots.columns import Run
+from rl.experiments.plots.run_flags import (
+    differing,
+    differing_within_envs,
+    flag_values,
+    join_values,
 )
-IGNORED_BEGINNINGS = ("git_", "commit", "resumed")
-# Found by a run, other in each seed: only whether a run has it counts.
-FOUND = ("meta_start",)
 
 
 class Group(NamedTuple):
@@ -36,39 +25,54 @@ def label_runs(
 ) -> list[Group]:
     """Runs by label and env: the legend's label, else the experiment's name.
 
-    Without a legend, runs of one experiment and env that differ in flags are told apart: these
-    flags become part of the label. A run that was found twice counts once.
+    Without a legend, runs of one experiment and env that differ in flags, or are in different
+    folders, are told apart: the flags, or the part of the paths that differs, become part of the
+    label. A run that was found twice counts once. Runs that don't say their env are drawn with the
+    others, if these have only one.
 
     Args:
       found: runs per path. legend: a label per path. count: a group for each run.
     """
-    labelled = _by_label(found, legend)
-    groups: dict[tuple[str, str], Group] = {}
-    for name, runs in labelled.items():
-        flags = [] if legend or count else differing_within_envs(runs)
+    default_env = _only_env(found)
+    pooled = bool(legend) or count
+    groups: dict[tuple[str, str, Path], Group] = {}
+    for name, runs in _by_name(found, legend).items():
+        flags = [] if pooled else differing_within_envs(runs)
         for number, run in enumerate(runs):
             label = f"{name}-{number}" if count else _with_flags(name, run, flags)
-            env = env_of(run)
-            groups.setdefault((label, env), Group(label, env, [])).runs.append(run)
-    return list(groups.values())
+            env = run.env or default_env
+            folder = Path() if pooled else folder_of(run)
+            group = groups.setdefault((label, env, folder), Group(label, env, []))
+            group.runs.append(run)
+    return _tell_folders_apart(groups)
 
 
-def _by_label(found: Sequence[Sequence[Run]], legend: Sequence[str] | None) -> dict[str, list[Run]]:
-    labelled: dict[str, list[Run]] = {}
+def folder_of(run: Run) -> Path:
+    """The folder that a run's directory is in, by which experiments of one name are told apart."""
+    return run.directory.resolve().parent
+
+
+def _only_env(found: Sequence[Sequence[Run]]) -> str:
+    """The env of all runs that say theirs; "" if they have several, or none does."""
+    envs: set[str] = set()
+    for runs in found:
+        envs.update(run.env for run in runs if run.env)
+    return envs.pop() if len(envs) == 1 else ""
+
+
+def _by_name(found: Sequence[Sequence[Run]], legend: Sequence[str] | None) -> dict[str, list[Run]]:
+    named: dict[str, list[Run]] = {}
     seen = set()
-    for i, runs in enumerate(found):
+    for place, runs in enumerate(found):
         for run in runs:
-            label = legend[i] if legend else str(run.config.get("exp_name", run.directory.name))
-            key = (label, run.directory.resolve())
+            name = str(run.config.get("exp_name", run.directory.name))
+            if legend:
+                name = legend[place]
+            key = (name, run.directory.resolve())
             if key not in seen:
                 seen.add(key)
-                labelled.setdefault(label, []).append(run)
-    return labelled
-
-
-def env_of(run: Run) -> str:
-    """The env of a run; "" where its config doesn't say."""
-    return str(run.config.get("env", run.config.get("env_name", "")))
+                named.setdefault(name, []).append(run)
+    return named
 
 
 def _with_flags(name: str, run: Run, flags: Sequence[str]) -> str:
@@ -77,49 +81,43 @@ def _with_flags(name: str, run: Run, flags: Sequence[str]) -> str:
     return " ".join([name, *parts])
 
 
-def flag_values(run: Run) -> dict[str, str]:
-    """The flags that say what a run does, as text.
-
-    Where a value names a run directory of the same seed, the seed is left out.
-    """
-    own_seed = re.compile(rf"_s{run.config.get('seed')}(?!\d)")
-    values = {}
-    for name, value in run.config.items():
-        first = name.split(":")[0]
-        if first in FOUND:
-            values[first] = "True"
-        elif first not in IGNORED and not first.startswith(IGNORED_BEGINNINGS):
-            values[name] = own_seed.sub("_s<seed>", _text(value))
-    return values
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return " ".join(map(_text, value))
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value)) if abs(value) < 1e15 else f"{value:g}"
-    return str(value)
+def _tell_folders_apart(groups: dict[tuple[str, str, Path], Group]) -> list[Group]:
+    """The groups; those of one label and env in several folders get a part of the path each."""
+    folders: dict[tuple[str, str], list[Path]] = {}
+    for label, env, folder in groups:
+        folders.setdefault((label, env), []).append(folder)
+    told_apart = []
+    for (label, env, folder), group in groups.items():
+        alike = folders[label, env]
+        if len(alike) > 1:
+            part = differing_parts(alike)[alike.index(folder)]
+            group = group._replace(label=f"{label} {part}")
+        told_apart.append(group)
+    return told_apart
 
 
-def differing(configs: Sequence[Mapping[str, str]]) -> list[str]:
-    """The names of the flags that are not the same in all `configs`, sorted."""
-    names = sorted({name for config in configs for name in config})
-    return [name for name in names if len({config.get(name) for config in configs}) > 1]
-
-
-def differing_within_envs(runs: Sequence[Run]) -> list[str]:
-    """The flags in which some runs of one env differ, sorted."""
-    by_env: dict[str, list[dict[str, str]]] = {}
-    for run in runs:
-        by_env.setdefault(env_of(run), []).append(flag_values(run))
-    return sorted({name for configs in by_env.values() for name in differing(configs)})
+def differing_parts(folders: Sequence[Path]) -> list[str]:
+    """The shortest part of each path at one place, so that all are different."""
+    depth = max(len(folder.parts) for folder in folders)
+    for length in range(1, depth):
+        for start in range(depth - length + 1):
+            parts = ["/".join(folder.parts[start : start + length]) for folder in folders]
+            if all(parts) and len(set(parts)) == len(parts):
+                return parts
+    return [str(folder) for folder in folders]
 
 
 def pooled_differences(groups: Sequence[Group]) -> dict[str, list[str]]:
-    """By label, the flags in which runs of one curve differ; only labels that have some."""
+    """By label, the flags in which runs of one curve differ; only labels that have some.
+
+    Folders count as a flag where the runs don't say their env, which may be other in each.
+    """
     found: dict[str, list[str]] = {}
     for group in groups:
         names = differing([flag_values(run) for run in group.runs])
+        folders = {folder_of(run) for run in group.runs if not run.env}
+        if len(folders) > 1:
+            names.append("folder")
         if names:
             found[group.label] = sorted({*found.get(group.label, []), *names})
     return found
@@ -130,13 +128,11 @@ def differences(groups: Sequence[Group]) -> tuple[list[str], list[list[str]]]:
 
     Where runs of a group differ, its cell has the values of all.
     """
-    configs = [_joined([flag_values(run) for run in group.runs]) for group in groups]
-    names = differing(configs)
-    return names, [[config.get(name, "") for name in names] for config in configs]
-
-
-def _joined(configs: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    joined = dict(configs[0])
-    for name in differing(configs):
-        joined[name] = " | ".join(sorted({config.get(name, "") for config in configs}))
-    return joined
+    of_groups = []
+    for group in groups:
+        of_groups.append(join_values([flag_values(run) for run in group.runs]))
+    names = differing(of_groups)
+    rows = []
+    for values in of_groups:
+        rows.append([values.get(name, "") for name in names])
+    return names, rows

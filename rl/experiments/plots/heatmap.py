@@ -7,14 +7,18 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rl.config import UserError
-from rl.experiments.plots.curves import Run, read_curves, shorten
+from rl.experiments.plots.columns import Run, tasks_of
+from rl.experiments.plots.curves import read_curves
 from rl.experiments.plots.estimates import ESTIMATORS
 from rl.experiments.plots.groups import Group
 from rl.experiments.plots.panels import PANEL_HEIGHT, PANEL_WIDTH, Options
+from rl.experiments.plots.text import shorten
+
+TASK_HEIGHT = 0.28  # inches
+MARGINS = 1.2  # inches, of a panel's title and axis, and of the colour bar
 
 
-class Grid(NamedTuple):
+class TaskGrid(NamedTuple):
     """Estimates over runs of every task: x `(points,)`, z `(tasks, points)`, nan where a run has no
     data."""
 
@@ -23,22 +27,11 @@ class Grid(NamedTuple):
     z: np.ndarray
 
 
-def tasks_of(run: Run, value: str) -> list[str]:
-    """The tasks that have a column `<value>/<task>`, in the run's order. Raises a UserError if
-    there are none."""
-    tasks = [name.removeprefix(f"{value}/") for name in run.columns if name.startswith(f"{value}/")]
-    if not tasks:
-        known = sorted({name.split("/")[0] for name in run.columns if "/" in name})
-        raise UserError(
-            f"{run.directory} has no column {value}/<task>; by task it has: "
-            f"{', '.join(known) or 'none'}"
-        )
-    return tasks
-
-
-def make_grid(runs: Sequence[Run], value: str, options: Options) -> Grid:
+def make_grid(runs: Sequence[Run], value: str, options: Options) -> TaskGrid:
     """The estimate of every task where all runs have data."""
-    tasks = tasks_of(runs[0], value)
+    tasks: list[str] = []
+    for run in runs:
+        tasks.extend(task for task in tasks_of(run, value) if task not in tasks)
     curves = []
     for task in tasks:
         x, y = read_curves(runs, options.xaxis, f"{value}/{task}", options.window)
@@ -47,10 +40,13 @@ def make_grid(runs: Sequence[Run], value: str, options: Options) -> Grid:
             estimate = ESTIMATORS[options.est](y[:, everywhere], axis=0)
             curves.append((x[everywhere], estimate))
         else:
-            curves.append((np.zeros(1), np.full(1, np.nan)))
-    points = np.unique(np.concatenate([x[np.isfinite(z)] for x, z in curves]))
-    rows = [np.interp(points, x, z, np.nan, np.nan) for x, z in curves]
-    return Grid(tasks, points, np.stack(rows))
+            curves.append((np.empty(0), np.empty(0)))
+    points = np.unique(np.concatenate([np.empty(0), *(x for x, _ in curves)]))
+    z = np.full((len(tasks), len(points)), np.nan)
+    for row, (x, estimate) in enumerate(curves):
+        if x.size:
+            z[row] = np.interp(points, x, estimate, np.nan, np.nan)
+    return TaskGrid(tasks, points, z)
 
 
 def draw_tasks(groups: Sequence[Group], options: Options) -> Figure:
@@ -60,15 +56,15 @@ def draw_tasks(groups: Sequence[Group], options: Options) -> Figure:
     for value in options.values:
         rows.append([make_grid(group.runs, value, options) for group in groups])
     most = max(len(grid.tasks) for grid in rows[0])
-    height = max(PANEL_HEIGHT, 1.2 + 0.28 * most)
-    size = (PANEL_WIDTH * len(groups) + 1.2, height * len(rows))
+    height = max(PANEL_HEIGHT, MARGINS + TASK_HEIGHT * most)
+    size = (PANEL_WIDTH * len(groups) + MARGINS, height * len(rows))
     several_envs = len({group.env for group in groups}) > 1
     with matplotlib.rc_context({"text.parse_math": False}):
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots(len(rows), len(groups), squeeze=False)
         for panels, value, grids in zip(axes, options.values, rows):
-            low, high = _limits(value, grids)
+            low, high = _color_range(value, grids)
             for panel, group, grid in zip(panels, groups, grids):
                 image = _draw_grid(panel, grid, low, high)
                 env = f", {group.env}" if several_envs else ""
@@ -78,7 +74,7 @@ def draw_tasks(groups: Sequence[Group], options: Options) -> Figure:
     return figure
 
 
-def _limits(value: str, grids: Sequence[Grid]) -> tuple[float, float]:
+def _color_range(value: str, grids: Sequence[TaskGrid]) -> tuple[float, float]:
     """The values of the first and the last colour."""
     finite = np.concatenate([grid.z[np.isfinite(grid.z)] for grid in grids])
     if "Success" in value or not finite.size:
@@ -86,10 +82,10 @@ def _limits(value: str, grids: Sequence[Grid]) -> tuple[float, float]:
     return finite.min(), finite.max()
 
 
-def _draw_grid(panel: Any, grid: Grid, low: float, high: float) -> Any:
+def _draw_grid(panel: Any, grid: TaskGrid, low: float, high: float) -> Any:
     rows = np.arange(len(grid.tasks))
-    edges = np.arange(len(rows) + 1) - 0.5
-    image = panel.pcolormesh(_edges(grid.x), edges, grid.z, vmin=low, vmax=high)
+    row_edges = np.arange(len(rows) + 1) - 0.5
+    image = panel.pcolormesh(_edges(grid.x), row_edges, grid.z, vmin=low, vmax=high)
     panel.set(yticks=rows, yticklabels=grid.tasks)
     panel.invert_yaxis()
     panel.ticklabel_format(style="sci", axis="x", scilimits=(0, 4))
@@ -98,7 +94,9 @@ def _draw_grid(panel: Any, grid: Grid, low: float, high: float) -> Any:
 
 def _edges(x: np.ndarray) -> np.ndarray:
     """Edges of cells around `x`, half-way between neighbours: one more."""
-    if len(x) < 2:
-        return np.array([*(x - 0.5), *(x + 0.5)]) if len(x) else np.zeros(1)
+    if not x.size:
+        return np.zeros(1)
+    if x.size == 1:
+        return np.array([x[0] - 0.5, x[0] + 0.5])
     middles = (x[:-1] + x[1:]) / 2
     return np.array([2 * x[0] - middles[0], *middles, 2 * x[-1] - middles[-1]])

@@ -10,16 +10,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rl.experiments.plots.curves import read_curves, shorten
+from rl.experiments.plots.curves import read_curves
 from rl.experiments.plots.estimates import BANDS, ESTIMATORS, band, choose_band
+from rl.experiments.plots.flag_table import FlagTable
 from rl.experiments.plots.groups import Group, differences
-from rl.experiments.plots.table import Table
+from rl.experiments.plots.text import shorten
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
 PANEL_WIDTH = 5.2  # inches, without the legend
 PANEL_HEIGHT = 3.6
-STYLE = {
+THICK = 1.6  # points, of a line over all runs
+THIN = 0.7  # over some of them
+SETTINGS = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -52,7 +55,7 @@ class Curve:
 
     x: np.ndarray
     y: np.ndarray
-    look: dict[str, Any]
+    style: dict[str, Any]
 
     @property
     def count(self) -> int:
@@ -60,7 +63,7 @@ class Curve:
         return len(self.y)
 
 
-def look(number: int) -> dict[str, Any]:
+def line_style(number: int) -> dict[str, Any]:
     """Colour and dashes of the curve `number`; 32 are distinct."""
     dashes = DASHES[number // len(COLORS) % len(DASHES)]
     return {"color": COLORS[number % len(COLORS)], "linestyle": dashes}
@@ -73,57 +76,62 @@ def draw(groups: Sequence[Group], options: Options) -> Figure:
     A label looks the same in all panels.
     """
     labels = list(dict.fromkeys(group.label for group in groups))
-    looks = {label: look(number) for number, label in enumerate(labels)}
-    envs = list(dict.fromkeys(group.env for group in groups))
-    rows = [[group for group in groups if group.env == env] for env in envs]
-    longest = max(len(line) for label in labels for line in _wrapped(label).split("\n"))
-    legend_width = 0.9 + 0.075 * max(longest, 18)
-    width = PANEL_WIDTH * len(options.values) + legend_width
+    styles = {label: line_style(number) for number, label in enumerate(labels)}
+    by_env: dict[str, list[Group]] = {}
+    for group in groups:
+        by_env.setdefault(group.env, []).append(group)
+    rows = list(by_env.values())
+    legend_width = _legend_width(labels)
+    widths = [PANEL_WIDTH] * len(options.values) + [legend_width]
+    width = sum(widths)
     heights = [max(PANEL_HEIGHT, _legend_height(row)) for row in rows]
-    with matplotlib.rc_context(STYLE):
-        table = Table([group.label for group in groups], *differences(groups), width)
-        figure = Figure(figsize=(width, sum(heights) + table.height))
+    height = sum(heights)
+    with matplotlib.rc_context(SETTINGS):
+        table = FlagTable([group.label for group in groups], *differences(groups), width)
+        figure = Figure(figsize=(width, height + table.height))
         FigureCanvasAgg(figure)
         upper = figure
         if table.height:
-            ratios = (sum(heights), table.height)
-            upper, lower = figure.subfigures(2, 1, height_ratios=ratios)
+            upper, lower = figure.subfigures(2, 1, height_ratios=(height, table.height))
             table.draw(lower)
         figure.set_layout_engine("constrained", h_pad=0.1)
-        axes = upper.subplots(
-            len(rows),
-            len(options.values) + 1,
+        all_axes = upper.subplots(
+            len(heights),
+            len(widths),
             squeeze=False,
             height_ratios=heights,
-            width_ratios=[PANEL_WIDTH] * len(options.values) + [legend_width],
+            width_ratios=widths,
         )
-        for (*panels, place), row in zip(axes, rows):
-            _draw_row(panels, place, row, looks, options)
+        for axes, row in zip(all_axes, rows):
+            _draw_row(axes[:-1], axes[-1], row, styles, options)
     return figure
 
 
 def _draw_row(
     panels: Sequence[Any],
-    place: Any,
+    legend_axes: Any,
     row: Sequence[Group],
-    looks: dict[str, dict[str, Any]],
+    styles: dict[str, dict[str, Any]],
     options: Options,
 ) -> None:
-    """The panels of one env, and their legend in the axes `place`."""
+    """The panels of one env, and their legend."""
     counts: list[list[int]] = [[] for _ in row]
     for panel, value in zip(panels, options.values):
         curves = []
-        for group, of_group in zip(row, counts):
+        for group, group_counts in zip(row, counts):
             x, y = read_curves(group.runs, options.xaxis, value, options.window)
-            curves.append(Curve(x, y, looks[group.label]))
-            of_group.append(len(y))
+            curves.append(Curve(x, y, styles[group.label]))
+            group_counts.append(len(y))
         _draw_panel(panel, curves, options)
         panel.set(xlabel=options.xaxis, ylabel=value)
         panel.set_title(shorten(row[0].env or value, 60))
-    handles = [Line2D([], [], linewidth=1.6, **looks[group.label]) for group in row]
-    names = [_legend_name(group.label, of_group) for group, of_group in zip(row, counts)]
-    place.set_axis_off()
-    legend = place.legend(
+    handles = []
+    names = []
+    for group, group_counts in zip(row, counts):
+        handles.append(Line2D([], [], linewidth=THICK, **styles[group.label]))
+        names.append(_legend_name(group.label, group_counts))
+    legend_axes.set_axis_off()
+    legend = legend_axes.legend(
         handles,
         [""] * len(names),
         title=_legend_title(options, max(map(max, counts))),
@@ -148,16 +156,30 @@ def _legend_title(options: Options, most: int) -> str:
     """The estimate, and the band where one is drawn; none where every curve is one run."""
     if most < 2:
         return ""
-    name = BANDS[choose_band(options.band, options.est)]
-    return f"{options.est} over n runs" + (f",\nband: {name}" if name else "")
+    title = f"{options.est} over n runs"
+    band_name = BANDS[choose_band(options.band, options.est)]
+    if band_name:
+        title += f",\nband: {band_name}"
+    return title
 
 
 def _wrapped(label: str) -> str:
     return textwrap.fill(shorten(label, 120), 34)
 
 
+def _legend_width(labels: Sequence[str]) -> float:
+    """In inches, of the longest line, and of the title."""
+    longest = 18
+    for label in labels:
+        longest = max(longest, *map(len, _wrapped(label).split("\n")))
+    return 0.9 + 0.075 * longest
+
+
 def _legend_height(row: Sequence[Group]) -> float:
-    lines = 4 + sum(_legend_name(group.label, [100]).count("\n") + 1 for group in row)
+    """In inches, of a row's labels with room for the numbers of runs, and of the title."""
+    lines = 4
+    for group in row:
+        lines += _legend_name(group.label, [100]).count("\n") + 1
     return 0.18 * lines
 
 
@@ -176,14 +198,14 @@ def _draw_lines(panel: Any, curve: Curve, estimate: Any) -> None:
     for start, stop, runs in stretches(np.isfinite(curve.y)):
         values = estimate(curve.y[runs, start:stop], axis=0)
         marker = "o" if stop - start == 1 else ""  # a line of one point would not be seen
-        width = 1.6 if runs.all() else 0.7
+        width = THICK if runs.all() else THIN
         panel.plot(
             curve.x[start:stop],
             values,
             linewidth=width,
             marker=marker,
             markersize=2.5 * width,
-            **curve.look,
+            **curve.style,
         )
 
 
@@ -228,7 +250,7 @@ def _draw_bands(panel: Any, curves: Sequence[Curve], options: Options) -> None:
         everywhere = np.isfinite(curve.y).all(axis=0)
         if everywhere.any():
             lower, upper = band(curve.y[:, everywhere], kind, options.est)
-            color = curve.look["color"]
+            color = curve.style["color"]
             panel.fill_between(
                 curve.x[everywhere], lower, upper, alpha=0.2, linewidth=0, color=color
             )

@@ -2,7 +2,8 @@
 agree there."""
 
 import json
-from typing import Any, Iterator, Mapping, Sequence
+import os
+from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 import matplotlib
 import numpy as np
@@ -10,54 +11,78 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rl.config import SPLITS, UserError
-from rl.experiments.plots.curves import Run, read_regular
+from rl.experiments.plots.columns import Run
 from rl.experiments.plots.groups import Group
+from rl.experiments.plots.text_table import read_file
+
+WIDTH = 9.6  # inches
+TASK_HEIGHT = 0.22
+MARGINS = 1.0  # above and below the tasks of a layer
 
 
-def load(run: Run) -> dict[str, Any]:
-    """What `splits.json` of a run holds. Raises a UserError if there is none or it can't be
-    read."""
-    text = read_regular(run.directory / SPLITS)
-    if text is None:
+class Layer(NamedTuple):
+    """A layer of a network: its number among the network's, its description, and the place of its
+    regions among those of all layers."""
+
+    number: int
+    description: dict[str, Any]
+    place: slice
+
+
+def load_splits(run: Run) -> dict[str, Any]:
+    """What `splits.json` of a run holds.
+
+    Raises:
+      UserError: there is none, or it can't be read.
+    """
+    file = run.directory / SPLITS
+    if not os.path.lexists(file):
         raise UserError(f"{run.directory} has no {SPLITS}, which networks that split write")
+    text = read_file(file)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"cannot read {run.directory / SPLITS}: {error}") from None
+        raise UserError(f"cannot read {file}: {error}") from None
 
 
 def history(network: Mapping[str, Any]) -> tuple[list[int], np.ndarray]:
     """Updates at which something split, from 0, and the maps from there on: `(splits + 1, regions,
     num_tasks)`.
 
-    Where single weights split, a region is a layer, and has fractions: of its weights those that
-      are a task's own.
+    Where single weights split, a region is a layer, and has the fraction of its weights that are a
+    task's own.
     """
     if "maps" not in network:
-        sizes = np.array([[layer["size"]] for layer in network["layers"]])
-        shape = np.shape(network["cosines"])[:2]
-        counts = np.array(
-            [np.zeros(shape, int), *(event["private"] for event in network["events"])]
-        )
-        return [0, *(event["updates"] for event in network["events"])], counts.cumsum(
-            axis=0
-        ) / sizes
+        return _history_of_weights(network)
     updates = [0]
     maps = [np.zeros_like(network["maps"])]
     for event in network["events"]:
         if event["copy"] is not None:
+            changed = maps[-1].copy()
+            changed[event["region"], event["moved"]] = event["copy"]
             updates.append(event["updates"])
-            maps.append(maps[-1].copy())
-            maps[-1][event["region"], event["moved"]] = event["copy"]
+            maps.append(changed)
     return updates, np.array(maps)
 
 
-def layers(network: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], slice]]:
-    """Each layer and the place of its regions."""
+def _history_of_weights(network: Mapping[str, Any]) -> tuple[list[int], np.ndarray]:
+    sizes = np.array([[layer["size"]] for layer in network["layers"]])
+    layers_and_tasks = np.shape(network["cosines"])[:2]
+    updates = [0]
+    counts = [np.zeros(layers_and_tasks, int)]
+    for event in network["events"]:
+        updates.append(event["updates"])
+        counts.append(counts[-1] + np.array(event["private"]))
+    return updates, np.array(counts) / sizes
+
+
+def layers(network: Mapping[str, Any]) -> Iterator[Layer]:
+    """The layers of a network, in order."""
     start = 0
-    for layer in network["layers"]:
-        yield layer, slice(start, start + layer["regions"])
-        start += layer["regions"]
+    for number, description in enumerate(network["layers"]):
+        stop = start + description["regions"]
+        yield Layer(number, description, slice(start, stop))
+        start = stop
 
 
 def draw_splits(groups: Sequence[Group]) -> Figure:
@@ -71,52 +96,61 @@ def draw_splits(groups: Sequence[Group]) -> Figure:
     Raises:
       UserError: there are several runs, or it has no splits.
     """
-    runs = [run for group in groups for run in group.runs]
+    runs: list[Run] = []
+    for group in groups:
+        runs.extend(group.runs)
     if len(runs) != 1:
         raise UserError(f"--splits draws one run, and {len(runs)} match")
-    report = load(runs[0])
-    rows = [
-        (name, own, *layer) for name, own in report["networks"].items() for layer in layers(own)
-    ]
-    height = 1.0 + 0.22 * len(report["tasks"])
+    report = load_splits(runs[0])
+    tasks = report["tasks"]
+    rows = []
+    for name, network in report["networks"].items():
+        for layer in layers(network):
+            rows.append((name.removeprefix("Loss"), network, layer))
+    height = MARGINS + TASK_HEIGHT * len(tasks)
     with matplotlib.rc_context({"font.size": 8}):
-        figure = Figure(figsize=(9.6, height * len(rows)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, height * len(rows)), layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(3, 1))
-        for pair, (name, network, layer, place) in zip(axes, rows):
-            pair[0].set_title(
-                f"{name.removeprefix('Loss')} {layer['name']}, sharing {network['sharing']:.2f}"
-            )
-            _draw_copies(pair[0], network, place, report["tasks"])
-            number = network["layers"].index(layer)
-            image = pair[1].imshow(network["cosines"][number], vmin=-1, vmax=1, cmap="RdBu")
-            pair[1].set(xticks=[], yticks=[], title="cosines")
-            figure.colorbar(image, ax=pair[1])
+        all_axes = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(3, 1))
+        for (left, right), (name, network, layer) in zip(all_axes, rows):
+            sharing = network["sharing"]
+            left.set_title(f"{name} {layer.description['name']}, sharing {sharing:.2f}")
+            _draw_copies(left, network, layer.place, tasks)
+            cosines = network["cosines"][layer.number]
+            image = right.imshow(cosines, vmin=-1, vmax=1, cmap="RdBu")
+            right.set(xticks=[], yticks=[], title="cosines")
+            figure.colorbar(image, ax=right)
     return figure
 
 
-def _draw_copies(axis: Any, network: Mapping[str, Any], place: slice, tasks: Sequence[str]) -> None:
+def _draw_copies(
+    panel: Any, network: Mapping[str, Any], place: slice, tasks: Sequence[str]
+) -> None:
     updates, maps = history(network)
-    edges = np.array([*updates, max(network["updates"], updates[-1] + 1)], float)
-    whole = "maps" in network and place.stop - place.start == 1
-    single = maps[:, place.start]
-    shown = (maps[:, place] > 0).mean(axis=1) if place.stop - place.start > 1 else single
-    look = (
-        {"cmap": "tab20", "vmin": 0, "vmax": 19}
-        if whole
-        else {"vmin": 0, "vmax": network.get("most", 1)}
-    )
-    axis.pcolormesh(edges, np.arange(len(tasks) + 1) - 0.5, shown.T, **look)
-    axis.set(yticks=np.arange(len(tasks)), yticklabels=tasks, xlabel="updates")
-    axis.invert_yaxis()
-    for event in network["events"] if whole else ():
-        if event["region"] == place.start and event["copy"] is not None:
-            axis.axvline(event["updates"], color="black", linewidth=0.8)
-            axis.text(
-                event["updates"],
-                -0.6,
-                f"{event['score']:.1f}",
-                ha="center",
-                va="bottom",
-                fontsize=7,
-            )
+    end = max(network["updates"], updates[-1] + 1)
+    edges = np.array([*updates, end], float)
+    rows = np.arange(len(tasks))
+    row_edges = np.arange(len(tasks) + 1) - 0.5
+    num_regions = place.stop - place.start
+    whole_layers_split = "maps" in network and num_regions == 1
+    shown = maps[:, place.start]
+    if num_regions > 1:
+        shown = (maps[:, place] > 0).mean(axis=1)
+    colors = {"vmin": 0, "vmax": network.get("most", 1)}
+    if whole_layers_split:
+        colors = {"cmap": "tab20", "vmin": 0, "vmax": 19}
+    panel.pcolormesh(edges, row_edges, shown.T, **colors)
+    panel.set(yticks=rows, yticklabels=tasks, xlabel="updates")
+    panel.invert_yaxis()
+    if whole_layers_split:
+        _draw_scores(panel, network["events"], place.start)
+
+
+def _draw_scores(panel: Any, events: Sequence[Mapping[str, Any]], region: int) -> None:
+    """A line with the score at each split of a region."""
+    for event in events:
+        if event["region"] != region or event["copy"] is None:
+            continue
+        panel.axvline(event["updates"], color="black", linewidth=0.8)
+        score = f"{event['score']:.1f}"
+        panel.text(event["updates"], -0.6, score, ha="center", va="bottom", fontsize=7)

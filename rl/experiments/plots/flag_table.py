@@ -7,7 +7,7 @@ from typing import Any, Sequence
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 
-from rl.experiments.plots.curves import shorten
+from rl.experiments.plots.text import shorten
 
 FONT_SIZE = 8
 MOST_COLUMNS = 8  # of flags
@@ -22,7 +22,7 @@ TOLERANCE = 1e-9  # inches, for sums in another order
 COMMON = 2  # characters that stay of a beginning or end that all long values share
 
 
-class Table:
+class FlagTable:
     """A row for each group and a column for each flag, with the label first.
 
     Long values are shortened in the middle until the columns fit.
@@ -49,16 +49,18 @@ class Table:
         headers = [_wrap(name) for name in names[:MOST_COLUMNS]]
         columns = [list(column) for column in zip(*rows)]
         ruler = Ruler()
-        wanted = [ruler.width_of_column(labels)]
-        for header, column in zip(headers, columns):
-            wanted.append(ruler.width_of_column([header, *column]))
         available = width - 2 * MARGIN
-        first = min(wanted[0], MOST_OF_LABELS * available)
-        limit = _limit(wanted[1:], available - first)
-        self.widths = [first, *(min(column, limit) for column in wanted[1:])]
-        fitted = [["", *ruler.fit_column(labels, first)]]
-        for header, column, room in zip(headers, columns, self.widths[1:]):
-            fitted.append([ruler.fit(header, room), *ruler.fit_column(column, room)])
+        label_width = min(ruler.width_of_column(labels), MOST_OF_LABELS * available)
+        full_widths = []
+        for header, column in zip(headers, columns):
+            full_widths.append(ruler.width_of_column([header, *column]))
+        widest = _widest(full_widths, available - label_width)
+        widths = [min(full_width, widest) for full_width in full_widths]
+        fitted = [["", *ruler.fit_column(labels, label_width)]]
+        for header, column, column_width in zip(headers, columns, widths):
+            shown_header = ruler.fit(header, column_width)
+            fitted.append([shown_header, *ruler.fit_column(column, column_width)])
+        self.widths = [label_width, *widths]
         self.cells = [list(row) for row in zip(*fitted)]
         self.heights = [LINE * _count_lines(row) + PADDING for row in self.cells]
         self.height = sum(self.heights) + 2 * MARGIN
@@ -69,7 +71,9 @@ class Table:
         axes.set_axis_off()
         left = MARGIN / self.width
         bottom = MARGIN / self.height
-        bbox = (left, bottom, sum(self.widths) / self.width, sum(self.heights) / self.height)
+        right = sum(self.widths) / self.width
+        top = sum(self.heights) / self.height
+        bbox = (left, bottom, right, top)
         table = axes.table(self.cells, cellLoc="center", colWidths=self.widths, bbox=bbox)
         table.auto_set_font_size(False)
         table.set_fontsize(FONT_SIZE)
@@ -90,8 +94,10 @@ class Ruler:
 
     def width(self, text: str) -> float:
         """Of a cell with this text: of its longest line."""
-        widths = [sum(map(self._width_of_character, line)) for line in text.split("\n")]
-        return max(widths) + PADDING
+        longest = 0.0
+        for line in text.split("\n"):
+            longest = max(longest, sum(map(self._width_of_character, line)))
+        return longest + PADDING
 
     def _width_of_character(self, character: str) -> float:
         if character not in self.characters:
@@ -129,17 +135,19 @@ def _shorten_lines(text: str, length: int) -> str:
 def _without_common_ends(cells: Sequence[str]) -> list[str]:
     """Cells with an ellipsis for the beginning and the end that all but empty ones share."""
     values = [cell for cell in cells if cell]
-    begin = max(0, len(os.path.commonprefix(values)) - COMMON)
-    backwards = [value[begin:][::-1] for value in values]
-    end = max(0, len(os.path.commonprefix(backwards)) - COMMON)
+    first = max(0, len(os.path.commonprefix(values)) - COMMON)
+    backwards = [value[first:][::-1] for value in values]
+    last = max(0, len(os.path.commonprefix(backwards)) - COMMON)
+    before = "…" if first else ""
+    after = "…" if last else ""
     shown = []
     for cell in cells:
-        middle = cell[begin : len(cell) - end]
-        shown.append(("…" if begin else "") + middle + ("…" if end else "") if cell else "")
+        middle = cell[first : len(cell) - last]
+        shown.append(f"{before}{middle}{after}" if cell else "")
     return shown
 
 
-def _limit(widths: Sequence[float], available: float) -> float:
+def _widest(widths: Sequence[float], available: float) -> float:
     """The most that a column may take so that all fit: narrow ones keep their width."""
     left = available
     ordered = sorted(widths)

@@ -1,6 +1,7 @@
 """Networks with memory under PPO: acting, unrolling, minibatches of sequences, and a cue to
 remember."""
 
+import copy
 import inspect
 
 import gymnasium as gym
@@ -129,20 +130,20 @@ def test_unrolling_is_stepping(lead):
     np.testing.assert_allclose(out, np.concatenate([wanted, x], axis=-1), rtol=1e-5, atol=1e-6)
 
 
-def collected(tmp_path, **flags):
-    """A loop on Cue of 4 envs whose rollout of 6 steps is full; the one before it was, too."""
-    loop = make_on_policy(
-        tmp_path,
-        make_recurrent(**flags),
-        "Cue",
-        4,
-        rollout_steps=6,
-        batch_size=12,
-    )
-    for number in range(12):
+def make_loop(tmp_path):
+    """A loop on Cue of 4 envs, with rollouts of 6 steps."""
+    flags = {"rollout_steps": 6, "batch_size": 12}
+    return make_on_policy(tmp_path, make_recurrent(), "Cue", 4, **flags)
+
+
+def collected(tmp_path):
+    """A loop whose second rollout is full, with nothing learned from the first."""
+    loop = make_loop(tmp_path)
+    for _ in range(6):
         loop.collect()
-        if number == 5:
-            loop.rollout.clear()
+    loop.rollout.clear()
+    for _ in range(6):
+        loop.collect()
     return loop
 
 
@@ -199,18 +200,27 @@ def test_minibatches_are_of_whole_sequences(num_tasks):
 
 
 def test_memory_is_saved_with_a_rollout(tmp_path):
-    """A run that goes on from a state inside a rollout learns what it would have learned."""
-    first = collected(tmp_path / "a")
-    second = collected(tmp_path / "b", seed=1)
-    second.algo.load_state(first.algo.state())
-    second.load_state(first.state())
-    second.env.load_state(first.env.state(), second.obs)
-    for loop in (first, second):
-        loop.update()
+    """A loop that goes on from a state inside a rollout prepares what it would have prepared."""
+    loop = make_loop(tmp_path)
+    for _ in range(6):
         loop.collect()
-    np.testing.assert_array_equal(first.memory, second.memory)
-    for one_array, other in zip(first.algo.policy.params, second.algo.policy.params):
-        np.testing.assert_array_equal(one_array, other)
+    loop.rollout.clear()
+    loop.collect()
+    state = copy.deepcopy((loop.state(), loop.env.state()))
+    prepared = []
+    for _ in range(2):
+        loop.load_state(state[0])
+        loop.env.load_state(state[1], loop.obs)
+        for _ in range(5):
+            loop.collect()
+        data, _ = loop.algo.prepare(loop.rollout)
+        data |= {"memory": loop.memory, "first": loop.rollout.memory}
+        prepared.append(data)
+        loop.rollout.memory = np.zeros_like(loop.rollout.memory)
+        loop.memory = np.zeros_like(loop.memory)
+    assert np.abs(prepared[0]["first"]).max() > 0.01
+    for name, values in prepared[0].items():
+        np.testing.assert_array_equal(values, prepared[1][name], err_msg=name)
 
 
 @pytest.mark.parametrize("name", sorted(name for name in ALGOS if name != "ppo"))

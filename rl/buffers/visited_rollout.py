@@ -26,7 +26,7 @@ class VisitedRollout(Rollout):
         super().__init__(spec, steps, num_envs)
         self.data["task"] = np.zeros((steps, num_envs), np.int32)
         visits = num_envs * -(-steps // max_ep_len)
-        self.steps_per_task = steps * num_envs // min(visits, spec.num_tasks)
+        self.steps_per_task = steps * num_envs // min(visits, len(spec.tasks))
         self.arrange()
 
     def store(self, **step: np.ndarray) -> None:

@@ -66,9 +66,8 @@ def make_adapting(directory, epochs=1, steps_per_epoch=32000):
 def returns(loop, policy):
     """Mean return of each task in test episodes from the same states."""
     env = loop.session.test_env
-    return evaluate(EnvPolicy(policy, env, loop.session.normaliser), env, 20, seed=7)["EpRet"].mean(
-        1
-    )
+    acting = EnvPolicy(policy, env, loop.session.normaliser)
+    return evaluate(acting, env, 20, seed=7)["EpRet"].mean(axis=1)
 
 
 def test_adapted_policies_earn_more(tmp_path):

@@ -8,10 +8,12 @@ import tensorflow as tf
 import rl.networks
 from rl.algos import ALGOS
 from rl.gradients.optimizer import Config as OptimizerConfig
-from rl.networks import MLP
+from rl.networks import (
+    MLP,
+    CategoricalPolicy,
+)
 from rl.networks import Config as NetworkConfig
 from rl.networks import (
-    CategoricalPolicy,
     Critic,
     DeterministicActor,
     DeterministicPolicy,
@@ -252,9 +254,9 @@ def test_critic_shape_and_action_order(lead, members):
     critic.set_weights(
         [np.broadcast_to(np.arange(6.0)[:, None], critic.weights[0].shape), critic.get_weights()[1]]
     )
-    obs, act = inputs(lead), inputs(lead, 2)
-    wanted = obs.numpy() @ np.arange(4.0) + act.numpy() @ np.array([4.0, 5.0])
-    q = critic(obs, act)
+    obs, unit = inputs(lead), inputs(lead, 2)
+    wanted = obs.numpy() @ np.arange(4.0) + unit.numpy() @ np.array([4.0, 5.0])
+    q = critic(obs, unit)
     assert q.shape == (*(() if members is None else (members,)), *lead, B)
     np.testing.assert_allclose(q, np.broadcast_to(wanted, q.shape), rtol=1e-5, atol=1e-5)
 

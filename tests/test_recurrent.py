@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rl import envs, training
+from rl import training
 from rl.algos import ALGOS
 from rl.algos.ppo import PPO, past_of
 from rl.buffers.sequences import SequenceRollout

@@ -22,8 +22,9 @@ from rl.experiments.scores import summary
 from rl.files import Damaged, check_tree, load_tree
 from rl.networks.actor_critic import env_action
 from rl.training.checkpoint import Checkpoints
+from rl.training.contracts import Policy
 from rl.training.evaluate import evaluate
-from rl.training.policy import EnvPolicy, Policy
+from rl.training.policy import EnvPolicy
 from rl.training.run import VARYING, check_flags
 
 

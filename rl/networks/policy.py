@@ -110,8 +110,8 @@ class Policy:
         """The same policy with other parameters.
 
         Args:
-          params: arrays as `get_weights()` of the actor has them. Where the torso is an MLP they may
-            have the axis `num_tasks` in front: each task then has its own.
+          params: arrays as `get_weights()` of the actor has them. Where the torso is an MLP they
+            may have the axis `num_tasks` in front: each task then has its own.
         """
         policy = copy.copy(self)
         policy.use_params(params)

@@ -1,13 +1,13 @@
 """Evaluation: a fixed number of episodes, each counted whole."""
 
 import itertools
-from typing import Any, Callable, Iterator, Optional
+from typing import Callable, Iterator, Optional
 
 import numpy as np
 
 from rl.spec import Step
+from rl.training.contracts import Policy, VectorEnv
 from rl.training.finite import check_obs, check_step
-from rl.training.policy import Policy
 
 
 class Stopped(Exception):
@@ -16,7 +16,7 @@ class Stopped(Exception):
 
 def evaluate(
     policy: Policy,
-    env: Any,
+    env: VectorEnv,
     episodes: int,
     seed: int,
     rng: Optional[np.random.Generator] = None,
@@ -47,12 +47,8 @@ def evaluate(
     length = np.zeros(env.num_envs, int)
     success = np.zeros(env.num_envs, bool)
     told = False  # whether any env has told of its success
-    ended: dict[str, list[list[Any]]] = {
-        name: [[] for _ in range(tasks)] for name in ("EpRet", "EpLen", "Success")
-    }
-    steps = _steps(policy, env, seed, rng, stopping, title)
-    while left.any():
-        step = next(steps)
+    ended: list[list[tuple[float, int, bool]]] = [[] for _ in range(tasks)]
+    for step in _steps(policy, env, seed, rng, stopping, title):
         ret = ret + step.rew
         length = length + 1
         if step.success is not None:
@@ -60,23 +56,23 @@ def evaluate(
             told = True
         end = step.terminated | step.truncated
         for i in np.flatnonzero(end & (left > 0)):
-            for name, value in (("EpRet", ret[i]), ("EpLen", length[i]), ("Success", success[i])):
-                ended[name][i // len(shares)].append(value)
+            ended[i // len(shares)].append((ret[i], length[i], success[i]))
             left[i] -= 1
+        if not left.any():
+            break
         ret[end] = 0
         length[end] = 0
         success[end] = False
-    if not told:
-        del ended["Success"]
-    return {
-        name: np.array(values).reshape(*env.spec.batch_dims, episodes)
-        for name, values in ended.items()
-    }
+    scores = np.array(ended, float).reshape(*env.spec.batch_dims, episodes, 3)
+    played = {"EpRet": scores[..., 0], "EpLen": scores[..., 1].astype(int)}
+    if told:
+        played["Success"] = scores[..., 2].astype(bool)
+    return played
 
 
 def _steps(
     policy: Policy,
-    env: Any,
+    env: VectorEnv,
     seed: int,
     rng: Optional[np.random.Generator],
     stopping: Callable[[], bool],

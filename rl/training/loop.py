@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 
 from rl.spec import Step
+from rl.training.contracts import Learner, Policy, VectorEnv
 from rl.training.episodes import Episodes
 from rl.training.finite import check_finite, check_obs, check_step
-from rl.training.learner import Learner
-from rl.training.policy import EnvPolicy, Policy
+from rl.training.policy import EnvPolicy
 from rl.training.session import Session
 
 
 class Loop:
     """One run of an algorithm on `env`, a VectorEnv, in the frame of a Session.
 
-    Subclasses have `store`, `cut` and `learn`, and call `begin` when they are ready.
+    Subclasses have `store`, `cut`, `learn` and `updates`, and call `begin` when they are ready.
 
     Attributes:
       step: env steps so far, of all envs together. obs: `(num_envs, ...)`, what to act on next.
@@ -25,7 +25,7 @@ class Loop:
 
     replay: Any
 
-    def __init__(self, algo: Learner, env: Any, session: Session) -> None:
+    def __init__(self, algo: Learner, env: VectorEnv, session: Session) -> None:
         self.algo = algo
         self.env = env
         self.session = session
@@ -82,7 +82,12 @@ class Loop:
         act, self.memory = policy.act(self.obs, self.memory, self.episodes.start, self.act_rng)
         return act
 
-    # What a kind of loop may do otherwise ---------------------------------
+    # What a kind of loop has, or does otherwise ---------------------------
+
+    @property
+    def updates(self) -> int:
+        """How many there were so far."""
+        raise NotImplementedError
 
     def policy_to_collect(self) -> Policy:
         """What acts while the run learns, on normalised observations by task."""

@@ -12,8 +12,8 @@ import numpy as np
 from rl.flags.off_policy import Config
 from rl.spec import Step
 from rl.training import feed
+from rl.training.contracts import Arrays, Learner, VectorEnv
 from rl.training.finite import check_finite
-from rl.training.learner import Arrays, Learner
 from rl.training.loop import Loop
 from rl.training.session import Session
 
@@ -31,7 +31,7 @@ class OffPolicy(Loop):
 
     flags = Config
 
-    def __init__(self, algo: Learner, env: Any, config: Config, session: Session) -> None:
+    def __init__(self, algo: Learner, env: VectorEnv, config: Config, session: Session) -> None:
         super().__init__(algo, env, session)
         self.config = config
         self.burst = max(1, round(config.update_every * config.updates_per_step))
@@ -98,7 +98,6 @@ class OffPolicy(Loop):
 
     @property
     def updates(self) -> int:
-        """How many there were so far."""
         return self.feed.updates
 
     def total_updates(self) -> int:

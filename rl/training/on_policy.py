@@ -12,8 +12,8 @@ from rl.config import UserError
 from rl.flags.on_policy import Config
 from rl.spec import Step
 from rl.training.config import check_rollouts
+from rl.training.contracts import OnPolicyLearner, VectorEnv
 from rl.training.finite import check_finite
-from rl.training.learner import OnPolicyLearner
 from rl.training.loop import Loop
 from rl.training.policy import from_tasks, to_tasks
 from rl.training.session import Session
@@ -25,7 +25,9 @@ class OnPolicy(Loop):
     flags = Config
     algo: OnPolicyLearner
 
-    def __init__(self, algo: OnPolicyLearner, env: Any, config: Config, session: Session) -> None:
+    def __init__(
+        self, algo: OnPolicyLearner, env: VectorEnv, config: Config, session: Session
+    ) -> None:
         super().__init__(algo, env, session)
         self.config = config
         self.replay = types.SimpleNamespace(total=0, capacity=0)  # none outlives its rollout
@@ -38,7 +40,7 @@ class OnPolicy(Loop):
                 f"--batch_size {config.batch_size} is more than the steps of a task in a rollout"
             )
         check_rollouts(config.rollout_steps, env.num_envs, session.total_steps)
-        self.updates = 0
+        self._updates = 0
         self.begin(env.reset(session.seed_for(0)))
 
     def _make_rollout(self) -> Rollout:
@@ -94,6 +96,10 @@ class OnPolicy(Loop):
         if self.rollout.full:
             self.update()
 
+    @property
+    def updates(self) -> int:
+        return self._updates
+
     def update(self) -> None:
         """All epochs and minibatches of the rollout, in one call."""
         session = self.session
@@ -101,32 +107,32 @@ class OnPolicy(Loop):
         rollout = self.rollout
         count = self.minibatches * config.update_epochs
         left = (session.total_steps - self.step) // (config.rollout_steps * self.env.num_envs)
-        total = self.updates + (1 + left) * count
+        total = self._updates + (1 + left) * count
         with session.timer("update"):
             data, info = self.algo.prepare(rollout)
             batches = rollout.minibatches(
                 data, config.update_epochs, config.batch_size, self.sample_rng
             )
-            batches["lr"] = session.schedule(self.updates, count, total)
+            batches["lr"] = session.schedule(self._updates, count, total)
             batches["seed"] = self.sample_rng.integers(0, 2**31, (count, 2), np.int32)
             info |= rollout.visited(self.algo.update(batches, count), session.logger.tasks)
             rollout.clear()
             self.algo.refresh()
         check_finite(self.step, **info)
         session.logger.store(**info, Updates=len(info["KL"]))
-        self.updates += count
+        self._updates += count
         if session.terminal:
             session.terminal.advance(self.step)
 
     def state(self) -> dict[str, Any]:
         return super().state() | {
-            "updates": self.updates,
+            "updates": self._updates,
             "sample_rng": self.sample_rng.bit_generator.state,
             "rollout": self.rollout.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)
-        self.updates = state["updates"]
+        self._updates = state["updates"]
         self.sample_rng.bit_generator.state = state["sample_rng"]
         self.rollout.load_state(state["rollout"])

@@ -1,29 +1,12 @@
 """How a policy acts in a vector env, whose envs may be of several tasks."""
 
-from typing import Any, Optional, Protocol
+from typing import Optional
 
 import numpy as np
 
 from rl.buffers.normaliser import Normaliser
 from rl.spec import EnvSpec, Memory
-
-
-class Policy(Protocol):
-    """What acts; see `rl.networks.policy.Policy`, which is one for normalised observations by task,
-    and EnvPolicy, which is one for those of a vector env."""
-
-    def initial_memory(self, num_envs: int) -> Memory:
-        """What `num_envs` envs begin with."""
-
-    def act(
-        self,
-        obs: np.ndarray,
-        memory: Memory,
-        start: np.ndarray,
-        rng: Optional[np.random.Generator] = None,
-    ) -> tuple[np.ndarray, Memory]:
-        """Actions, and the memory to act by next; `start` is true at first steps of episodes.
-        Deterministic without an `rng`, else exploring."""
+from rl.training.contracts import Policy, VectorEnv
 
 
 class EnvPolicy:
@@ -37,15 +20,16 @@ class EnvPolicy:
       policy: for normalised observations by task. env: a VectorEnv. normaliser: of observations.
     """
 
-    def __init__(self, policy: Policy, env: Any, normaliser: Normaliser) -> None:
+    def __init__(self, policy: Policy, env: VectorEnv, normaliser: Normaliser) -> None:
         self.policy = policy
         self.env = env
         self.normaliser = normaliser
 
     def initial_memory(self, num_envs: int) -> Memory:
         """What `num_envs` envs, of all tasks together, begin with."""
-        visited = 1 if self.env.task is None else self.env.spec.num_tasks
-        return self.policy.initial_memory(num_envs * visited)
+        if self.env.task is not None:
+            num_envs *= len(self.env.spec.tasks)
+        return self.policy.initial_memory(num_envs)
 
     def act(
         self,

@@ -29,10 +29,9 @@ import tensorflow as tf  # noqa: E402
 import rl.networks  # noqa: E402
 from rl import gradients  # noqa: E402
 from rl.algos import ALGOS  # noqa: E402
-from rl.gradients.optimizer import Config, Optimizer  # noqa: E402
-from rl.spec import EnvSpec  # noqa: E402
-from rl.splitting.optimizers import optimizer_maker  # noqa: E402
-from rl.splitting.task_optimizer import TaskOptimizer  # noqa: E402
+from rl.gradients.optimizer import Config, Optimizer, Optimizers  # noqa: E402
+from rl.spec import Batch, EnvSpec, Update  # noqa: E402
+from rl.splitting import TaskOptimizer, TaskOptimizers  # noqa: E402
 
 OBS, ACT, BATCH, UPDATES = 39, 4, 128, 4
 NETWORKS = [("mlp", "sum")] + [(name, "sum") for name in rl.networks.NETWORKS if name != "mlp"]
@@ -45,12 +44,12 @@ METHODS += [("multi_head", name) for name in gradients.GRADIENTS if name != "sum
 class Backward(TaskOptimizer):
     """PCGrad with a backward pass for each task."""
 
-    def gradients(self, loss_fn, batch):
+    def gradients(self, loss_fn, update):
         rows = []
         with tf.GradientTape(persistent=True) as tape:
-            losses, info = loss_fn(batch)
-            each = tf.unstack(losses)
-        for loss in each:
+            losses, info = loss_fn()
+            task_losses = tf.unstack(losses)
+        for loss in task_losses:
             grads = tape.gradient(
                 loss, self.targets, unconnected_gradients=tf.UnconnectedGradients.ZERO
             )
@@ -58,11 +57,24 @@ class Backward(TaskOptimizer):
         flat = tf.stack(rows)
         gram = tf.matmul(flat, flat, transpose_b=True)[None]
         balancer = next(iter(self.balancers.values()))
-        joined = tf.linalg.matvec(
-            flat, balancer.weights(losses, gram, tf.ones_like(gram), batch["seed"])[0], True
-        )
+        weights = balancer.weights(losses, gram, tf.ones_like(gram), update.seed)
+        joined = tf.linalg.matvec(flat, weights[0], True)
         parts = tf.split(joined, [int(np.prod(v.shape)) for v in self.targets])
         return [tf.reshape(part, v.shape) for part, v in zip(parts, self.targets)], info
+
+
+class BackwardOptimizers(Optimizers):
+    """Makes optimisers that are Backward."""
+
+    def __init__(self, tasks: int) -> None:
+        super().__init__(Config())
+        self.tasks = tasks
+
+    def make(self, lr, net, targ=None):
+        if not hasattr(net, "groups"):
+            return Optimizer(lr, net, self.config)
+        balancer = gradients.make_balancer(self.tasks, gradients.Config(gradient="pcgrad"))
+        return Backward(lr, net, self.config, {"": balancer})
 
 
 def make_spec(tasks: int) -> EnvSpec:
@@ -78,26 +90,30 @@ def make(network: str, method: str, tasks: int, hidden: list[int]):
     )
     name = {"task gradients": "sum", "backward": "pcgrad"}.get(method, method)
     config = Config(gradient_stats=method == "task gradients")
-    make_opt = optimizer_maker(config, gradients.Config(gradient=name), tasks)
+    optimizers = TaskOptimizers(config, gradients.Config(gradient=name), tasks)
     if method == "backward":
-        own = lambda: {"": gradients.make_balancer(tasks, gradients.Config(gradient="pcgrad"))}
-        plain = lambda net: not hasattr(net, "groups")
-        make_opt = lambda lr, net, targ=None: (
-            Optimizer(lr, net) if plain(net) else Backward(lr, net, config, own())
-        )
-    return ALGOS["sac"](make_spec(tasks), make_torso, make_opt)
+        optimizers = BackwardOptimizers(tasks)
+    return ALGOS["sac"](make_spec(tasks), make_torso, optimizers)
 
 
-def make_batches(tasks: int) -> dict[str, np.ndarray]:
-    rng, lead = np.random.default_rng(0), (UPDATES, tasks, BATCH)
-    widths = {"obs": OBS, "act": ACT, "obs2": OBS}
-    batches = {
-        key: rng.standard_normal((*lead, width), np.float32) for key, width in widths.items()
-    }
-    batches |= {"rew": rng.standard_normal(lead, np.float32), "done": np.zeros(lead, np.float32)}
-    batches |= {"gamma": np.full(lead, 0.99, np.float32), "weight": np.ones(lead, np.float32)}
-    batches |= {"lr": np.ones(UPDATES, np.float32), "number": np.arange(UPDATES, dtype=np.int32)}
-    return batches | {"seed": rng.integers(0, 2**31, (UPDATES, 2), np.int32)}
+def make_batches(tasks: int) -> tuple[Batch, Update]:
+    rng = np.random.default_rng(0)
+    lead = (UPDATES, tasks, BATCH)
+    batches = Batch(
+        obs=rng.standard_normal((*lead, OBS), np.float32),
+        act=rng.standard_normal((*lead, ACT), np.float32),
+        obs2=rng.standard_normal((*lead, OBS), np.float32),
+        rew=rng.standard_normal(lead, np.float32),
+        done=np.zeros(lead, np.float32),
+        gamma=np.full(lead, 0.99, np.float32),
+        weight=np.ones(lead, np.float32),
+    )
+    updates = Update(
+        lr=np.ones(UPDATES, np.float32),
+        seed=rng.integers(0, 2**31, (UPDATES, 2), np.int32),
+        number=np.arange(UPDATES, dtype=np.int32),
+    )
+    return batches, updates
 
 
 def parse(description: str) -> argparse.Namespace:
@@ -117,17 +133,20 @@ def measure(
 ) -> None:
     """Times bursts of what `make_one(network, method, tasks, hidden)` makes of each pair, and says
     what they cost."""
-    batches, algos, compiled, times = make_batches(args.tasks), {}, {}, {pair: [] for pair in pairs}
+    batches, updates = make_batches(args.tasks)
+    algos = {}
+    compiled = {}
+    times = {pair: [] for pair in pairs}
     for pair in pairs:
         algos[pair] = make_one(*pair, args.tasks, args.hidden)
         begin = time.perf_counter()
-        algos[pair].update(batches, UPDATES)
+        algos[pair].update(batches, updates, UPDATES)
         compiled[pair] = time.perf_counter() - begin
         print(f"{pair}: compiled in {compiled[pair]:.0f} s", file=sys.stderr, flush=True)
     for _ in range(args.rounds):
         for pair in pairs:
             begin = time.perf_counter()
-            algos[pair].update(batches, UPDATES)
+            algos[pair].update(batches, updates, UPDATES)
             times[pair].append((time.perf_counter() - begin) / UPDATES)
     report(times, compiled, args)
 

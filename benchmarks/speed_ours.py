@@ -16,6 +16,7 @@ import tensorflow as tf  # noqa: E402
 
 from rl.experiments.build import make_loop  # noqa: E402
 from rl.experiments.commands.training_flags import parse  # noqa: E402
+from rl.spec import Update  # noqa: E402
 
 EPOCH = 2048
 WARM_UP = 4096  # env steps before the clock starts: compilation and the first bursts
@@ -45,18 +46,23 @@ def operations(loop, passes: tuple[float, float]) -> float:
 def update_rate(loop) -> float:
     """Updates per second in a burst with nothing beside it: the median of some."""
     if loop.algo.loop == "off_policy":
-        _, batches = loop.feed.draw(loop.burst, 0, 1)
+        _, batches, updates = loop.feed.draw(loop.burst, 0, 1)
     else:
         data, _ = loop.algo.prepare(loop.rollout)
         batches = loop.rollout.minibatches(
             data, loop.config.update_epochs, loop.config.batch_size, loop.sample_rng
         )
-        batches["lr"] = np.ones(len(batches["obs"]), np.float32)
-    count = len(batches["lr"])
+        count = len(batches.obs)
+        updates = Update(
+            lr=np.ones(count, np.float32),
+            seed=np.zeros((count, 2), np.int32),
+            number=np.arange(count, dtype=np.int32),
+        )
+    count = len(updates.lr)
     times = []
     for _ in range(40):
         begin = time.perf_counter()
-        loop.algo.update(batches, count)
+        loop.algo.update(batches, updates, count)
         times.append(time.perf_counter() - begin)
     return count / float(np.median(times))
 

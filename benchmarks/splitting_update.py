@@ -17,7 +17,6 @@ from multitask_update import make_spec, measure, parse
 from rl import gradients, networks, splitting
 from rl.algos import ALGOS
 from rl.gradients.optimizer import Config
-from rl.splitting.optimizers import optimizer_maker
 
 PAIRS = [("splitting", "task gradients"), ("splitting", "conflict"), ("splitting", "conflict 5")]
 PAIRS += [
@@ -43,11 +42,13 @@ def make(network: str, method: str, tasks: int, hidden: list[int]) -> Any:
     config, splits = Config(gradient_stats=True), None
     if name in splitting.CRITERIA:
         splits = splitting.Config(split_criterion=name, split_every=10**9)
-    algo = ALGOS["sac"](
-        make_spec(tasks), torso, optimizer_maker(config, gradients.Config(), tasks, splits)
-    )
+    optimizers = splitting.TaskOptimizers(config, gradients.Config(), tasks, splits)
+    algo = ALGOS["sac"](make_spec(tasks), torso, optimizers)
+    splitters = [
+        splitter for opt in (algo.pi_opt, algo.q_opt) for splitter in opt.splitters.values()
+    ]
     for number in range(int(count or 0) if splits else 0):
-        splitter = list(algo.splitters.values())[number % 2]
+        splitter = splitters[number % 2]
         split(splitter, number // 2 % len(splitter.places), number // 2 // len(splitter.places) + 1)
     return algo
 

@@ -2,12 +2,17 @@
 
 import dataclasses
 import functools
-from typing import NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, TypeAlias, TypeVar, Union
 
 import numpy as np
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# On the host a NumPy array, in an update a tensor.
+Array: TypeAlias = Union[np.ndarray, "tf.Tensor"]
 # Of a policy, of every env: an array whose leading axes are `(*batch_dims, envs)`; `()` without.
-Memory = Union[np.ndarray, tuple[()]]
+Memory: TypeAlias = Union[np.ndarray, tuple[()]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,3 +102,63 @@ class Step(NamedTuple):
     obs: np.ndarray
     success: Optional[np.ndarray] = None
     task: Optional[np.ndarray] = None  # the episode's, where envs go from task to task
+
+
+class Batch(NamedTuple):
+    """Transitions that an off-policy update learns from, float32.
+
+    `...` is `()` or `(num_tasks,)`. Of an n-step return rew is the discounted sum of rewards, and
+    obs2 and done belong to its last step. done is 1 where that terminated, never at a time limit.
+    gamma is the discount of what follows, weight the transition's in the critics' loss.
+    """
+
+    obs: Array  # (..., batch, obs_dim)
+    act: Array  # (..., batch, act_dim), in units
+    rew: Array  # (..., batch)
+    obs2: Array  # (..., batch, obs_dim)
+    done: Array  # (..., batch)
+    gamma: Array  # (..., batch)
+    weight: Array  # (..., batch)
+
+
+class RolloutBatch(NamedTuple):
+    """Steps of a rollout that an on-policy update learns from, float32; `...` as in Batch.
+
+    ret and out are what the critic's output should be, and what it was when the rollout ended; None
+    where no network predicts values. For networks with memory the steps are whole sequences, one
+    after another; memory is theirs before each, and start is 1 where it is reset.
+    """
+
+    obs: Array  # (..., batch, obs_dim)
+    act: Array  # (..., batch, act_dim), as the policy drew it
+    log_prob: Array  # (..., batch), density of act when it was drawn
+    adv: Array  # (..., batch), its advantage
+    ret: Optional[Array] = None  # (..., batch)
+    out: Optional[Array] = None  # (..., batch)
+    memory: Optional[Array] = None  # (..., sequences, *memory_shape)
+    start: Optional[Array] = None  # (..., batch)
+
+
+class Update(NamedTuple):
+    """What one update is told beside its batch.
+
+    lr is the fraction of each learning rate, seed two int32 for its random draws, number how many
+    updates came before it. present `(num_tasks,)` is 0 for tasks that have no samples in the batch;
+    None: all have.
+    """
+
+    lr: Array
+    seed: Array
+    number: Array
+    present: Optional[Array] = None
+
+
+Fields = TypeVar("Fields", bound=Union[Batch, RolloutBatch, Update])
+
+
+def map_fields(function: Callable[[Array], Any], fields: Fields) -> Fields:
+    """The same tuple of what `function` makes of each field; what is None stays None."""
+    changed = {
+        name: None if value is None else function(value) for name, value in fields._asdict().items()
+    }
+    return type(fields)(**changed)

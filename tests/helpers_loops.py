@@ -51,6 +51,7 @@ class Fake:
         self.explored = explored
         self.counts = []
         self.batches = []
+        self.updates = []
         self.starts = []
         self.policy = self
 
@@ -63,9 +64,10 @@ class Fake:
         self.starts.append(start.copy())
         return np.full((len(obs), 1), self.explored, np.float32), memory
 
-    def update(self, batches, count):
+    def update(self, batches, updates, count):
         self.counts.append(count)
         self.batches.append(batches)
+        self.updates.append(updates)
         return {"Loss": np.full(count, self.loss, np.float32), "TDError": np.zeros((count, 4))}
 
     def refresh(self):

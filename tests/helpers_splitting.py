@@ -14,10 +14,10 @@ from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.networks import Config as NetworkConfig
 from rl.networks import torso_maker
 from rl.networks.torsos.splitting import Splitting
-from rl.splitting import Config
-from rl.splitting.optimizers import optimizer_maker
+from rl.spec import RolloutBatch
+from rl.splitting import Config, TaskOptimizers
 from tests.helpers import column, rows, train
-from tests.helpers_algos import act, make_spec, task_batches
+from tests.helpers_algos import act, make_spec, make_updates, splitters_of, task_batches
 
 ENV = ("--env", "PointMass-MT4", "--network", "splitting")
 EAGER = ("--split_warmup", "4", "--split_every", "10", "--split_z", "0")  # splits often, on noise
@@ -43,12 +43,12 @@ class Toy:
             net.build((len(signs), None, 3))
         self.targ.set_weights(self.net.get_weights())
         config = Config(**{"split_warmup": 200, "split_every": 100, **flags})
-        make_opt = optimizer_maker(
+        optimizers = TaskOptimizers(
             OptimizerConfig(**(opt or {})), gradients.Config(gradient=gradient), len(signs), config
         )
-        self.opt = make_opt(3e-3, owner(self.net), owner(self.targ))
+        self.opt = optimizers.make(3e-3, owner(self.net), owner(self.targ))
         self.splitter = self.opt.splitters["LossQ"]
-        self.burst = Burst(tf.function(lambda batch: self.opt.minimise(self.loss, batch)))
+        self.burst = Burst(tf.function(self.train_step))
         self.first = [np.array(v) for v in self.variables]
         self.restart(signs, 0)
 
@@ -68,9 +68,12 @@ class Toy:
             bank.variable.assign(value)
         self.splitter.load_state({"updates": 0, "events": []})
 
-    def loss(self, batch):
+    def train_step(self, batch, update):
+        return self.opt.minimise(lambda: self.loss(batch.obs, batch.ret), update)
+
+    def loss(self, obs, ret):
         """Mean squared errors, those of members added up."""
-        error = (self.net(batch["obs"])[..., 0] - batch["ret"]) ** 2
+        error = (self.net(obs)[..., 0] - ret) ** 2
         of_members = tf.reshape(tf.reduce_mean(error, axis=-1), (-1, len(self.signs)))
         loss = tf.reduce_sum(of_members, axis=0)
         return loss, {"LossQ": loss}
@@ -80,10 +83,9 @@ class Toy:
         for _ in range(updates // burst):
             obs = self.rng.normal(size=(burst, len(self.signs), 16, 3)).astype(np.float32)
             ret = self.signs[:, None] * (obs[..., 0] + 0.5 * obs[..., 1] * obs[..., 2])
-            seed = self.rng.integers(0, 100, (burst, 2), np.int32)
-            lr = np.ones(burst, np.float32)
-            info = self.burst({"obs": obs, "ret": ret, "lr": lr, "seed": seed}, burst)
-            self.opt.split(burst)
+            batches = RolloutBatch(obs=obs, act=ret, log_prob=ret, adv=ret, ret=ret)
+            info = self.burst(batches, make_updates(burst, self.rng), burst)
+            self.opt.after(burst)
         return info["LossQ"][-1]
 
     def inputs(self):
@@ -109,9 +111,9 @@ def make_splitting_algo(
         network=network, hidden_sizes=(8, 8), split_map=split_map, split_weights=split_weights
     )
     splits = Config(split_warmup=4, split_every=4, split_z=0.0, **flags)
-    make_opt = optimizer_maker(OptimizerConfig(), gradients.Config(), 3, splits, split_map)
+    optimizers = TaskOptimizers(OptimizerConfig(), gradients.Config(), 3, splits, split_map)
     algo_flags = ALGOS[name].flags(**({"std": std} if std else {}))
-    return ALGOS[name](make_spec(3), torso_maker(config, 3), make_opt, algo_flags)
+    return ALGOS[name](make_spec(3), torso_maker(config, 3), optimizers, algo_flags)
 
 
 def banks_of(net):
@@ -121,13 +123,14 @@ def banks_of(net):
 def check_splits(algo, name):
     """Each network of `algo` splits; targets split with them; one trace."""
     for k in range(6):
-        info = algo.update(task_batches(name, 8, seed=k), 8)
-    assert set(algo.splitters) == ({"LossPi", "LossV"} if name == "ppo" else {"LossPi", "LossQ"})
-    for splitter in algo.splitters.values():
+        info = algo.update(*task_batches(name, 8, seed=k), 8)
+    splitters = splitters_of(algo)
+    assert set(splitters) == ({"LossPi", "LossV"} if name == "ppo" else {"LossPi", "LossQ"})
+    for splitter in splitters.values():
         assert splitter.events
         assert splitter.sharing < 1
         assert splitter.updates == 48
-    assert info["PiSharing"][-1] == algo.splitters["LossPi"].sharing
+    assert info["PiSharing"][-1] == splitters["LossPi"].sharing
     assert "PiSharing" in algo.columns
     if name != "ppo":
         for bank, target in zip(banks_of(algo.q), banks_of(algo.q_targ), strict=True):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from rl import envs, training
 from rl.algos.ppo import PPO
 from rl.buffers.normaliser import Normaliser
+from rl.spec import RolloutBatch, map_fields
 from rl.training.evaluate import evaluate
 from rl.training.on_policy import Config, OnPolicy
 from rl.training.policy import EnvPolicy
@@ -45,7 +46,7 @@ class Adapting(OnPolicy):
     def adapt(self):
         """The policy with parameters of each task's own: all have the axis of tasks in front."""
         data, _ = self.algo.prepare(self.rollout)
-        batch = {name: tf.constant(values, tf.float32) for name, values in data.items()}
+        batch = map_fields(tf.constant, RolloutBatch(**data))
         with tf.GradientTape() as tape:
             losses, _ = self.algo.loss(batch)
         gradients = tape.jacobian(losses, self.algo.actor.trainable_variables)
@@ -90,7 +91,7 @@ def test_gradients_are_those_of_each_task_alone(tmp_path):
         loop.collect()
     adapted = loop.adapt()
     data, _ = loop.algo.prepare(loop.rollout)
-    batch = {name: tf.constant(values, tf.float32) for name, values in data.items()}
+    batch = map_fields(tf.constant, RolloutBatch(**data))
     with tf.GradientTape() as tape:
         loss = loop.algo.loss(batch)[0][2]
     kernel = loop.algo.actor.torso.kernels[0]

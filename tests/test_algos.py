@@ -1,5 +1,6 @@
 """What every algorithm must satisfy. A new one is covered by its line in rl.algos.ALGOS."""
 
+import inspect
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from rl.algos import ALGOS
+from rl.spec import map_fields
 from tests.helpers_algos import act, make_algo, make_batches, one
 
 DOCS = (Path(__file__).parents[1] / "docs" / "algorithms.md").read_text(encoding="utf-8")
@@ -15,8 +17,12 @@ OFF_POLICY = sorted(name for name, algo in ALGOS.items() if algo.loop == "off_po
 PER_UPDATE = ("lr", "seed", "number")
 
 
-def of_task(batch, task):
-    return {k: v if k in PER_UPDATE else v[task] for k, v in batch.items()}
+def loss_of(algo, name, batch, seed):
+    """What the loss function `name` returns; some draw random numbers."""
+    function = getattr(algo, name)
+    if "seed" in inspect.signature(function).parameters:
+        return function(batch, seed)
+    return function(batch)
 
 
 @pytest.fixture(name="algorithm", params=OFF_POLICY)
@@ -44,11 +50,14 @@ def test_losses_have_one_value_per_task(algorithm):
             algo.actor.torso.biases[-1].assign([0, 0, -20, -20])  # std 2e-9
             algo.actor.torso.kernels[-1].assign(algo.actor.torso.kernels[-1] * [1, 1, 0, 0])
         elif hasattr(algo, "smoothed_action"):
-            algo.smoothed_action = lambda batch, algo=algo: algo.actor_targ(batch["obs2"])
-    batch = one(make_batches(1, num_tasks=3))
+            algo.smoothed_action = lambda obs2, seed, algo=algo: algo.actor_targ(obs2)
+    batch, update = one(make_batches(1, num_tasks=3))
     for loss in ("q_loss", "pi_loss"):
-        values, info = getattr(many, loss)(batch)
-        each = [getattr(single, loss)(of_task(batch, t)) for t in range(3)]
+        values, info = loss_of(many, loss, batch, update.seed)
+        each = []
+        for task in range(3):
+            of_task = map_fields(lambda field, task=task: field[task], batch)
+            each.append(loss_of(single, loss, of_task, update.seed))
         assert values.shape == (3,)
         if not (hasattr(single, "sample")):  # the log-density of a sample depends on its noise
             np.testing.assert_allclose(values, [e[0] for e in each], rtol=1e-5)
@@ -59,7 +68,8 @@ def test_losses_have_one_value_per_task(algorithm):
 def test_losses_reach_only_their_network(algorithm):
     algo = make_algo(algorithm)
     before = {name: [np.asarray(v) for v in getattr(algo, name).variables] for name in algo.saved}
-    algo.q_opt.minimise(algo.q_loss, one(make_batches(1)))
+    batch, update = one(make_batches(1))
+    algo.q_opt.minimise(lambda: loss_of(algo, "q_loss", batch, update.seed), update)
     for name in set(algo.saved) - {"q", "q_opt"}:
         for old, new in zip(before[name], getattr(algo, name).variables):
             np.testing.assert_array_equal(old, new)
@@ -77,7 +87,7 @@ def test_targets_start_equal_and_follow(algorithm):
     for (_, targ), start in zip(pairs, starts):
         for w, w_targ in zip(start, targ.get_weights()):
             np.testing.assert_array_equal(w, w_targ)
-    algo.update(make_batches(2), 2)
+    algo.update(*make_batches(2), 2)
     for pair, start in zip(pairs, starts):
         gone, followed = (
             sum(np.abs(w - w0).sum() for w, w0 in zip(net.get_weights(), start)) for net in pair
@@ -89,11 +99,11 @@ def test_targets_start_equal_and_follow(algorithm):
 def test_burst_equals_single_steps(algorithm, num_tasks):
     algo, other = make_algo(algorithm, num_tasks), make_algo(algorithm, num_tasks)
     batches = make_batches(5, num_tasks=num_tasks)
-    info = algo.burst(batches, 3)
+    info = algo.burst(*batches, 3)
     step = tf.function(
         other.train_step, jit_compile=True
     )  # stateless noise is other noise without XLA
-    single = [step(one(batches, i)) for i in range(3)]
+    single = [step(*one(batches, i)) for i in range(3)]
     lead = () if num_tasks is None else (num_tasks,)
     assert info["LossQ"].shape == (3, *lead) and info["TDError"].shape == (3, *lead, 4)
     for key, values in info.items():
@@ -104,7 +114,7 @@ def test_burst_equals_single_steps(algorithm, num_tasks):
 
 def test_every_info_is_a_column(algorithm):
     algo = make_algo(algorithm)
-    info = algo.update(make_batches(4), 4)
+    info = algo.update(*make_batches(4), 4)
     assert set(info) - {"TDError"} == set(algo.columns)
     assert info["TDError"].shape == (4, 4) and (info["TDError"] >= 0).all()
 
@@ -112,7 +122,7 @@ def test_every_info_is_a_column(algorithm):
 def test_trace_counts(algorithm):
     algo = make_algo(algorithm)
     for count in (5, 3, 1, 5):
-        algo.update(make_batches(5, seed=count), count)
+        algo.update(*make_batches(5, seed=count), count)
     assert algo.burst.compiled.experimental_get_tracing_count() == 1
     assert algo.train_step.experimental_get_tracing_count() == 1
 
@@ -120,9 +130,9 @@ def test_trace_counts(algorithm):
 @pytest.mark.parametrize("num_tasks", [None, 2])
 def test_acting_follows_the_actor_when_refreshed(algorithm, num_tasks):
     algo = make_algo(algorithm, num_tasks)
-    obs = make_batches(1, num_tasks=num_tasks)["obs"][0]
+    obs = make_batches(1, num_tasks=num_tasks)[0].obs[0]
     before = act(algo.policy, obs)
-    algo.update(make_batches(6, num_tasks=num_tasks), 6)
+    algo.update(*make_batches(6, num_tasks=num_tasks), 6)
     # until told so: a burst may run meanwhile
     np.testing.assert_array_equal(act(algo.policy, obs), before)
     algo.refresh()
@@ -143,10 +153,10 @@ def test_exploration_stays_inside_the_bounds(algorithm):
 def test_state_round_trip_continues_alike(algorithm):
     algo, copy = make_algo(algorithm), make_algo(algorithm, seed=1)
     obs = np.ones((2, 3), np.float32)
-    algo.update(make_batches(5), 5)
+    algo.update(*make_batches(5), 5)
     copy.load_state(algo.state())
     for each in (algo, copy):
-        each.update(make_batches(5, seed=1), 5)
+        each.update(*make_batches(5, seed=1), 5)
         each.refresh()
     draws = [act(each.policy, obs, np.random.default_rng(1)) for each in (algo, copy)]
     np.testing.assert_array_equal(*draws)
@@ -165,7 +175,8 @@ def test_learning_rates_follow_the_batch(algorithm):
     algo = make_algo(algorithm)
     nets = [part for part in parts(algo) if isinstance(part, tf.keras.Model)]
     before = [net.get_weights() for net in nets]
-    algo.update(make_batches(4) | {"lr": np.zeros(4, np.float32)}, 4)
+    batches, updates = make_batches(4)
+    algo.update(batches, updates._replace(lr=np.zeros(4, np.float32)), 4)
     for net, old in zip(nets, before):
         for got, want in zip(net.get_weights(), old):
             np.testing.assert_allclose(got, want, rtol=1e-6)

@@ -29,18 +29,18 @@ def test_many_envs_wrap_around():
 def test_sample_keeps_fields_together_and_ignores_empty_rows():
     buffer = ReplayBuffer(2, 1, capacity=100)
     buffer.store(**transition(1, 7))
-    batch = buffer.sample(3, 50, np.random.default_rng(0))
-    assert batch["obs"].shape == (3, 50, 2) and batch["done"].shape == (3, 50)
-    assert set(batch["rew"].reshape(-1)) == set(range(1, 8))
-    np.testing.assert_array_equal(batch["obs"][..., 0], batch["rew"])
-    np.testing.assert_array_equal(batch["obs2"][..., 1], batch["rew"] + 1)
-    np.testing.assert_array_equal(batch["done"], batch["rew"] % 2)
+    batch, _ = buffer.sample(3, 50, np.random.default_rng(0))
+    assert batch.obs.shape == (3, 50, 2) and batch.done.shape == (3, 50)
+    assert set(batch.rew.reshape(-1)) == set(range(1, 8))
+    np.testing.assert_array_equal(batch.obs[..., 0], batch.rew)
+    np.testing.assert_array_equal(batch.obs2[..., 1], batch.rew + 1)
+    np.testing.assert_array_equal(batch.done, batch.rew % 2)
 
 
 def test_sample_is_uniform():
     buffer = ReplayBuffer(1, 1, capacity=10)
     buffer.store(**transition(0, 10, 1))
-    picks = buffer.sample(100, 100, np.random.default_rng(1))["rew"].astype(int)
+    picks = buffer.sample(100, 100, np.random.default_rng(1))[0].rew.astype(int)
     counts = np.bincount(picks.reshape(-1), minlength=10)
     assert (
         np.square(counts - 1000).sum() / 1000 < 27.9
@@ -53,10 +53,10 @@ def test_tasks_keep_apart():
         values = transition(0, 6)  # two envs for each of three tasks
         values["rew"] = np.repeat([0, 10, 20], 2) + np.float32(i)
         buffer.store(**values)
-    batch = buffer.sample(5, 8, np.random.default_rng(0))
-    assert batch["obs"].shape == (5, 3, 8, 2) and batch["rew"].shape == (5, 3, 8)
+    batch, _ = buffer.sample(5, 8, np.random.default_rng(0))
+    assert batch.obs.shape == (5, 3, 8, 2) and batch.rew.shape == (5, 3, 8)
     for task in range(3):
-        assert (batch["rew"][:, task] // 10 == task).all()
+        assert (batch.rew[:, task] // 10 == task).all()
 
 
 @pytest.mark.parametrize("batch_dims", [(), (2,)])

@@ -10,7 +10,7 @@ from rl.algos.common import polyak_average
 from rl.algos.ddpg import DDPG
 from rl.networks import MLP
 from tests.helpers import ROOT
-from tests.helpers_algos import HAND, act, make_algo, make_batches, make_spec, set_weights
+from tests.helpers_algos import HAND, act, make_algo, make_batches, make_spec, one, set_weights
 
 
 def make_ddpg(num_tasks=None, **options):
@@ -39,7 +39,7 @@ def test_q_loss_by_hand():
 
 
 def test_weights_scale_each_squared_error():
-    batch = HAND | {"weight": np.array([0.5, 1.0], np.float32)}
+    batch = HAND._replace(weight=np.array([0.5, 1.0], np.float32))
     loss, _ = linear_ddpg().q_loss(batch)
     np.testing.assert_allclose(loss, (0.5 * 2.5**2 + 1) / 2, rtol=1e-6)
 
@@ -54,8 +54,8 @@ def test_train_step_follows_the_papers_order():
     """Critic first, then the actor against the new critic, then the targets: against the same by
     hand."""
     algo, other = make_ddpg(polyak=0.75), make_ddpg(polyak=0.75)
-    batch = {k: tf.constant(v[0]) for k, v in make_batches(1).items()}
-    algo.train_step(batch)
+    batch, update = one(make_batches(1))
+    algo.train_step(batch, update)
     for loss_fn, opt, net in (
         (other.q_loss, other.q_opt, other.q),
         (other.pi_loss, other.pi_opt, other.actor),

@@ -138,7 +138,7 @@ def test_updates_know_no_bounds(algorithm):
     """Replay, critics and smoothing are all in units: other bounds change no loss."""
     unit = dataclasses.replace(WIDE, act_low=-np.ones(2, "f"), act_high=np.ones(2, "f"))
     algos = [make_algo(algorithm, spec=spec) for spec in (WIDE, unit)]
-    wide, unit = (algo.train_step(one(make_batches(1))) for algo in algos)
+    wide, unit = (algo.train_step(*one(make_batches(1))) for algo in algos)
     for name, value in wide.items():
         np.testing.assert_array_equal(value, unit[name], err_msg=name)
 

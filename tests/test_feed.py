@@ -37,8 +37,8 @@ def store(feed, number, rews, end=False, task=None):
 
 def returns_of(batches, number, task=()):
     """The returns that begin at step `number`, which must be alike."""
-    rew = batches["rew"][0][task]
-    found = np.unique(rew[batches["obs"][0][task][:, 0] == number])
+    rew = batches.rew[0][task]
+    found = np.unique(rew[batches.obs[0][task][:, 0] == number])
     assert len(found) == 1
     return found[0]
 
@@ -54,7 +54,7 @@ def test_rewards_are_scaled_one_by_one_in_a_return():
     feed.session.normaliser.earned.var = np.array(4.0)
     for number, rew in enumerate(REWS):
         store(feed, number, [rew], end=number == 3)
-    _, batches = feed.draw(1, 1, 10)
+    _, batches, _ = feed.draw(1, 1, 10)
     for number, value in RETURNS.items():
         np.testing.assert_allclose(returns_of(batches, number), value, rtol=1e-6)
 
@@ -65,7 +65,7 @@ def test_rewards_are_scaled_by_their_own_task_in_a_return():
     feed.session.normaliser.earned.var = np.array([4.0, 400.0])
     for number, rew in enumerate(REWS):
         store(feed, number, [rew, 10 * rew], end=number == 3)
-    _, batches = feed.draw(1, 1, 10)
+    _, batches, _ = feed.draw(1, 1, 10)
     for number, value in RETURNS.items():
         for task in (0, 1):
             np.testing.assert_allclose(returns_of(batches, number, task), value, rtol=1e-6)
@@ -78,7 +78,7 @@ def test_rewards_are_scaled_by_the_task_an_env_is_at():
     for task in (0, 1):
         for number, rew in enumerate(REWS):
             store(feed, number, [10**task * rew], end=number == 3, task=np.array([task]))
-    _, batches = feed.draw(1, 1, 10)
+    _, batches, _ = feed.draw(1, 1, 10)
     for number, value in RETURNS.items():
         for task in (0, 1):
             np.testing.assert_allclose(returns_of(batches, number, task), value, rtol=1e-6)
@@ -89,9 +89,9 @@ def test_single_rewards_are_as_the_normaliser_has_them():
     feed.session.normaliser.earned.var = np.array(7.0)
     for number, rew in enumerate(REWS):
         store(feed, number, [rew])
-    _, batches = feed.draw(1, 1, 10)
-    raw = np.array(REWS, np.float32)[batches["obs"][0, :, 0].astype(int)]
-    np.testing.assert_array_equal(batches["rew"][0], feed.session.normaliser.rew(raw))
+    _, batches, _ = feed.draw(1, 1, 10)
+    raw = np.array(REWS, np.float32)[batches.obs[0, :, 0].astype(int)]
+    np.testing.assert_array_equal(batches.rew[0], feed.session.normaliser.rew(raw))
 
 
 @pytest.mark.parametrize("num_tasks", [None, 2])
@@ -101,8 +101,8 @@ def test_errors_of_overwritten_transitions_are_dropped(num_tasks):
     feed = make_feed(num_tasks, replay="prioritised", replay_size=4, per_alpha=1.0, batch_size=8)
     for number in range(4):
         store(feed, number, [0.0] * tasks)
-    drawn, batches = feed.draw(1, 1, 10)  # alike in priority, so each of the 4 twice
-    errors = 2.0 + batches["obs"][..., 0]
+    drawn, batches, _ = feed.draw(1, 1, 10)  # alike in priority, so each of the 4 twice
+    errors = 2.0 + batches.obs[..., 0]
     for number in (4, 5):
         store(feed, number, [0.0] * tasks)
     feed.draw(1, 1, 10)  # steps 4 and 5 get the largest priority so far, 1
@@ -117,7 +117,7 @@ def test_errors_that_all_come_too_late_change_no_priority():
     feed = make_feed(replay="prioritised", replay_size=4, per_alpha=1.0)
     for number in range(4):
         store(feed, number, [0.0])
-    drawn, _ = feed.draw(1, 1, 10)
+    drawn, _, _ = feed.draw(1, 1, 10)
     for number in range(4, 8):
         store(feed, number, [0.0])
     feed.draw(1, 1, 10)
@@ -129,8 +129,8 @@ def test_errors_that_all_come_too_late_change_no_priority():
 class Numbered(Fake):
     """The TD errors of burst k are k."""
 
-    def update(self, batches, count):
-        info = super().update(batches, count)
+    def update(self, batches, updates, count):
+        info = super().update(batches, updates, count)
         return info | {"TDError": np.full(info["TDError"].shape, float(len(self.counts)))}
 
 

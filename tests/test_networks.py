@@ -7,7 +7,6 @@ import tensorflow as tf
 
 import rl.networks
 from rl.algos import ALGOS
-from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.networks import (
     MLP,
     CategoricalPolicy,
@@ -26,7 +25,6 @@ from rl.networks import (
 from rl.networks.layers import Torso
 from rl.networks.policy import MLPForward
 from rl.spec import EnvSpec
-from rl.splitting.optimizers import optimizer_maker
 from tests.helpers_algos import act, make_spec
 
 B, D, OUT = 5, 4, 2
@@ -378,5 +376,5 @@ def test_sizes_of_actor_and_critic(name, num_tasks):
         ),
     ):
         make_torso = torso_maker(NetworkConfig(hidden_sizes=(8, 8), **flags), num_tasks)
-        algo = ALGOS[name](make_spec(num_tasks), make_torso, optimizer_maker(OptimizerConfig()))
+        algo = ALGOS[name](make_spec(num_tasks), make_torso)
         assert sizes_of(algo) == [(*own, out) for own, out in zip(wanted, outputs)]

@@ -22,7 +22,7 @@ def test_schedule(tmp_path):
     loop = make_off_policy(tmp_path, algo)
     assert training.run(loop)
     assert algo.counts == [10] * 18  # nothing for the first 20 steps, then one update per step
-    assert algo.batches[0]["obs"].shape == (10, 4, 1)
+    assert algo.batches[0].obs.shape == (10, 4, 1)
 
 
 def test_random_steps_first_then_the_policy(tmp_path):
@@ -105,7 +105,7 @@ def test_updates_at_the_end_of_each_trajectory(tmp_path):
     )
     training.run(loop)
     assert algo.counts == [5, 2] * 14  # 100 steps hold 14 whole trajectories of 7
-    assert {b["obs"].shape[0] for b in algo.batches} == {5}
+    assert {b.obs.shape[0] for b in algo.batches} == {5}
 
 
 def test_rows_and_transitions_of_known_episodes(tmp_path):

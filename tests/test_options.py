@@ -14,13 +14,14 @@ from rl.buffers.prioritised import PrioritisedReplay, SumTree
 from rl.buffers.replay import ReplayBuffer
 from rl.config import UserError
 from rl.flags.optimizer import PARAMETERS, check_parameters
-from rl.gradients.optimizer import OPTIMIZERS, Config, Optimizer
+from rl.gradients.optimizer import OPTIMIZERS, Config, Optimizer, Optimizers
 from rl.networks import MLP
 from rl.networks import Config as NetworkConfig
 from rl.networks import Temperature, torso_maker
-from rl.splitting.optimizers import optimizer_maker
+from rl.spec import RolloutBatch
+from rl.splitting.optimizers import TaskOptimizers
 from rl.splitting.task_optimizer import TaskOptimizer
-from tests.helpers_algos import make_algo, make_batches, make_spec
+from tests.helpers_algos import FULL, STILL, make_algo, make_batches, make_spec
 from tests.helpers_buffers import n_step_return, transition
 
 
@@ -41,10 +42,10 @@ def test_n_step_returns_against_brute_force(num_envs, n_step, num_tasks):
     for t in range(steps):
         n = np.full((tasks * num_envs, 1), t, np.float32)
         buffer.store(obs=n, act=n, rew=rews[t], obs2=n + 1, done=dones[t], end=ends[t])
-    for batch in [buffer.sample(1, 2000, rng)]:
-        rows = batch["row"].reshape(tasks, -1)
+    for batch, drawn in [buffer.sample(1, 2000, rng)]:
+        rows = drawn.reshape(tasks, -1)
         for task in range(tasks):
-            field = lambda key, task=task: batch[key].reshape(tasks, 2000, -1)[task, :, 0]
+            field = lambda key, task=task: getattr(batch, key).reshape(tasks, 2000, -1)[task, :, 0]
             for i in range(0, 2000, 7):
                 newest = buffer.total - 1
                 number = rows[task, i] + (newest - rows[task, i]) // capacity * capacity
@@ -94,13 +95,13 @@ def test_priorities_follow_the_errors(num_tasks):
     rows = np.broadcast_to(np.arange(8), (1, *dims, 8))
     errors = np.broadcast_to(np.arange(8.0) ** 2, (1, *dims, 8))
     buffer.learn(rows, errors)
-    batch = buffer.sample(100, 280, rng)
-    row = batch["row"][:, 0] if num_tasks else batch["row"]
+    batch, rows = buffer.sample(100, 280, rng)
+    row = rows[:, 0] if num_tasks else rows
     shares = np.bincount(row.reshape(-1), minlength=8) / row.size
     np.testing.assert_allclose(shares, np.arange(8) / 28, atol=2e-3)  # sqrt of the errors
     # beta 1 undoes the bias: a weighted mean over draws is the mean over what is stored (but row 0,
     # never drawn)
-    weight = batch["weight"][:, 0] if num_tasks else batch["weight"]
+    weight = batch.weight[:, 0] if num_tasks else batch.weight
     assert weight.max() == 1
     np.testing.assert_allclose(
         (weight * row).sum() / weight.sum(), np.arange(1, 8).mean(), rtol=0.03
@@ -113,7 +114,7 @@ def test_new_transitions_have_the_largest_priority():
     buffer.learn(np.arange(8)[None], np.full((1, 8), 5.0))
     buffer.learn(np.arange(8)[None], np.full((1, 8), 0.1))
     buffer.store(**transition(8, 1))
-    rows = buffer.sample(100, 64, rng)["row"]
+    _, rows = buffer.sample(100, 64, rng)
     np.testing.assert_allclose((rows == 8).mean(), 5 / 5.8, atol=0.01)
 
 
@@ -121,9 +122,9 @@ def test_alpha_zero_is_uniform():
     buffer, rng = prioritised(alpha=0.0), np.random.default_rng(0)
     buffer.sample(1, 4, rng)
     buffer.learn(np.arange(8)[None], np.arange(8.0)[None])
-    batch = buffer.sample(100, 80, rng)
-    np.testing.assert_allclose(np.bincount(batch["row"].reshape(-1)) / 8000, 1 / 8, atol=1e-3)
-    np.testing.assert_allclose(batch["weight"], 1)
+    batch, rows = buffer.sample(100, 80, rng)
+    np.testing.assert_allclose(np.bincount(rows.reshape(-1)) / 8000, 1 / 8, atol=1e-3)
+    np.testing.assert_allclose(batch.weight, 1)
 
 
 def test_priorities_survive_a_checkpoint():
@@ -135,8 +136,10 @@ def test_priorities_survive_a_checkpoint():
     copy.total = 20
     copy.load_state(buffer.state())
     draws = [each.sample(3, 8, np.random.default_rng(1)) for each in (buffer, copy)]
-    for key in draws[0]:
-        np.testing.assert_array_equal(draws[0][key], draws[1][key])
+    (batch, rows), (copied_batch, copied_rows) = draws
+    np.testing.assert_array_equal(rows, copied_rows)
+    for values, copied_values in zip(batch, copied_batch):
+        np.testing.assert_array_equal(values, copied_values)
 
 
 def test_moments_in_pieces_are_those_of_all():
@@ -192,11 +195,11 @@ def net_of(*variables):
 def test_optimisers_descend_and_follow_the_rate(name):
     x = tf.Variable([4.0, -3.0])
     opt = Optimizer(0.05, net_of(x), Config(optimizer=name))
-    loss = lambda batch: (tf.reduce_sum(x**2), {"Loss": tf.reduce_sum(x**2)})
-    losses = [float(opt.minimise(loss, {"lr": 1.0})["Loss"]) for _ in range(100)]
+    loss = lambda: (tf.reduce_sum(x**2), {"Loss": tf.reduce_sum(x**2)})
+    losses = [float(opt.minimise(loss, FULL)["Loss"]) for _ in range(100)]
     assert losses[0] == 25 and losses[-1] < 5
     before = x.numpy()
-    opt.minimise(loss, {"lr": 0.0})
+    opt.minimise(loss, STILL)
     np.testing.assert_array_equal(x.numpy(), before)
 
 
@@ -209,7 +212,7 @@ def descended(steps, **options):
     x = tf.Variable([1.0])
     opt = Optimizer(0.1, net_of(x), Config(**options))
     for _ in range(steps):
-        opt.minimise(lambda batch: (tf.reduce_sum(x**2) / 2, {}), {"lr": 1.0})
+        opt.minimise(lambda: (tf.reduce_sum(x**2) / 2, {}), FULL)
     return float(x[0])
 
 
@@ -270,7 +273,7 @@ def test_parameters_of_other_optimisers_are_refused(options, words):
 def test_gradients_are_clipped_to_the_norm():
     x = tf.Variable([4.0, -3.0])
     opt = Optimizer(1.0, net_of(x), Config(optimizer="sgd", max_grad_norm=0.5))
-    opt.minimise(lambda batch: (tf.reduce_sum(x**2), {}), {"lr": 1.0})
+    opt.minimise(lambda: (tf.reduce_sum(x**2), {}), FULL)
     np.testing.assert_allclose(
         x, [4 - 0.4, -3 + 0.3], rtol=1e-6
     )  # the gradient (8, -6) scaled to length 0.5
@@ -282,8 +285,8 @@ def test_weight_decay_is_of_kernels_only(name):
     kernel = tf.Variable([4.0, -2.0], name="kernel_0")
     bias = tf.Variable([3.0], name="bias_0")
     opt = Optimizer(0.1, net_of(kernel, bias), Config(optimizer=name, weight_decay=0.5))
-    loss = lambda batch: (0 * (tf.reduce_sum(kernel) + tf.reduce_sum(bias)), {})
-    opt.minimise(loss, {"lr": 0.5})
+    loss = lambda: (0 * (tf.reduce_sum(kernel) + tf.reduce_sum(bias)), {})
+    opt.minimise(loss, FULL._replace(lr=np.float32(0.5)))
     np.testing.assert_allclose(kernel, [4 * (1 - 0.025), -2 * (1 - 0.025)], rtol=1e-6)
     assert bias.numpy() == 3
 
@@ -292,15 +295,15 @@ def test_weight_decay_is_of_kernels_only(name):
 def test_no_weight_decay_changes_nothing(name):
     kernel = tf.Variable([4.0, -2.0], name="kernel_0")
     opt = Optimizer(0.1, net_of(kernel), Config(optimizer=name, weight_decay=0.0))
-    opt.minimise(lambda batch: (0 * tf.reduce_sum(kernel), {}), {"lr": 1.0})
+    opt.minimise(lambda: (0 * tf.reduce_sum(kernel), {}), FULL)
     np.testing.assert_array_equal(kernel, [4.0, -2.0])
 
 
-def decayed(make_opt, net):
+def decayed(optimizers, net):
     """What a step without a gradient multiplies each variable by, `(name, factor)`."""
     for variable in net.trainable_variables:
         variable.assign(tf.ones_like(variable))
-    opt = make_opt(0.1, net)
+    opt = optimizers.make(0.1, net)
     opt.opt.apply([tf.zeros_like(variable) for variable in opt.targets], opt.targets)
     factors = [(variable.name, np.unique(variable)) for variable in net.trainable_variables]
     assert all(len(factor) == 1 for _, factor in factors)
@@ -316,12 +319,12 @@ def test_weight_decay_in_networks_of_several_tasks(network, others):
     owner = types.SimpleNamespace(
         trainable_variables=net.trainable_variables, groups={"LossQ": [net]}
     )
-    make_opt = optimizer_maker(
+    optimizers = TaskOptimizers(
         Config(weight_decay=0.5), gradients.Config(gradient="pcgrad"), num_tasks=2
     )
-    assert isinstance(make_opt(0.1, owner), TaskOptimizer)
+    assert isinstance(optimizers.make(0.1, owner), TaskOptimizer)
     whole = set()
-    for name, factor in decayed(make_opt, owner):
+    for name, factor in decayed(optimizers, owner):
         if factor == 1:
             whole.add(name)
         else:
@@ -331,23 +334,23 @@ def test_weight_decay_in_networks_of_several_tasks(network, others):
 
 
 def test_stds_and_temperatures_do_not_decay():
-    make_opt = optimizer_maker(Config(weight_decay=0.5))
-    assert decayed(make_opt, Temperature(1.0, ())) == [("log_alpha", 1)]
+    optimizers = Optimizers(Config(weight_decay=0.5))
+    assert decayed(optimizers, Temperature(1.0, ())) == [("log_alpha", 1)]
     ppo = make_algo(ALGOS["ppo"], opt={"weight_decay": 0.5})
-    names = {name: factor for name, factor in decayed(make_opt, ppo.actor)}
+    names = {name: factor for name, factor in decayed(optimizers, ppo.actor)}
     assert names["constants"] == 1 and names["kernel_0"] == np.float32(0.95)
 
 
 @pytest.mark.parametrize("name", ALGOS)
 def test_default_optimisers_of_every_algorithm(name):
-    """The constructor's own `make_opt` trains every network."""
+    """The constructor's own optimisers train every network."""
     make_torso = lambda out, critic=False, **options: MLP([4, out], **options)
     algo = ALGOS[name](make_spec(), make_torso)
-    batches = make_batches(2)
+    batches, updates = make_batches(2)
     if name == "ppo":
-        rew = batches["rew"]
-        batches |= {"adv": rew, "ret": rew, "out": rew, "log_prob": rew}
+        rew = batches.rew
+        batches = RolloutBatch(batches.obs, batches.act, log_prob=rew, adv=rew, ret=rew, out=rew)
     before = algo.actor.get_weights()
-    info = algo.update(batches, 2)
+    info = algo.update(batches, updates, 2)
     assert np.isfinite(info["LossPi"]).all()
     assert any((old != new).any() for old, new in zip(before, algo.actor.get_weights()))

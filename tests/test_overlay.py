@@ -16,6 +16,7 @@ from rl.networks.torsos.splitting import WeightSplitting
 from rl.splitting import Overlay
 from rl.splitting.overlay import agreement
 from tests.helpers import command, refused
+from tests.helpers_algos import splitters_of
 from tests.helpers_splitting import (
     EAGER,
     ENV,
@@ -88,15 +89,16 @@ def conflict_of_unit(toy, wanted):
     `(num_tasks, units)`."""
     tasks, wanted = len(wanted), np.array(wanted, np.float32)
 
-    def loss(x):
+    x = tf.constant(1 + 0.1 * toy.rng.normal(size=(tasks, 16, 3)), tf.float32)
+
+    def loss():
         params = toy.net.given or toy.net.expand()
         return (
             tf.reduce_mean((toy.net.dense(x, params[0]) - wanted[:, None]) ** 2, axis=(-2, -1)),
             {},
         )
 
-    x = tf.constant(1 + 0.1 * toy.rng.normal(size=(tasks, 16, 3)), tf.float32)
-    return TaskGradients(owner(toy.net), loss, x)
+    return TaskGradients(owner(toy.net), loss)
 
 
 @pytest.mark.parametrize("signs, tasks", [([3, -3], [0, 1]), ([3, 3, -3], [2])])
@@ -238,7 +240,7 @@ def make_algo(name, **flags):
 def test_every_algorithm_splits(name):
     algo = make_algo(name)
     check_splits(algo, name)
-    assert all(isinstance(splitter, Overlay) for splitter in algo.splitters.values())
+    assert all(isinstance(splitter, Overlay) for splitter in splitters_of(algo).values())
 
 
 def test_runs_resume_exactly(tmp_path):

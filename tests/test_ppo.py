@@ -9,8 +9,9 @@ from rl.algos.advantages import gae
 from rl.algos.ppo import PPO
 from rl.buffers.rollout import Rollout
 from rl.config import UserError
+from rl.spec import RolloutBatch, map_fields
 from tests.helpers import command, records, refused
-from tests.helpers_algos import DISCRETE, act, make_algo, make_spec
+from tests.helpers_algos import DISCRETE, act, make_algo, make_spec, make_updates, one
 from tests.helpers_buffers import advantages
 from tests.helpers_loops import TOYS, make_on_policy
 
@@ -58,13 +59,23 @@ def make_batch(algo, num_tasks=None, size=16, seed=0):
     obs, obs2 = rng.normal(size=(2, *lead, 3)).astype("f")
     u = act(algo.policy, obs, rng)
     scored = algo.evaluate(obs, obs2, u)
-    batch = {"obs": obs, "act": u, "log_prob": scored["log_prob"], "out": scored["out"]}
-    batch |= {"adv": rng.normal(size=lead).astype("f"), "ret": rng.normal(size=lead).astype("f")}
-    return batch | {"lr": np.float32(1)}
+    return RolloutBatch(
+        obs=obs,
+        act=u,
+        log_prob=scored["log_prob"],
+        out=scored["out"],
+        adv=rng.normal(size=lead).astype("f"),
+        ret=rng.normal(size=lead).astype("f"),
+    )
 
 
 def stacked(*batches):
-    return {key: np.stack([b[key] for b in batches]) for key in batches[0]}
+    """These minibatches, and as many Updates."""
+    fields = {}
+    for name, values in batches[0]._asdict().items():
+        if values is not None:
+            fields[name] = np.stack([getattr(batch, name) for batch in batches])
+    return RolloutBatch(**fields), make_updates(len(batches), np.random.default_rng(0))
 
 
 VARIANTS = {"default": {}, "shared": {"share_torso": True}, "state std": {"std": "state"}}
@@ -85,7 +96,7 @@ def algo_fixture(request):
 
 
 def test_ratio_is_one_in_the_first_minibatch(algo):
-    info = algo.update(stacked(make_batch(algo)), 1)
+    info = algo.update(*stacked(make_batch(algo)), 1)
     np.testing.assert_allclose(info["KL"], 0, atol=1e-6)
     assert info["ClipFrac"] == 0
 
@@ -97,9 +108,9 @@ def test_burst_equals_single_steps(algo):
     copy.config = algo.config
     copy.load_state(algo.state())
     batches = stacked(*(make_batch(algo, seed=i) for i in range(4)))
-    info = algo.update(batches, 3)
+    info = algo.update(*batches, 3)
     for i in range(3):
-        single = copy.train_step({k: tf.constant(v[i]) for k, v in batches.items()})
+        single = copy.train_step(*one(batches, i))
         np.testing.assert_allclose(info["LossPi"][i], single["LossPi"], rtol=1e-3, atol=1e-5)
     for got, want in zip(algo.actor.get_weights(), copy.actor.get_weights()):
         np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5)
@@ -112,7 +123,9 @@ def test_pi_loss_by_hand():
     min(-1/2, -0.8)."""
     algo = make_ppo(norm_adv=False)
     batch = make_batch(algo, size=2)
-    batch |= {"log_prob": batch["log_prob"] - np.log([2, 0.5]), "adv": np.array([1.0, -1.0], "f")}
+    batch = batch._replace(
+        log_prob=batch.log_prob - np.log([2, 0.5]), adv=np.array([1.0, -1.0], "f")
+    )
     loss, info = algo.pi_loss(batch)
     np.testing.assert_allclose(loss, -(1.2 - 0.8) / 2, rtol=1e-4)
     np.testing.assert_allclose(
@@ -130,7 +143,9 @@ def test_no_gradient_where_clipped():
         (0.1, 1.0, False),
     ):
         batch = make_batch(algo, size=2)
-        batch |= {"log_prob": batch["log_prob"] - np.float32(shift), "adv": np.full(2, adv, "f")}
+        batch = batch._replace(
+            log_prob=batch.log_prob - np.float32(shift), adv=np.full(2, adv, "f")
+        )
         with tf.GradientTape() as tape:
             loss, _ = algo.pi_loss(batch)
         grads = [g for g in tape.gradient(loss, algo.actor.trainable_variables) if g is not None]
@@ -140,23 +155,22 @@ def test_no_gradient_where_clipped():
 def test_v_loss_by_hand():
     algo = make_ppo(clip_value=0.5)
     batch = make_batch(algo, size=2)
-    value = batch["out"]
+    value = batch.out
     # the value has moved by 2 from the old one; the target is where it now is, so only the clipped
     # one is wrong
-    batch |= {"out": value - 2, "ret": value}
+    batch = batch._replace(out=value - 2, ret=value)
     np.testing.assert_allclose(algo.v_loss(batch)[0], 1.5**2, rtol=1e-4)
     algo = make_ppo()
-    np.testing.assert_allclose(algo.v_loss(batch | {"ret": batch["ret"] + 3})[0], 9, rtol=1e-4)
+    np.testing.assert_allclose(algo.v_loss(batch._replace(ret=batch.ret + 3))[0], 9, rtol=1e-4)
 
 
 def test_advantages_are_normalised_per_task():
     algo = make_ppo(2)
     batch = make_batch(algo, 2)
     loss = algo.pi_loss(batch)[0].numpy()
-    other = batch | {"adv": batch["adv"] * [[1.0], [50.0]] + [[0.0], [7.0]]}
-    np.testing.assert_allclose(
-        algo.pi_loss({k: np.asarray(v, "f") for k, v in other.items()})[0], loss, atol=1e-5
-    )
+    other = batch.adv * [[1.0], [50.0]] + [[0.0], [7.0]]
+    batch = batch._replace(adv=other.astype("f"))
+    np.testing.assert_allclose(algo.pi_loss(batch)[0], loss, atol=1e-5)
 
 
 def test_losses_have_one_value_per_task():
@@ -167,16 +181,17 @@ def test_losses_have_one_value_per_task():
     )  # the std of task 0, 1 and 2
     batch = make_batch(algo, 3)
     values = algo.loss(batch)[0]
-    each = [
-        single.loss({k: v if k == "lr" else v[t] for k, v in batch.items()})[0] for t in range(3)
-    ]
+    each = []
+    for task in range(3):
+        of_task = map_fields(lambda field, task=task: field[task], batch)
+        each.append(single.loss(of_task)[0])
     np.testing.assert_allclose(values, each, rtol=1e-4, atol=1e-6)
 
 
 def test_target_kl_ends_the_update():
     algo = make_ppo(target_kl=0.01, lr=0.1)
     batch = make_batch(algo)
-    info = algo.update(stacked(*[batch] * 10), 10)
+    info = algo.update(*stacked(*[batch] * 10), 10)
     assert 1 <= len(info["KL"]) < 10 and (info["KL"][:-1] <= 0.015).all() and info["KL"][-1] > 0.015
 
 
@@ -185,12 +200,12 @@ def test_value_norm_learns_large_returns():
     units."""
     algo = make_ppo(norm_value=True, lr=0.01)
     batch = make_batch(algo, size=64)
-    ret = 1000 + 10 * batch["obs"][:, 0]
+    ret = 1000 + 10 * batch.obs[:, 0]
     for _ in range(3):
         target = algo.targets(ret)
     assert abs(target.mean()) < 0.2 and 0.8 < target.std() < 1.2
-    algo.update(stacked(*[batch | {"ret": algo.targets(ret).astype("f")}] * 400), 400)
-    value = algo.evaluate(batch["obs"], batch["obs"], batch["act"])["value"]
+    algo.update(*stacked(*[batch._replace(ret=algo.targets(ret).astype("f"))] * 400), 400)
+    value = algo.evaluate(batch.obs, batch.obs, batch.act)["value"]
     assert np.abs(value - ret).mean() < 3
 
 
@@ -232,9 +247,9 @@ def test_rollout_keeps_steps_together(num_tasks):
     data, _ = algo.prepare(rollout)
     batches = rollout.minibatches(data, 3, 5, np.random.default_rng(0))
     count = 24 // (num_tasks or 1) // 5
-    assert batches["obs"].shape == (3 * count, *lead, 5, 3)
-    np.testing.assert_array_equal(batches["obs"][..., 0], batches["act"][..., 0])
-    seen = batches["obs"][:count, ..., 0].reshape(-1)
+    assert batches.obs.shape == (3 * count, *lead, 5, 3)
+    np.testing.assert_array_equal(batches.obs[..., 0], batches.act[..., 0])
+    seen = batches.obs[:count, ..., 0].reshape(-1)
     assert len(set(seen)) == len(seen)  # within an epoch nothing comes twice
 
 

@@ -15,13 +15,11 @@ from rl.algos.ppo import PPO, past_of
 from rl.buffers.sequences import SequenceRollout
 from rl.config import UserError
 from rl.experiments.eval import export
-from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.networks.layers import Torso
 from rl.networks.memory import Past, unroll
-from rl.spec import EnvSpec
-from rl.splitting.optimizers import optimizer_maker
+from rl.spec import EnvSpec, map_fields
 from tests.helpers import rows
-from tests.helpers_algos import make_spec, one
+from tests.helpers_algos import make_spec
 from tests.helpers_loops import make_on_policy
 from tests.toy_envs import Toy
 
@@ -73,8 +71,7 @@ def make_recurrent(algorithm=PPO, spec=SPEC, units=8, seed=0, **flags):
     tf.keras.utils.set_random_seed(seed)
     make_torso = lambda out, critic=False, **options: GRU([units, out], **options)
     options = {"share_torso": True} | flags if algorithm is PPO else flags
-    make_opt = optimizer_maker(OptimizerConfig())
-    return algorithm(spec, make_torso, make_opt, algorithm.flags(**options))
+    return algorithm(spec, make_torso, config=algorithm.flags(**options))
 
 
 def test_a_policy_remembers_a_cue(tmp_path):
@@ -155,14 +152,15 @@ def test_the_first_minibatch_is_of_the_policy_that_acted(tmp_path):
         and loop.rollout.data["time"][0].tolist() == [2] * 4
     )
     data, _ = loop.algo.prepare(loop.rollout)
-    batch = one(loop.rollout.minibatches(data, 1, 12, np.random.default_rng(0)))
-    assert batch["memory"].shape == (2, 8)
+    batches = loop.rollout.minibatches(data, 1, 12, np.random.default_rng(0))
+    batch = map_fields(lambda field: tf.constant(field[0]), batches)
+    assert batch.memory.shape == (2, 8)
     _, info = loop.algo.pi_loss(batch)
     np.testing.assert_allclose(info["KL"], 0, atol=1e-6)
-    value = loop.algo.actor.value(batch["obs"], past_of(batch))
-    np.testing.assert_allclose(value, batch["out"], rtol=1e-4, atol=1e-5)
+    value = loop.algo.actor.value(batch.obs, past_of(batch))
+    np.testing.assert_allclose(value, batch.out, rtol=1e-4, atol=1e-5)
     forgotten = past_of(batch)._replace(memory=tf.zeros((2, 8)))
-    assert np.abs(loop.algo.actor.value(batch["obs"], forgotten) - value).max() > 1e-3
+    assert np.abs(loop.algo.actor.value(batch.obs, forgotten) - value).max() > 1e-3
 
 
 def test_values_of_what_a_step_led_to_use_the_memory_after_it(tmp_path):
@@ -188,13 +186,14 @@ def test_minibatches_are_of_whole_sequences(num_tasks):
     rollout.memory = 10 * np.arange(8, dtype="f").reshape(*spec.batch_dims, -1, 1)
     flat = rollout.flat(rollout.data["obs"])
     np.testing.assert_array_equal(rollout.stacked(flat[..., 0]), rollout.data["rew"])
-    batches = rollout.minibatches({"obs": flat}, 5, 6, np.random.default_rng(0))
+    data = {"obs": flat, "act": flat, "log_prob": flat[..., 0], "adv": flat[..., 0]}
+    batches = rollout.minibatches(data, 5, 6, np.random.default_rng(0))
     lead = (5 * 8 // (num_tasks or 1) // 2, *spec.batch_dims)
-    sequences = batches["obs"][..., 0].reshape(*lead, 2, 3)
+    sequences = batches.obs[..., 0].reshape(*lead, 2, 3)
     np.testing.assert_array_equal(
-        sequences - batches["memory"], np.zeros_like(sequences) + np.arange(3)
+        sequences - batches.memory, np.zeros_like(sequences) + np.arange(3)
     )
-    envs_seen = batches["memory"].reshape(5, -1)
+    envs_seen = batches.memory.reshape(5, -1)
     assert all(sorted(seen) == sorted(10 * np.arange(8)) for seen in envs_seen)
     assert (envs_seen[0] != envs_seen[1]).any()
 

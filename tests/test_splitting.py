@@ -1,6 +1,7 @@
 """Splitting networks: statistics, criteria, maps, and that a split changes nothing but who
 shares."""
 
+import functools
 import json
 import time
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from rl.splitting.criteria import cosines, distances
 from rl.splitting.maps import copies_of, load_maps, partition, sharing_score
 from rl.splitting.moments import Moments, Stat
 from tests.helpers import command, options, refused, rows, train, train_killed
-from tests.helpers_algos import task_batches
+from tests.helpers_algos import splitters_of, task_batches
 from tests.helpers_splitting import (
     EAGER,
     ENV,
@@ -379,7 +380,8 @@ def test_the_unit_at_odds_splits_first():
 
     for _ in range(60):
         x = tf.constant(1 + 0.1 * toy.rng.normal(size=(2, 16, 3)), tf.float32)
-        toy.splitter.observe(TaskGradients(owner(toy.net), loss, x, halves=True), "LossQ")
+        tasks = TaskGradients(owner(toy.net), functools.partial(loss, x), halves=True)
+        toy.splitter.observe(tasks, "LossQ")
     toy.splitter.after(100)
     assert [event["region"] for event in toy.splitter.events] == [2]
 
@@ -421,12 +423,14 @@ def test_every_algorithm_splits(name, network):
 
 def test_log_std_splits_like_a_region():
     algo = make_splitting_algo("ppo", std="split", split_criterion="v2", splits_per_check=9)
-    assert algo.splitters["LossPi"].maps.shape == (4, 3) and algo.splitters["LossPi"].splits.all()
+    splitter = splitters_of(algo)["LossPi"]
+    assert splitter.maps.shape == (4, 3)
+    assert splitter.splits.all()
     for k in range(4):
-        algo.update(task_batches("ppo", 8, seed=k), 8)
-    assert algo.splitters["LossPi"].maps[3].max() > 0
+        algo.update(*task_batches("ppo", 8, seed=k), 8)
+    assert splitter.maps[3].max() > 0
     free = make_splitting_algo("ppo", std="free")
-    assert free.splitters["LossPi"].splits.tolist() == [True, True, True, False]
+    assert splitters_of(free)["LossPi"].splits.tolist() == [True, True, True, False]
 
 
 def test_state_includes_splits_and_statistics():
@@ -434,11 +438,11 @@ def test_state_includes_splits_and_statistics():
         make_splitting_algo("sac", seed=s, split_criterion="halfbatch") for s in (0, 1)
     )
     for k in range(4):
-        first.update(task_batches("sac", 8, seed=k), 8)
+        first.update(*task_batches("sac", 8, seed=k), 8)
     second.load_state(first.state())
     assert second.splits() == first.splits() and first.splits()["networks"]["LossQ"]["events"]
     for k in range(4, 8):
-        left, right = (algo.update(task_batches("sac", 8, seed=k), 8) for algo in (first, second))
+        left, right = (algo.update(*task_batches("sac", 8, seed=k), 8) for algo in (first, second))
         for key, value in left.items():
             np.testing.assert_array_equal(value, right[key], err_msg=key)
     assert second.splits() == first.splits()
@@ -447,7 +451,7 @@ def test_state_includes_splits_and_statistics():
 def test_a_learned_map_is_trained_from_scratch(tmp_path):
     first = make_splitting_algo("sac")
     for k in range(6):
-        first.update(task_batches("sac", 8, seed=k), 8)
+        first.update(*task_batches("sac", 8, seed=k), 8)
     path = tmp_path / "splits.json"
     path.write_text(json.dumps(first.splits()), encoding="utf-8")
     again = make_splitting_algo("sac", split_map=str(path))
@@ -455,8 +459,10 @@ def test_a_learned_map_is_trained_from_scratch(tmp_path):
         maps = [np.array(region[0].copy).tolist() for region in net.torso.regions]
         assert maps == first.splits()["networks"][name]["maps"]
     kernel = again.actor.torso.regions[0][0].variable
-    assert not np.array_equal(kernel[0], kernel[1]) and not again.splitters and again.splits() == {}
-    again.update(task_batches("sac", 8), 8)
+    assert not np.array_equal(kernel[0], kernel[1])
+    assert not splitters_of(again)
+    assert again.splits() == {}
+    again.update(*task_batches("sac", 8), 8)
     bad = first.splits()
     bad["networks"]["LossPi"]["maps"][0] = [0, 1, 3]
     path.write_text(json.dumps(bad), encoding="utf-8")

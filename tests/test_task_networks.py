@@ -1,6 +1,7 @@
 """What every torso for several tasks must satisfy, and what is true of each. NETWORKS covers a new
 one."""
 
+import functools
 import importlib
 import pkgutil
 from types import SimpleNamespace
@@ -58,7 +59,7 @@ def task_losses(out, target=0.3):
 
 def task_gradients(net, x):
     owner = SimpleNamespace(groups={"Loss": [net]}, trainable_variables=net.trainable_variables)
-    return TaskGradients(owner, lambda batch: (task_losses(net(batch)), {}), x)
+    return TaskGradients(owner, lambda: (task_losses(net(x)), {}))
 
 
 def each_gradient(net, x, params=None):
@@ -257,8 +258,12 @@ def test_halves_of_a_batch(name, members, batch, calls):
     for each half."""
     net, x = make(name, members), inputs(batch=batch)
     owner = SimpleNamespace(groups={"Loss": [net]}, trainable_variables=net.trainable_variables)
-    loss = lambda batch: (tf.add_n([task_losses(net(batch * (1 + k))) for k in range(calls)]), {})
-    whole, both = TaskGradients(owner, loss, x), TaskGradients(owner, loss, x, halves=True)
+
+    def loss(batch):
+        return tf.add_n([task_losses(net(batch * (1 + k))) for k in range(calls)]), {}
+
+    whole = TaskGradients(owner, lambda: loss(x))
+    both = TaskGradients(owner, lambda: loss(x), halves=True)
     np.testing.assert_allclose(both.losses, whole.losses, rtol=1e-5)
     np.testing.assert_allclose(both.grams["Loss"], whole.grams["Loss"], rtol=1e-4, atol=1e-6)
     weights = {
@@ -269,7 +274,7 @@ def test_halves_of_a_batch(name, members, batch, calls):
     for one, two in zip(whole.weighted(weights), both.weighted(weights)):
         np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-6)
     first, second = (
-        tf.nest.flatten(TaskGradients(owner, loss, half).regions["Loss"])
+        tf.nest.flatten(TaskGradients(owner, functools.partial(loss, half)).regions["Loss"])
         for half in tf.split(x, 2, axis=1)
     )
     banks, crosses = [bank for region in net.regions for bank in region], []

@@ -18,7 +18,7 @@ from rl.experiments.eval import make_env as eval_env
 from rl.gradients import GRADIENTS
 from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.networks import NETWORKS, torso_maker
-from rl.splitting.optimizers import optimizer_maker
+from rl.splitting.optimizers import TaskOptimizers
 from tests.helpers import column, command, options, refused, rows, train, train_killed
 from tests.helpers_algos import make_spec, one, task_batches
 
@@ -31,10 +31,10 @@ SOME = [("sac", "multi_head", "pcgrad"), ("ppo", "film", "gradvac"), ("td3", "pa
 def make_algo(name, gradient="sum", network="mlp", seed=0, opt=None, **flags):
     tf.keras.utils.set_random_seed(seed)
     make_torso = torso_maker(rl.networks.Config(network=network, hidden_sizes=(8, 8)), 3)
-    make_opt = optimizer_maker(
+    optimizers = TaskOptimizers(
         OptimizerConfig(**(opt or {})), gradients.Config(gradient=gradient), 3
     )
-    return ALGOS[name](make_spec(3), make_torso, make_opt, ALGOS[name].flags(**flags))
+    return ALGOS[name](make_spec(3), make_torso, optimizers, ALGOS[name].flags(**flags))
 
 
 def weights(algo):
@@ -54,7 +54,7 @@ def weights(algo):
 def test_sum_by_task_is_the_plain_sum(name):
     plain, by_task = make_algo(name), make_algo(name, opt={"gradient_stats": True})
     for algo in (plain, by_task):
-        algo.update(task_batches(name), 3)
+        algo.update(*task_batches(name), 3)
     for left, right in zip(weights(plain), weights(by_task)):
         np.testing.assert_allclose(left, right, rtol=1e-3, atol=2e-5)
 
@@ -65,7 +65,7 @@ def test_tasks_that_share_nothing_keep_their_own_gradients(gradient):
         "td3", gradient, "independent"
     )
     for algo in (plain, joined):
-        info = algo.update(task_batches("td3"), 3)
+        info = algo.update(*task_batches("td3"), 3)
     np.testing.assert_allclose(info["QWeight"], 1)
     for left, right in zip(weights(plain), weights(joined)):
         np.testing.assert_allclose(left, right, rtol=1e-3, atol=2e-5)
@@ -76,8 +76,8 @@ def test_every_method_in_a_burst(gradient, name="sac"):
     """One trace, finite, all columns; as many single steps give the same."""
     burst, single = (make_algo(name, gradient) for _ in range(2))
     batches = task_batches(name)
-    info = burst.update(batches, 3)
-    burst.update(task_batches(name, seed=1), 2)
+    info = burst.update(*batches, 3)
+    burst.update(*task_batches(name, seed=1), 2)
     assert set(info) - {"TDError"} == set(burst.columns) - {"VVals", "ExplainedVar", "Updates"}
     assert all(np.isfinite(value).all() for value in info.values())
     assert burst.burst.compiled.experimental_get_tracing_count() == 1
@@ -85,13 +85,13 @@ def test_every_method_in_a_burst(gradient, name="sac"):
         single.train_step, jit_compile=True
     )  # stateless noise is other noise without XLA
     for i in range(3):
-        steps = step(one(batches, i))
+        steps = step(*one(batches, i))
         for key in set(burst.columns) & set(steps):
             np.testing.assert_allclose(info[key][i], steps[key], rtol=1e-3, atol=1e-4, err_msg=key)
 
 
 def test_critic_only_methods_sum_the_actor():
-    info = make_algo("sac", "gradnorm").update(task_batches("sac", 8), 8)
+    info = make_algo("sac", "gradnorm").update(*task_batches("sac", 8), 8)
     assert (info["PiWeight"] == 1).all() and (info["QWeight"][-1] != 1).any()
 
 
@@ -99,21 +99,21 @@ def test_conflict_is_measured():
     """Two tasks with opposite rewards and the same observations end with opposite critic
     gradients."""
     algo = make_algo("ddpg", opt={"gradient_stats": True}, gamma=0.0, q_lr=1e-6, pi_lr=1e-6)
-    batches = task_batches("ddpg", 1)
-    for key in ("obs", "act", "obs2"):
-        batches[key][:] = batches[key][:, :1]
+    batches, updates = task_batches("ddpg", 1)
+    for field in (batches.obs, batches.act, batches.obs2):
+        field[:] = field[:, :1]
     sign = np.array([1, -1, 1], np.float32)[:, None]
-    batches["rew"] = 100 * np.abs(batches["rew"][:, :1]) * sign
-    info = algo.update(batches, 1)
+    batches = batches._replace(rew=100 * np.abs(batches.rew[:, :1]) * sign)
+    info = algo.update(batches, updates, 1)
     assert info["QConflict"] == pytest.approx(2 / 3) and info["QCosine"] < -0.8
 
 
 def test_state_includes_the_methods():
     for gradient in ("gradvac", "famo"):
         first, second = make_algo("sac", gradient), make_algo("sac", gradient, seed=1)
-        first.update(task_batches("sac"), 3)
+        first.update(*task_batches("sac"), 3)
         second.load_state(first.state())
-        left, right = (algo.update(task_batches("sac", seed=2), 3) for algo in (first, second))
+        left, right = (algo.update(*task_batches("sac", seed=2), 3) for algo in (first, second))
         for key, value in left.items():
             np.testing.assert_array_equal(value, right[key], err_msg=key)
 
@@ -233,33 +233,34 @@ def test_checks_name_what_is_wrong(key, index, value, words):
     algo = make_algo("ddpg")
     burst = CheckedBurst(algo.train_step, algo.spec)
     batches = task_batches("ddpg")
-    before = burst(batches, 3)
+    before = burst(*batches, 3)
     assert np.isfinite(before["LossQ"]).all()
-    batches[key][index] = value
+    getattr(batches[0], key)[index] = value
     with pytest.raises(UserError, match=f"^--check_inputs: {words}$"):
-        burst(batches, 3)
+        burst(*batches, 3)
 
 
 def test_checks_know_the_tasks():
     algo = make_algo("ddpg")
-    batches = task_batches("ddpg")
+    batches, updates = task_batches("ddpg")
+    narrow = batches._replace(act=batches.act[:, :2])
     with pytest.raises(UserError, match="act has shape .2, 4, 2., not .3, 4, 2."):
-        CheckedBurst(algo.train_step, algo.spec)(batches | {"act": batches["act"][:, :2]}, 3)
-    batches["obs"][:, 1] = batches["obs"][:, 0]
+        CheckedBurst(algo.train_step, algo.spec)(narrow, updates, 3)
+    batches.obs[:, 1] = batches.obs[:, 0]
     with pytest.raises(UserError, match="two tasks have the same observations"):
-        CheckedBurst(algo.train_step, algo.spec)(batches, 3)
+        CheckedBurst(algo.train_step, algo.spec)(batches, updates, 3)
 
 
 def test_checks_catch_a_diverging_update():
     algo = make_algo("ddpg", q_lr=1e30)
     with pytest.raises(UserError, match="of an update is nan or inf"):
-        CheckedBurst(algo.train_step, algo.spec)(task_batches("ddpg", 6), 6)
+        CheckedBurst(algo.train_step, algo.spec)(*task_batches("ddpg", 6), 6)
 
 
 def test_checked_updates_are_the_others():
     checked, plain = make_algo("ddpg"), make_algo("ddpg")
-    info = CheckedBurst(checked.train_step, checked.spec)(task_batches("ddpg"), 3)
-    wanted = plain.update(task_batches("ddpg"), 3)
+    info = CheckedBurst(checked.train_step, checked.spec)(*task_batches("ddpg"), 3)
+    wanted = plain.update(*task_batches("ddpg"), 3)
     for key, value in wanted.items():
         np.testing.assert_allclose(info[key], value, rtol=1e-3, atol=1e-5)
 
@@ -278,9 +279,9 @@ def test_task_weights_follow_the_temperatures():
         each.temperature.log_alpha.assign(np.log([0.1, 0.1, 0.4]))
     # 3 softmax(-log alpha) is in proportion to 10, 10, 2.5
     np.testing.assert_allclose(algo.task_weights(), [4 / 3, 4 / 3, 1 / 3], rtol=1e-5)
-    batch = one(task_batches("sac"))
+    batch, update = one(task_batches("sac"))
     for loss in ("q_loss", "pi_loss"):
-        weighted, info = getattr(algo, loss)(batch)
-        raw, _ = getattr(plain, loss)(batch)
+        weighted, info = getattr(algo, loss)(batch, update.seed)
+        raw, _ = getattr(plain, loss)(batch, update.seed)
         np.testing.assert_allclose(weighted, raw * np.array([4 / 3, 4 / 3, 1 / 3]), rtol=1e-4)
         np.testing.assert_allclose(next(iter(info.values())), raw, rtol=1e-5)

@@ -7,9 +7,8 @@ import tensorflow as tf
 from rl.algos.ddpg import DDPG
 from rl.algos.sac import SAC
 from rl.algos.td3 import TD3
-from tests.helpers_algos import HAND, make_algo, make_batches, make_spec, one, set_weights
-
-BATCH = HAND | {"lr": np.float32(1), "seed": np.array([1, 2], np.int32), "number": np.int32(0)}
+from rl.spec import map_fields
+from tests.helpers_algos import FULL, HAND, make_algo, make_batches, make_spec, one, set_weights
 
 
 def linear(algorithm, **flags):
@@ -29,10 +28,10 @@ def test_td3_losses_by_hand():
     set_weights(algo.actor_targ, [[0]], [np.arctanh(0.25)])  # pi_targ = 0.25
     # q_targ = (2 + 2 + 1, 3) at obs2 = 1, the smaller is 3; backup = (1 + 0.5 * 3, 2), the second
     # one terminated q1 = (6, 1), q2 = (1, 0)
-    loss, info = algo.q_loss(BATCH)
+    loss, info = algo.q_loss(HAND, FULL.seed)
     np.testing.assert_allclose(loss, (3.5**2 + 1) / 2 + (1.5**2 + 4) / 2, rtol=1e-5)
     np.testing.assert_allclose(info["TDError"], [2.5, 1.5], rtol=1e-5)
-    np.testing.assert_allclose(algo.pi_loss(BATCH)[0], -5.5, rtol=1e-6)  # the first critic alone
+    np.testing.assert_allclose(algo.pi_loss(HAND)[0], -5.5, rtol=1e-6)  # the first critic alone
 
 
 def test_target_noise_is_clipped_in_units():
@@ -40,7 +39,8 @@ def test_target_noise_is_clipped_in_units():
         TD3, target_noise=10.0, noise_clip=0.25, spec=make_spec(low=(-9.0, 0.0), high=(9.0, 4.0))
     )
     set_weights(algo.actor_targ, *(0 * w for w in algo.actor_targ.get_weights()))
-    act = algo.smoothed_action(one(make_batches(1, batch=1000))).numpy()
+    batch, update = one(make_batches(1, batch=1000))
+    act = algo.smoothed_action(batch.obs2, update.seed).numpy()
     assert np.abs(np.abs(act).max(0) - 0.25).max() < 1e-6
     assert np.abs(act.mean(0)).max() < 0.02
 
@@ -55,7 +55,7 @@ def test_td3_equals_ddpg_step_for_step():
         pairs = zip(ddpg_net.get_weights(), td3_net.get_weights())
         td3_net.set_weights([np.broadcast_to(w, shape.shape) for w, shape in pairs])
     batches = make_batches(20)
-    infos = [algo.update(batches, 20) for algo in (td3, ddpg)]
+    infos = [algo.update(*batches, 20) for algo in (td3, ddpg)]
     np.testing.assert_allclose(infos[0]["LossPi"], infos[1]["LossPi"], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(infos[0]["LossQ"], 2 * infos[1]["LossQ"], rtol=1e-4, atol=1e-5)
     for got, want in zip(td3.actor_targ.get_weights(), ddpg.actor_targ.get_weights()):
@@ -65,10 +65,11 @@ def test_td3_equals_ddpg_step_for_step():
 def test_policy_delay():
     """Updates 2 and 5 of 0 to 6 move the actor and the targets, wherever a burst begins."""
     algo, moved = make_algo(TD3, policy_delay=3), []
-    batches = make_batches(7)
+    batches, updates = make_batches(7)
     for i in range(7):
         before = algo.actor.get_weights()[0]
-        info = algo.update({k: v[i : i + 1] for k, v in batches.items()}, 1)
+        at_i = lambda field, i=i: field[i : i + 1]
+        info = algo.update(map_fields(at_i, batches), map_fields(at_i, updates), 1)
         moved.append(np.abs(algo.actor.get_weights()[0] - before).max() > 0)
         assert len(info["LossPi"]) == moved[-1]
     assert moved == [False, False, True, False, False, True, False]
@@ -77,15 +78,15 @@ def test_policy_delay():
 def test_sac_losses_by_hand():
     algo = linear(SAC, alpha=0.5)
     set_weights(algo.actor, [[0, 0]], [np.arctanh(0.5), -20])  # u = 0.549, std 2e-9: pi = 0.5
-    noise = tf.random.stateless_normal((2, 1), BATCH["seed"], alg="philox").numpy()[:, 0]
+    noise = tf.random.stateless_normal((2, 1), FULL.seed, alg="philox").numpy()[:, 0]
     log_pi = -0.5 * (noise**2 + np.log(2 * np.pi)) + 20 - np.log(1 - 0.25)
     # q_targ(obs2, 0.5) = (2 + 4 + 1, 3) at obs2 = 1; the second transition terminated
     backup = np.array([1 + 0.5 * (3 - 0.5 * log_pi[0]), 2])
-    loss, _ = algo.q_loss(BATCH)
+    loss, _ = algo.q_loss(HAND, FULL.seed)
     np.testing.assert_allclose(
         loss, np.mean(([6, 1] - backup) ** 2 + ([1, 0] - backup) ** 2), rtol=1e-3
     )
-    loss, info = algo.pi_loss(BATCH)
+    loss, info = algo.pi_loss(HAND, FULL.seed + 1)
     np.testing.assert_allclose(
         loss, np.mean(0.5 * info["LogPi"] - np.array([1, 0])), rtol=1e-4
     )  # min(q) = obs
@@ -95,14 +96,13 @@ def test_sac_losses_by_hand():
 def test_temperature_rises_while_the_entropy_is_below_its_target(log_pi, rises):
     """Two actions: the target entropy is -2."""
     algo = make_algo(SAC, alpha_lr=0.1)
-    batch = {"log_pi": tf.fill((4,), log_pi), "lr": tf.constant(1.0)}
-    algo.alpha_opt.minimise(algo.alpha_loss, batch)
+    algo.alpha_opt.minimise(lambda: algo.alpha_loss(tf.fill((4,), log_pi)), FULL)
     assert (algo.temperature.alpha.numpy() > 1) == rises
 
 
 def test_temperature_can_be_fixed():
     algo = make_algo(SAC, alpha=0.2, learn_alpha=False)
-    info = algo.update(make_batches(5), 5)
+    info = algo.update(*make_batches(5), 5)
     np.testing.assert_allclose(info["Alpha"], 0.2, rtol=1e-6)
 
 
@@ -114,9 +114,11 @@ def test_entropy_reaches_its_target_on_a_bandit():
     )
     rng, log_pi = np.random.default_rng(0), []
     for _ in range(60):
-        batches = make_batches(50, batch=64)
+        batches, updates = make_batches(50, batch=64)
         act = rng.uniform(-1, 1, (50, 64, 1)).astype("f")
-        batches |= {"act": act, "rew": -5 * act[..., 0] ** 2, "done": np.ones((50, 64), "f")}
-        batches["seed"] = rng.integers(0, 2**31, (50, 2), np.int32)
-        log_pi.append(algo.update(batches, 50)["LogPi"].mean())
+        batches = batches._replace(
+            act=act, rew=-5 * act[..., 0] ** 2, done=np.ones((50, 64), np.float32)
+        )
+        updates = updates._replace(seed=rng.integers(0, 2**31, (50, 2), np.int32))
+        log_pi.append(algo.update(batches, updates, 50)["LogPi"].mean())
     assert abs(-np.mean(log_pi[-5:]) - -1) < 0.15

@@ -17,11 +17,12 @@ from rl.experiments.commands.training_flags import parse
 from rl.gradients import GRADIENTS, make_balancer
 from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.networks import torso_maker
-from rl.splitting.optimizers import optimizer_maker
+from rl.spec import RolloutBatch, map_fields
+from rl.splitting.optimizers import TaskOptimizers
 from rl.training.config import WITHOUT_MEMORY
 from rl.training.policy import from_tasks, to_tasks
 from tests.helpers import command
-from tests.helpers_algos import make_spec, one
+from tests.helpers_algos import make_spec, make_updates, one
 from tests.helpers_buffers import advantages
 from tests.helpers_metaworld import TWO
 
@@ -40,8 +41,8 @@ class Scores:
     def evaluate(self, obs, obs2, act, time):
         del act, time
         self.widths.add(obs.shape[1])
-        first = 10 * np.arange(len(obs))[:, None]
-        return {"value": first + obs[..., 0], "value2": first + obs2[..., 0]}
+        value = 10 * np.arange(len(obs))[:, None] + obs[..., 0]
+        return {"value": value, "value2": value - obs[..., 0] + obs2[..., 0], "log_prob": 0 * value}
 
     def targets(self, ret, mask):
         self.returns = ret[mask]
@@ -98,9 +99,9 @@ def test_minibatches_have_as_much_of_each_task():
     data, _ = PPO.prepare(Scores(), rollout)
     assert rollout.steps_per_task == 30  # three envs, two visits each at least, but four tasks
     batches = rollout.minibatches(data, 3, 8, np.random.default_rng(0))
-    assert batches["obs"].shape == (9, TASKS, 8, 3)
-    assert batches["present"].tolist() == [[1, 0, 1, 1]] * 9
-    number = batches["obs"][..., 0].astype(int).reshape(3, 3, TASKS, 8)
+    assert batches.obs.shape == (9, TASKS, 8, 3)
+    assert rollout.presence(9).tolist() == [[1, 0, 1, 1]] * 9
+    number = batches.obs[..., 0].astype(int).reshape(3, 3, TASKS, 8)
     tasks = rows["task"].reshape(-1)
     assert rollout.count.min() == 0 and set(rollout.count > 24) == {True, False}
     for task in (0, 2, 3):
@@ -126,21 +127,27 @@ def test_envs_have_their_places_in_tasks():
 def make_ppo(gradient="sum", **flags):
     tf.keras.utils.set_random_seed(0)
     network = rl.networks.Config(network="multi_head", hidden_sizes=(8,))
-    make_opt = optimizer_maker(OptimizerConfig(), gradients.Config(gradient=gradient), 3)
-    return PPO(make_spec(3), torso_maker(network, 3), make_opt, PPO.flags(**flags))
+    optimizers = TaskOptimizers(OptimizerConfig(), gradients.Config(gradient=gradient), 3)
+    return PPO(make_spec(3), torso_maker(network, 3), optimizers, PPO.flags(**flags))
 
 
 def minibatch(seed=0):
     """Of three tasks, of which the second has no samples but numbers that would break anything."""
     rng = np.random.default_rng(seed)
-    batch = {name: rng.normal(size=(1, 3, 8, dim)) for name, dim in {"obs": 3, "act": 2}.items()}
-    batch |= {name: rng.normal(size=(1, 3, 8)) for name in ("adv", "ret", "out")}
-    batch["log_prob"] = -3 + 0.1 * batch["adv"]
-    batch["log_prob"][:, 1] = -1e9
-    batch["ret"][:, 1] = 1e30
-    batch |= {"present": np.array([[1, 0, 1]]), "lr": np.ones(1)}
-    batch = {name: values.astype(np.float32) for name, values in batch.items()}
-    return batch | {"seed": rng.integers(0, 100, (1, 2), np.int32)}
+    adv = rng.normal(size=(1, 3, 8))
+    batches = RolloutBatch(
+        obs=rng.normal(size=(1, 3, 8, 3)),
+        act=rng.normal(size=(1, 3, 8, 2)),
+        log_prob=-3 + 0.1 * adv,
+        adv=adv,
+        ret=rng.normal(size=(1, 3, 8)),
+        out=rng.normal(size=(1, 3, 8)),
+    )
+    batches.log_prob[:, 1] = -1e9
+    batches.ret[:, 1] = 1e30
+    batches = map_fields(lambda field: field.astype(np.float32), batches)
+    present = np.array([[1, 0, 1]], np.float32)
+    return batches, make_updates(1, rng)._replace(present=present)
 
 
 @pytest.mark.parametrize(
@@ -150,13 +157,14 @@ def test_an_absent_task_learns_nothing(gradient, flags):
     """Its head and its log std stay to the bit, its losses are 0; the others' and what is shared
     move."""
     algo = make_ppo(gradient, **flags)
-    loss, _ = algo.loss(one(minibatch()))
+    batch, update = one(minibatch())
+    loss, _ = algo.loss(batch, update.present)
     assert loss[1] == 0 and np.isfinite(loss).all() and np.all(loss[0] != 0)
     heads = [torso.regions[-1][0].variable for torso in (algo.actor.torso, algo.actor.value_torso)]
     tables = [*heads, algo.actor.log_std.variable]
     before = [np.array(table) for table in tables]
     shared = np.array(algo.actor.torso.regions[0][0].variable)
-    info = algo.train_step(one(minibatch()))
+    info = algo.train_step(*one(minibatch()))
     for table, old in zip(tables, before):
         moved = [(np.array(table)[task] != old[task]).any() for task in range(3)]
         assert moved == [True, False, True]
@@ -170,9 +178,10 @@ def test_an_absent_task_changes_no_other():
     results = []
     for number in (0.0, 5.0):
         algo = make_ppo()
-        batch = minibatch()
-        batch["obs"][:, 1] = batch["adv"][:, 1] = number
-        algo.train_step(one(batch))
+        batches, updates = minibatch()
+        batches.obs[:, 1] = number
+        batches.adv[:, 1] = number
+        algo.train_step(*one((batches, updates)))
         results.append(algo.actor.get_weights())
     for one_weight, other in zip(*results):
         np.testing.assert_array_equal(one_weight, other)

@@ -252,16 +252,16 @@ def stored(count, capacity=40, n_step=1, num_envs=3, share=(0.5, 0.3, 0.2)):
 def test_batches_are_of_their_tasks(n_step, count):
     """Before the ring is full and after it has wrapped around, every return by a plain loop."""
     replay, rews, ends, tasks = stored(count, 41, n_step)
-    batch = replay.sample(10, 30, np.random.default_rng(1))
-    assert batch["obs"].shape == (10, 3, 30, 1) and batch["gamma"].shape == (10, 3, 30)
-    step = batch["obs"][..., 0].astype(int)
-    env = np.rint(10 * (batch["act"][..., 0] - step)).astype(int)
+    batch, _ = replay.sample(10, 30, np.random.default_rng(1))
+    assert batch.obs.shape == (10, 3, 30, 1) and batch.gamma.shape == (10, 3, 30)
+    step = batch.obs[..., 0].astype(int)
+    env = np.rint(10 * (batch.act[..., 0] - step)).astype(int)
     assert (tasks[step, env] == np.arange(3)[:, None]).all()
     for index in np.ndindex(2, 3, 30):
         last, total, discount = n_step_return(env[index], step[index], n_step, 0.99, rews, ends)
-        assert batch["obs2"][index] == last + 1 and batch["done"][index] == ends[last, env[index]]
+        assert batch.obs2[index] == last + 1 and batch.done[index] == ends[last, env[index]]
         np.testing.assert_allclose(
-            [batch["rew"][index], batch["gamma"][index]], [total, discount], rtol=1e-4, atol=1e-6
+            [batch.rew[index], batch.gamma[index]], [total, discount], rtol=1e-4, atol=1e-6
         )
 
 
@@ -270,10 +270,10 @@ def test_draws_are_uniform_over_what_a_task_has():
     replay, _, _, tasks = stored(100)
     held = tasks.reshape(-1)[-120:]
     assert (held == 0).sum() > 40 > (held == 2).sum() > 5
-    batch = replay.sample(100, 200, np.random.default_rng(2))
+    _, rows = replay.sample(100, 200, np.random.default_rng(2))
     for task in range(3):
         number = np.arange(180, 300)[held == task][-40:]
-        counts = np.bincount(batch["row"][:, task].reshape(-1), minlength=120)[number % 120]
+        counts = np.bincount(rows[:, task].reshape(-1), minlength=120)[number % 120]
         expected = 20_000 / len(number)
         assert counts.sum() == 20_000
         assert (
@@ -308,8 +308,10 @@ def test_replay_survives_checkpoints(tmp_path, count):
     rng = np.random.default_rng(3)
     for _ in range(80):  # both go on alike
         draws = [each.sample(2, 8, np.random.default_rng(4)) for each in (replay, copy)]
-        for key, value in draws[0].items():
-            np.testing.assert_array_equal(value, draws[1][key])
+        (batch, drawn), (copied_batch, copied_drawn) = draws
+        np.testing.assert_array_equal(drawn, copied_drawn)
+        for values, copied_values in zip(batch, copied_batch):
+            np.testing.assert_array_equal(values, copied_values)
         row = {key: rng.normal(size=(3, 1)) for key in ("obs", "act", "obs2")} | {
             "rew": rng.normal(size=3)
         }

@@ -1,14 +1,18 @@
 """What the algorithms share: target averaging, many updates in one call, saving."""
 
-from typing import Any, Iterable
+from typing import Any, Callable, Generic, Iterable, TypeVar, Union
 
 import numpy as np
 import tensorflow as tf
 
 from rl.config import UserError
+from rl.gradients.optimizer import Info, Optimizer
 from rl.networks.policy import Policy
+from rl.spec import Batch, EnvSpec, RolloutBatch, Update, map_fields
 
-Info = dict[str, tf.Tensor]
+TrainStep = Callable[[Any, Update], Info]
+# What an algorithm learns from; with a leading axis, many of them.
+Batches = TypeVar("Batches", bound=Union[Batch, RolloutBatch])
 
 
 def polyak_average(nets: Iterable[tuple[Any, Any]], polyak: float) -> None:
@@ -18,10 +22,22 @@ def polyak_average(nets: Iterable[tuple[Any, Any]], polyak: float) -> None:
             v_targ.assign(polyak * v_targ + (1 - polyak) * v)
 
 
-class Burst:
+def only_if(due: tf.Tensor, step: Callable[[], Info], zeros: Info) -> Info:
+    """What `step()` returns if `due` is true; otherwise it isn't taken, and `zeros` are returned.
+
+    A loop of one turn or none: XLA copies what `tf.cond` changes, and not what a loop does.
+    """
+    return tf.while_loop(
+        lambda turn, _: turn < tf.cast(due, tf.int32),
+        lambda turn, _: (turn + 1, step()),
+        (tf.constant(0), zeros),
+    )[1]
+
+
+class Burst(Generic[Batches]):
     """Many calls of a train step in one XLA call, several times faster than one call each.
 
-    `train_step` is a `tf.function` from a batch (dict of tensors) to an info dict of tensors. If it
+    `train_step` is a `tf.function` of a batch and an Update to an info dict of tensors. If it
     returns a "stop" that is true, the burst ends after that step.
     """
 
@@ -29,24 +45,31 @@ class Burst:
         self.train_step = train_step
         self.compiled = tf.function(self._run, jit_compile=jit_compile)
 
-    def __call__(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-        """Takes the first `count` of `batches` (fields `(max_updates, ...)`) in turn.
+    def __call__(self, batches: Batches, updates: Update, count: int) -> dict[str, np.ndarray]:
+        """Takes the first `count` of `batches` and `updates` (fields `(max_updates, ...)`) in turn.
 
         Only `max_updates` is part of the trace, so any `count` up to it runs the same program.
         Returns each info with a new leading axis, the number of steps taken.
         """
-        tensors = {k: tf.convert_to_tensor(v) for k, v in batches.items()}
-        done, infos = self.compiled(tensors, tf.constant(count))
+        batches = map_fields(tf.convert_to_tensor, batches)
+        updates = map_fields(tf.convert_to_tensor, updates)
+        done, infos = self.compiled(batches, updates, tf.constant(count))
         return {k: v.numpy()[: int(done)] for k, v in infos.items() if k != "stop"}
 
-    def _run(self, batches: dict[str, tf.Tensor], count: tf.Tensor) -> tuple[tf.Tensor, Info]:
-        size = next(iter(batches.values())).shape[0]
-        specs = {k: tf.TensorSpec(v.shape[1:], v.dtype) for k, v in batches.items()}
-        infos = self.train_step.get_concrete_function(specs).structured_outputs
+    def _run(
+        self, batches: Batches, updates: Update, count: tf.Tensor
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        size = updates.lr.shape[0]
+        one = lambda field: tf.TensorSpec(field.shape[1:], field.dtype)
+        traced = self.train_step.get_concrete_function(
+            map_fields(one, batches), map_fields(one, updates)
+        )
+        infos = traced.structured_outputs
         arrays = {k: tf.TensorArray(v.dtype, size, element_shape=v.shape) for k, v in infos.items()}
 
         def body(i: tf.Tensor, _: tf.Tensor, arrays: dict[str, tf.TensorArray]) -> Any:
-            info = self.train_step({k: v[i] for k, v in batches.items()})
+            at_i = lambda field: field[i]
+            info = self.train_step(map_fields(at_i, batches), map_fields(at_i, updates))
             stop = info.get("stop", tf.constant(False))
             return i + 1, stop, {k: a.write(i, info[k]) for k, a in arrays.items()}
 
@@ -55,19 +78,22 @@ class Burst:
         return done, {k: a.stack() for k, a in arrays.items()}
 
 
-class Algorithm:
+class Algorithm(Generic[Batches]):
     """What every algorithm does alike with its `actor`, its `train_step`, and the parts named in
     `saved` and `host`.
 
     Attributes:
       policy: acts as the actor did at the last `refresh`. Until the next it may go on in another
         thread than `update`.
+
+    Parts in `saved` have `variables`. Those of them that are optimisers may also change how a
+    network is made up while it trains; see `Optimizer.after`.
     """
 
-    spec: Any
+    spec: EnvSpec
     actor: Any
     policy: Policy
-    train_step: Any
+    train_step: TrainStep
     columns: dict[str, str]
     saved: tuple[str, ...] = ()
     host: tuple[str, ...] = ()  # parts outside TensorFlow, with `state` and `load_state`
@@ -86,22 +112,21 @@ class Algorithm:
                 f"{type(torso).__name__} has memory, which an on-policy algorithm needs: "
                 f"{type(self).__name__} learns from single steps"
             )
-        self.burst = Burst(self.train_step)
+        self.burst: Burst[Batches] = Burst(self.train_step)
         parts = [getattr(self, name) for name in self.saved]
-        for part in parts:
-            self.columns = self.columns | getattr(part, "columns", {})
-        self.splitting = [part for part in parts if getattr(part, "splitters", None)]
-        self.splitters = {
-            name: own for part in self.splitting for name, own in part.splitters.items()
-        }
+        self.optimizers = [part for part in parts if isinstance(part, Optimizer)]
+        columns = dict(self.columns)
+        for optimizer in self.optimizers:
+            columns |= optimizer.columns
+        self.columns = columns
 
-    def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+    def update(self, batches: Batches, updates: Update, count: int) -> dict[str, np.ndarray]:
         """`count` train steps on the first `count` of `batches`; each info gets a leading axis
         `count`."""
-        info = self.burst(batches, count)
+        info = self.burst(batches, updates, count)
         taken = len(next(iter(info.values())))
-        for part in self.splitting:
-            info |= part.split(taken)
+        for optimizer in self.optimizers:
+            info |= optimizer.after(taken)
         return info
 
     def refresh(self) -> None:
@@ -110,7 +135,9 @@ class Algorithm:
 
     def splits(self) -> dict[str, Any]:
         """What split so far, as JSON values; empty for networks that don't."""
-        networks = {name: splitter.report() for name, splitter in self.splitters.items()}
+        networks: dict[str, Any] = {}
+        for optimizer in self.optimizers:
+            networks |= optimizer.report()
         return {"tasks": self.spec.tasks, "networks": networks} if networks else {}
 
     def state(self) -> dict[str, Any]:
@@ -133,4 +160,7 @@ class Algorithm:
         self.policy = self.policy.with_params(state["acting"])
 
     def _on_host(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.host} | self.splitters
+        parts = {name: getattr(self, name) for name in self.host}
+        for optimizer in self.optimizers:
+            parts |= optimizer.on_host()
+        return parts

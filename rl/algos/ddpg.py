@@ -19,13 +19,13 @@ import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
 from rl.flags.ddpg import Config
-from rl.gradients.optimizer import plain_optimizer
+from rl.gradients.optimizer import Optimizers
 from rl.networks import Critic, DeterministicActor, DeterministicPolicy
+from rl.spec import Batch, EnvSpec, Update
 
 
-class DDPG(Algorithm):
-    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in
-    `spec`, an EnvSpec."""
+class DDPG(Algorithm[Batch]):
+    """Losses are (), or (num_tasks,) where `spec` has tasks."""
 
     flags = Config
     loop = "off_policy"
@@ -34,9 +34,9 @@ class DDPG(Algorithm):
 
     def __init__(
         self,
-        spec: Any,
+        spec: EnvSpec,
         make_torso: Callable[..., Any],
-        make_opt: Any = plain_optimizer,
+        optimizers: Optimizers = Optimizers(),
         config: Config = Config(),
     ) -> None:
         self.spec = spec
@@ -48,8 +48,8 @@ class DDPG(Algorithm):
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())
-        self.pi_opt = make_opt(config.pi_lr, self.actor, self.actor_targ)
-        self.q_opt = make_opt(config.q_lr, self.q, self.q_targ)
+        self.pi_opt = optimizers.make(config.pi_lr, self.actor, self.actor_targ)
+        self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
         theta = config.ou_theta if config.noise == "ou" else 1.0
         self.policy = DeterministicPolicy(self.actor, spec, config.act_noise, theta)
         self.ready()
@@ -66,24 +66,24 @@ class DDPG(Algorithm):
 
     # Losses: (...), one per task ------------------------------------------
 
-    def q_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+    def q_loss(self, batch: Batch) -> tuple[tf.Tensor, Info]:
         """Mean squared Bellman error, eq. 4 and 5 of the paper."""
-        q_targ = self.q_targ(batch["obs2"], self.actor_targ(batch["obs2"]))
-        backup = batch["rew"] + batch["gamma"] * (1 - batch["done"]) * q_targ
-        q = self.q(batch["obs"], batch["act"])
+        q_targ = self.q_targ(batch.obs2, self.actor_targ(batch.obs2))
+        backup = batch.rew + batch.gamma * (1 - batch.done) * q_targ
+        q = self.q(batch.obs, batch.act)
         error = q - tf.stop_gradient(backup)
-        loss = tf.reduce_mean(batch["weight"] * error**2, axis=-1)
+        loss = tf.reduce_mean(batch.weight * error**2, axis=-1)
         return loss, {"LossQ": loss, "QVals": q, "TDError": tf.abs(error)}
 
-    def pi_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+    def pi_loss(self, batch: Batch) -> tuple[tf.Tensor, Info]:
         """Deterministic policy gradient, eq. 6: climb the critic."""
-        loss = -tf.reduce_mean(self.q(batch["obs"], self.actor(batch["obs"])), axis=-1)
+        loss = -tf.reduce_mean(self.q(batch.obs, self.actor(batch.obs)), axis=-1)
         return loss, {"LossPi": loss}
 
     @tf.function
-    def train_step(self, batch: Info) -> Info:
+    def train_step(self, batch: Batch, update: Update) -> Info:
         """One step on the critic, one on the actor against the new critic, one on the targets."""
-        info = self.q_opt.minimise(self.q_loss, batch)
-        info |= self.pi_opt.minimise(self.pi_loss, batch)
+        info = self.q_opt.minimise(lambda: self.q_loss(batch), update)
+        info |= self.pi_opt.minimise(lambda: self.pi_loss(batch), update)
         polyak_average(self.targets, self.config.polyak)
         return info

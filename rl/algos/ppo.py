@@ -37,17 +37,16 @@ from rl.algos.common import Algorithm, Info
 from rl.buffers.normaliser import Moments
 from rl.buffers.rollout import Rollout
 from rl.flags.ppo import Config, check_critic
-from rl.gradients.optimizer import plain_optimizer
+from rl.gradients.optimizer import Optimizers
 from rl.networks import CategoricalPolicy, GaussianPolicy, PolicyValue
 from rl.networks.memory import Past
-from rl.spec import Memory
+from rl.spec import EnvSpec, Memory, RolloutBatch, Update
 
 Arrays = dict[str, np.ndarray]
 
 
-class PPO(Algorithm):
-    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in
-    `spec`, an EnvSpec."""
+class PPO(Algorithm[RolloutBatch]):
+    """Losses are (), or (num_tasks,) where `spec` has tasks."""
 
     flags = Config
     loop = "on_policy"
@@ -67,9 +66,9 @@ class PPO(Algorithm):
 
     def __init__(
         self,
-        spec: Any,
+        spec: EnvSpec,
         make_torso: Callable[..., Any],
-        make_opt: Any = plain_optimizer,
+        optimizers: Optimizers = Optimizers(),
         config: Config = Config(),
     ) -> None:
         self.spec = spec
@@ -84,7 +83,7 @@ class PPO(Algorithm):
             make_torso, spec, config.share_torso, config.std, config.log_std, value=not linear
         )
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))
-        self.opt = make_opt(config.lr, self.actor)
+        self.opt = optimizers.make(config.lr, self.actor)
         self.returns = Moments(spec.batch_dims)
         kind = CategoricalPolicy if spec.num_actions else GaussianPolicy
         self.policy = kind(self.actor, spec)
@@ -92,19 +91,19 @@ class PPO(Algorithm):
 
     # Losses: (...), one per task ------------------------------------------
 
-    def pi_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+    def pi_loss(self, batch: RolloutBatch, present: Any = None) -> tuple[tf.Tensor, Info]:
         """The clipped surrogate, eq. 7, and the entropy bonus."""
-        adv = batch["adv"]
+        adv = batch.adv
         clip = self.config.clip_ratio
         if self.config.norm_adv:
             mean, var = tf.nn.moments(adv, axes=[-1], keepdims=True)
             adv = (adv - mean) / (tf.sqrt(var) + 1e-8)
-        log_prob, entropy = self.actor.log_prob(batch["obs"], batch["act"], past_of(batch))
-        log_ratio = visited(batch, log_prob - batch["log_prob"])
+        log_prob, entropy = self.actor.log_prob(batch.obs, batch.act, past_of(batch))
+        log_ratio = visited(present, log_prob - batch.log_prob)
         ratio = tf.exp(log_ratio)
         gain = tf.minimum(ratio * adv, tf.clip_by_value(ratio, 1 - clip, 1 + clip) * adv)
-        loss = -tf.reduce_mean(visited(batch, gain), axis=-1)
-        entropy = tf.reduce_mean(visited(batch, entropy), axis=-1)
+        loss = -tf.reduce_mean(visited(present, gain), axis=-1)
+        entropy = tf.reduce_mean(visited(present, entropy), axis=-1)
         kl = tf.reduce_mean(
             ratio - 1 - log_ratio, axis=-1
         )  # Schulman, 2020: unbiased, never negative
@@ -112,31 +111,31 @@ class PPO(Algorithm):
         info = {"LossPi": loss, "Entropy": entropy, "KL": kl, "ClipFrac": clipped}
         return loss - self.config.ent_coef * entropy, info
 
-    def v_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+    def v_loss(self, batch: RolloutBatch, present: Any = None) -> tuple[tf.Tensor, Info]:
         """Mean squared error of the value, or the larger one of it and of the value kept near the
         old."""
-        value = self.actor.value(batch["obs"], past_of(batch))
-        error = (value - batch["ret"]) ** 2
+        value = self.actor.value(batch.obs, past_of(batch))
+        error = (value - batch.ret) ** 2
         if self.config.clip_value:
             moved = tf.clip_by_value(
-                value - batch["out"], -self.config.clip_value, self.config.clip_value
+                value - batch.out, -self.config.clip_value, self.config.clip_value
             )
-            error = tf.maximum(error, (batch["out"] + moved - batch["ret"]) ** 2)
-        loss = tf.reduce_mean(visited(batch, error), axis=-1)
+            error = tf.maximum(error, (batch.out + moved - batch.ret) ** 2)
+        loss = tf.reduce_mean(visited(present, error), axis=-1)
         return loss, {"LossV": loss}
 
-    def loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+    def loss(self, batch: RolloutBatch, present: Any = None) -> tuple[tf.Tensor, Info]:
         """Both, eq. 9; the policy's alone where values are linear."""
         if self.baseline:
-            return self.pi_loss(batch)
-        pi_loss, pi_info = self.pi_loss(batch)
-        v_loss, v_info = self.v_loss(batch)
+            return self.pi_loss(batch, present)
+        pi_loss, pi_info = self.pi_loss(batch, present)
+        v_loss, v_info = self.v_loss(batch, present)
         return pi_loss + self.config.vf_coef * v_loss, pi_info | v_info
 
     @tf.function
-    def train_step(self, batch: Info) -> Info:
+    def train_step(self, batch: RolloutBatch, update: Update) -> Info:
         """One step on actor and critic."""
-        info = self.opt.minimise(self.loss, batch)
+        info = self.opt.minimise(lambda: self.loss(batch, update.present), update)
         if self.config.target_kl:
             info["stop"] = tf.reduce_max(info["KL"]) > 1.5 * self.config.target_kl
         return info
@@ -234,17 +233,17 @@ class PPO(Algorithm):
         return mean[..., None], std[..., None]
 
 
-def past_of(batch: Info) -> Optional[Past]:
+def past_of(batch: RolloutBatch) -> Optional[Past]:
     """What came before the sequences of a batch; None for one of single steps."""
-    return Past(batch["memory"], batch["start"]) if "memory" in batch else None
+    return None if batch.memory is None else Past(batch.memory, batch.start)
 
 
-def visited(batch: Info, values: tf.Tensor) -> tf.Tensor:
-    """`values` (num_tasks, batch), 0 and without gradient for tasks that have no samples; those of
-    a batch without `present` all have."""
-    if "present" not in batch:
+def visited(present: Optional[tf.Tensor], values: tf.Tensor) -> tf.Tensor:
+    """`values` (num_tasks, batch), 0 and without gradient for tasks that have no samples, whose
+    `present` is 0; None: all have."""
+    if present is None:
         return values
-    return tf.where(batch["present"][:, None] > 0, values, 0.0)
+    return tf.where(present[:, None] > 0, values, 0.0)
 
 
 def masked_moments(ret: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

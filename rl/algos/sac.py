@@ -20,13 +20,13 @@ import tensorflow as tf
 from rl.algos.common import Algorithm, Info, polyak_average
 from rl.config import UserError
 from rl.flags.sac import Config
-from rl.gradients.optimizer import plain_optimizer
+from rl.gradients.optimizer import Optimizers
 from rl.networks import Critic, SquashedGaussianActor, SquashedGaussianPolicy, Temperature
+from rl.spec import Batch, EnvSpec, Update
 
 
-class SAC(Algorithm):
-    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in
-    `spec`, an EnvSpec."""
+class SAC(Algorithm[Batch]):
+    """Losses are (), or (num_tasks,) where `spec` has tasks."""
 
     flags = Config
     loop = "off_policy"
@@ -36,9 +36,9 @@ class SAC(Algorithm):
 
     def __init__(
         self,
-        spec: Any,
+        spec: EnvSpec,
         make_torso: Callable[..., Any],
-        make_opt: Any = plain_optimizer,
+        optimizers: Optimizers = Optimizers(),
         config: Config = Config(),
     ) -> None:
         if config.weight_tasks and not spec.num_tasks:
@@ -53,9 +53,9 @@ class SAC(Algorithm):
             net.build((*spec.batch_dims, None, spec.obs_dim + spec.act_dim))
         self.q_targ.set_weights(self.q.get_weights())
         self.temperature = Temperature(config.alpha, spec.batch_dims)
-        self.pi_opt = make_opt(config.pi_lr, self.actor)
-        self.q_opt = make_opt(config.q_lr, self.q, self.q_targ)
-        self.alpha_opt = make_opt(config.alpha_lr, self.temperature)
+        self.pi_opt = optimizers.make(config.pi_lr, self.actor)
+        self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
+        self.alpha_opt = optimizers.make(config.alpha_lr, self.temperature)
         self.policy = SquashedGaussianPolicy(self.actor, spec)
         self.ready()
 
@@ -66,15 +66,15 @@ class SAC(Algorithm):
 
     # Losses: (...), one per task ------------------------------------------
 
-    def q_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+    def q_loss(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, Info]:
         """Squared soft Bellman errors of both critics, eq. 5 and 6 of the paper."""
-        act2, log_pi2 = self.sample(batch["obs2"], batch["seed"])
-        q_targ = tf.reduce_min(self.q_targ(batch["obs2"], act2), axis=0)
+        act2, log_pi2 = self.sample(batch.obs2, seed)
+        q_targ = tf.reduce_min(self.q_targ(batch.obs2, act2), axis=0)
         soft_value = q_targ - self.temperature.alpha[..., None] * log_pi2
-        backup = batch["rew"] + batch["gamma"] * (1 - batch["done"]) * soft_value
-        q = self.q(batch["obs"], batch["act"])
+        backup = batch.rew + batch.gamma * (1 - batch.done) * soft_value
+        q = self.q(batch.obs, batch.act)
         error = q - tf.stop_gradient(backup)
-        loss = tf.reduce_sum(tf.reduce_mean(batch["weight"] * error**2, axis=-1), axis=0)
+        loss = tf.reduce_sum(tf.reduce_mean(batch.weight * error**2, axis=-1), axis=0)
         return self.task_weights() * loss, {
             "LossQ": loss,
             "Q1Vals": q[0],
@@ -82,20 +82,17 @@ class SAC(Algorithm):
             "TDError": tf.reduce_mean(tf.abs(error), axis=0),
         }
 
-    def pi_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+    def pi_loss(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, Info]:
         """Climb the smaller critic and the entropy, eq. 9."""
-        act, log_pi = self.sample(batch["obs"], batch["seed"] + 1)
-        q = tf.reduce_min(self.q(batch["obs"], act), axis=0)
+        act, log_pi = self.sample(batch.obs, seed)
+        q = tf.reduce_min(self.q(batch.obs, act), axis=0)
         loss = tf.reduce_mean(self.temperature.alpha[..., None] * log_pi - q, axis=-1)
         return self.task_weights() * loss, {"LossPi": loss, "LogPi": log_pi}
 
-    def alpha_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+    def alpha_loss(self, log_pi: tf.Tensor) -> tuple[tf.Tensor, Info]:
         """Raise the temperature while the entropy, -log pi, is below its target, eq. 18 in the
         log."""
-        surplus = (
-            tf.reduce_mean(-batch["log_pi"], axis=-1)
-            - self.config.target_entropy * self.spec.act_dim
-        )
+        surplus = tf.reduce_mean(-log_pi, axis=-1) - self.config.target_entropy * self.spec.act_dim
         loss = self.temperature.log_alpha * tf.stop_gradient(surplus)
         return loss, {"LossAlpha": loss}
 
@@ -107,12 +104,13 @@ class SAC(Algorithm):
         return tf.stop_gradient(self.spec.num_tasks * tf.nn.softmax(-self.temperature.log_alpha))
 
     @tf.function
-    def train_step(self, batch: Info) -> Info:
+    def train_step(self, batch: Batch, update: Update) -> Info:
         """One step on the critics, one on the actor, one on the temperature, one on the targets."""
-        info = self.q_opt.minimise(self.q_loss, batch)
-        info |= self.pi_opt.minimise(self.pi_loss, batch)
+        info = self.q_opt.minimise(lambda: self.q_loss(batch, update.seed), update)
+        info |= self.pi_opt.minimise(lambda: self.pi_loss(batch, update.seed + 1), update)
         info |= {"Alpha": self.temperature.alpha, "LossAlpha": tf.zeros(self.spec.batch_dims)}
         if self.config.learn_alpha:
-            info |= self.alpha_opt.minimise(self.alpha_loss, batch | {"log_pi": info["LogPi"]})
+            log_pi = info["LogPi"]
+            info |= self.alpha_opt.minimise(lambda: self.alpha_loss(log_pi), update)
         polyak_average([(self.q, self.q_targ)], self.config.polyak)
         return info

@@ -16,15 +16,15 @@ from typing import Any, Callable
 import numpy as np
 import tensorflow as tf
 
-from rl.algos.common import Algorithm, Info, polyak_average
+from rl.algos.common import Algorithm, Info, only_if, polyak_average
 from rl.flags.td3 import Config
-from rl.gradients.optimizer import plain_optimizer
+from rl.gradients.optimizer import Optimizers
 from rl.networks import Critic, DeterministicActor, DeterministicPolicy
+from rl.spec import Batch, EnvSpec, Update
 
 
-class TD3(Algorithm):
-    """Batches are dicts of float tensors (..., batch, dim); `...` is () or (num_tasks,), as in
-    `spec`, an EnvSpec."""
+class TD3(Algorithm[Batch]):
+    """Losses are (), or (num_tasks,) where `spec` has tasks."""
 
     flags = Config
     loop = "off_policy"
@@ -33,9 +33,9 @@ class TD3(Algorithm):
 
     def __init__(
         self,
-        spec: Any,
+        spec: EnvSpec,
         make_torso: Callable[..., Any],
-        make_opt: Any = plain_optimizer,
+        optimizers: Optimizers = Optimizers(),
         config: Config = Config(),
     ) -> None:
         self.spec = spec
@@ -47,8 +47,8 @@ class TD3(Algorithm):
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())
-        self.pi_opt = make_opt(config.pi_lr, self.actor, self.actor_targ)
-        self.q_opt = make_opt(config.q_lr, self.q, self.q_targ)
+        self.pi_opt = optimizers.make(config.pi_lr, self.actor, self.actor_targ)
+        self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
         self.policy = DeterministicPolicy(self.actor, spec, config.act_noise)
         self.ready()
 
@@ -64,22 +64,23 @@ class TD3(Algorithm):
 
     # Losses: (...), one per task ------------------------------------------
 
-    def smoothed_action(self, batch: Info) -> tf.Tensor:
+    def smoothed_action(self, obs2: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The target policy's action at obs2 with clipped noise, eq. 14."""
-        act = self.actor_targ(batch["obs2"])
+        act = self.actor_targ(obs2)
         noise = self.config.target_noise * tf.random.stateless_normal(
-            tf.shape(act), batch["seed"], alg="philox"
+            tf.shape(act), seed, alg="philox"
         )
         noise = tf.clip_by_value(noise, -self.config.noise_clip, self.config.noise_clip)
         return tf.clip_by_value(act + noise, -1, 1)
 
-    def q_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+    def q_loss(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, Info]:
         """Squared Bellman errors of both critics against the smaller target, algorithm 1."""
-        q_targ = tf.reduce_min(self.q_targ(batch["obs2"], self.smoothed_action(batch)), axis=0)
-        backup = batch["rew"] + batch["gamma"] * (1 - batch["done"]) * q_targ
-        q = self.q(batch["obs"], batch["act"])
+        act2 = self.smoothed_action(batch.obs2, seed)
+        q_targ = tf.reduce_min(self.q_targ(batch.obs2, act2), axis=0)
+        backup = batch.rew + batch.gamma * (1 - batch.done) * q_targ
+        q = self.q(batch.obs, batch.act)
         error = q - tf.stop_gradient(backup)
-        loss = tf.reduce_sum(tf.reduce_mean(batch["weight"] * error**2, axis=-1), axis=0)
+        loss = tf.reduce_sum(tf.reduce_mean(batch.weight * error**2, axis=-1), axis=0)
         return loss, {
             "LossQ": loss,
             "Q1Vals": q[0],
@@ -87,40 +88,39 @@ class TD3(Algorithm):
             "TDError": tf.reduce_mean(tf.abs(error), axis=0),
         }
 
-    def pi_loss(self, batch: Info) -> tuple[tf.Tensor, Info]:
+    def pi_loss(self, batch: Batch) -> tuple[tf.Tensor, Info]:
         """Deterministic policy gradient: climb the first critic."""
-        loss = -tf.reduce_mean(self.q(batch["obs"], self.actor(batch["obs"]), member=0), axis=-1)
+        loss = -tf.reduce_mean(self.q(batch.obs, self.actor(batch.obs), member=0), axis=-1)
         return loss, {"LossPi": loss}
 
     @tf.function
-    def train_step(self, batch: Info) -> Info:
+    def train_step(self, batch: Batch, update: Update) -> Info:
         """One step on the critics; every `policy_delay`th time one on the actor and the targets
         too."""
-        info = self.q_opt.minimise(self.q_loss, batch)
+        info = self.q_opt.minimise(lambda: self.q_loss(batch, update.seed), update)
+        due = self.policy_is_due(update.number)
+        return info | only_if(due, lambda: self.delayed_step(batch, update), self.no_delayed_step())
 
-        def delayed(turn: tf.Tensor, _: Info) -> tuple[tf.Tensor, Info]:
-            info = self.pi_opt.minimise(self.pi_loss, batch)
-            polyak_average(self.targets, self.config.polyak)
-            return turn + 1, info
+    def delayed_step(self, batch: Batch, update: Update) -> Info:
+        """One step on the actor against the new critics, one on the targets."""
+        info = self.pi_opt.minimise(lambda: self.pi_loss(batch), update)
+        polyak_average(self.targets, self.config.polyak)
+        return info
 
-        # A loop of one turn or none, because XLA copies what tf.cond changes and not what a loop
-        # does.
-        turns = tf.cast(self._delay_is_over(batch["number"]), tf.int32)
-        kinds = {"LossPi": "task"} | self.pi_opt.step_columns
-        none = {
-            name: tf.zeros(self.spec.batch_dims if kind == "task" else ())
-            for name, kind in kinds.items()
-        }
-        return (
-            info | tf.while_loop(lambda turn, _: turn < turns, delayed, (tf.constant(0), none))[1]
-        )
+    def no_delayed_step(self) -> Info:
+        """The info of a delayed step that isn't taken: zeros, which `update` leaves out."""
+        info = {"LossPi": tf.zeros(self.spec.batch_dims)}
+        for name, kind in self.pi_opt.step_columns.items():
+            info[name] = tf.zeros(self.spec.batch_dims if kind == "task" else ())
+        return info
 
-    def _delay_is_over(self, number: Any) -> Any:
+    def policy_is_due(self, number: Any) -> Any:
+        """Whether the policy moves in the update with this number, from 0."""
         return (number + 1) % self.config.policy_delay == 0
 
-    def update(self, batches: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+    def update(self, batches: Batch, updates: Update, count: int) -> dict[str, np.ndarray]:
         """`count` train steps on the first `count` of `batches`; the actor's info is of those that
         updated it."""
-        info = super().update(batches, count)
-        due = self._delay_is_over(batches["number"][:count])
+        info = super().update(batches, updates, count)
+        due = self.policy_is_due(updates.number[:count])
         return info | {name: info[name][due] for name in ("LossPi", *self.pi_opt.step_columns)}

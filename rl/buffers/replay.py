@@ -5,6 +5,7 @@ from typing import Any, Callable, Optional
 import numpy as np
 
 from rl.buffers.n_step import n_step_return
+from rl.spec import Batch, map_fields
 
 FIELDS = ("obs", "act", "rew", "obs2", "done", "end")
 
@@ -78,33 +79,30 @@ class ReplayBuffer:
         batch_size: int,
         rng: np.random.Generator,
         scale: Optional[Callable[..., np.ndarray]] = None,
-    ) -> dict[str, np.ndarray]:
-        """`count` independent batches: each field `(count, *batch_dims, batch_size, ...)`.
-
-        `rew` is the sum of up to `n_step` discounted rewards, `obs2` and `done` belong to the last
-        of them, and `gamma` discounts what follows. `weight` is each transition's in the critic's
-        loss, `row` its place.
+    ) -> tuple[Batch, np.ndarray]:
+        """`count` independent batches: each field `(count, *batch_dims, batch_size, ...)`; and the
+        rows that they begin at `(count, *batch_dims, batch_size)`.
 
         Args:
           scale: what is made of each reward before they are summed; see `rewards`.
         """
         rows, weight = self._draw(count, batch_size, rng)
         last, rew, gamma = n_step_return(self, rows, scale)
-        picked = {
-            "obs": self.take("obs", rows),
-            "act": self.take("act", rows),
-            "rew": rew,
-            "obs2": self.take("obs2", last),
-            "done": self.take("done", last),
-            "gamma": gamma,
-            "weight": weight,
-            "row": rows,
-        }
-        batches = {}
-        for key, value in picked.items():
-            shaped = value.reshape(self.num_tasks, count, batch_size, *value.shape[2:])
-            batches[key] = shaped.swapaxes(0, 1) if self.batch_dims else shaped[0]
-        return batches
+        picked = Batch(
+            obs=self.take("obs", rows),
+            act=self.take("act", rows),
+            rew=rew,
+            obs2=self.take("obs2", last),
+            done=self.take("done", last),
+            gamma=gamma,
+            weight=weight,
+        )
+
+        def shaped(field: np.ndarray) -> np.ndarray:
+            by_task = field.reshape(self.num_tasks, count, batch_size, *field.shape[2:])
+            return by_task.swapaxes(0, 1) if self.batch_dims else by_task[0]
+
+        return map_fields(shaped, picked), shaped(rows)
 
     def learn(self, number: np.ndarray, error: np.ndarray) -> None:
         """Told the absolute TD errors of sampled transitions, by their `numbers`; uniform replay

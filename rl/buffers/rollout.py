@@ -4,7 +4,7 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
-from rl.spec import EnvSpec, Memory
+from rl.spec import EnvSpec, Memory, RolloutBatch
 
 Fields = dict[str, np.ndarray]
 
@@ -18,7 +18,10 @@ class Rollout:
       memory: the policy's before the first step.
       steps_per_task: how many steps of each task an epoch of minibatches has, before what is left
         over is dropped.
+      present: `(num_tasks,)`, whether a task has steps; None: all have.
     """
+
+    present: Optional[np.ndarray] = None
 
     def __init__(self, spec: EnvSpec, steps: int, num_envs: int) -> None:
         widths = {"obs": (spec.obs_dim,), "obs2": (spec.obs_dim,), "act": (spec.act_dim,)}
@@ -79,7 +82,7 @@ class Rollout:
 
     def minibatches(
         self, data: dict[str, np.ndarray], epochs: int, size: int, rng: np.random.Generator
-    ) -> dict[str, np.ndarray]:
+    ) -> RolloutBatch:
         """Fields `(epochs * minibatches, *batch_dims, size, ...)`: each epoch an order of its own
         per task.
 
@@ -90,9 +93,16 @@ class Rollout:
         order = np.moveaxis(order.reshape(epochs, *self.dims, count, size), -2, 1)
         return self.batches(data, order.reshape(-1, *self.dims, size))
 
-    def batches(self, data: Fields, order: np.ndarray) -> Fields:
+    def batches(self, data: Fields, order: np.ndarray) -> RolloutBatch:
         """The steps of `data` at places in `flat`, `(minibatches, *batch_dims, size)`."""
-        return {name: pick(rows, order) for name, rows in data.items()}
+        return RolloutBatch(**{name: pick(rows, order) for name, rows in data.items()})
+
+    def presence(self, count: int) -> Optional[np.ndarray]:
+        """`(count, num_tasks)`: whether tasks have samples in each of `count` minibatches; None:
+        all have."""
+        if self.present is None:
+            return None
+        return np.tile(self.present.astype(np.float32), (count, 1))
 
     def visited(self, info: dict[str, np.ndarray], by_task: Any) -> dict[str, np.ndarray]:
         """What to log of an update's `info`: all of it, where every task was visited."""

@@ -3,6 +3,7 @@
 import numpy as np
 
 from rl.buffers.rollout import Fields, Rollout, pick
+from rl.spec import RolloutBatch
 
 
 class SequenceRollout(Rollout):
@@ -24,8 +25,8 @@ class SequenceRollout(Rollout):
         places = drawn[..., None] * self.steps + np.arange(self.steps)
         return places.reshape(epochs, *self.dims, -1)[..., :samples]
 
-    def batches(self, data: Fields, order: np.ndarray) -> Fields:
+    def batches(self, data: Fields, order: np.ndarray) -> RolloutBatch:
         """Rollout's, and `memory` `(minibatches, *batch_dims, sequences, *memory_shape)`, the
         policy's before each sequence."""
         first = order[..., :: self.steps] // self.steps
-        return super().batches(data, order) | {"memory": pick(self.memory, first)}
+        return super().batches(data, order)._replace(memory=pick(self.memory, first))

@@ -6,6 +6,7 @@ import numpy as np
 
 from rl.buffers.replay import ReplayBuffer
 from rl.config import UserError
+from rl.spec import Batch, map_fields
 
 
 class VisitedReplay(ReplayBuffer):
@@ -59,11 +60,16 @@ class VisitedReplay(ReplayBuffer):
         batch_size: int,
         rng: np.random.Generator,
         scale: Optional[Callable[..., np.ndarray]] = None,
-    ) -> dict[str, np.ndarray]:
-        """`count` independent batches: each field `(count, num_tasks, batch_size, ...)`."""
+    ) -> tuple[Batch, np.ndarray]:
+        """`count` independent batches: each field `(count, num_tasks, batch_size, ...)`; and their
+        rows."""
         tasks = len(self.own)
-        drawn = super().sample(count * tasks, batch_size, rng, scale)
-        return {key: value.reshape(count, tasks, *value.shape[1:]) for key, value in drawn.items()}
+        batches, rows = super().sample(count * tasks, batch_size, rng, scale)
+
+        def by_task(field: np.ndarray) -> np.ndarray:
+            return field.reshape(count, tasks, *field.shape[1:])
+
+        return map_fields(by_task, batches), by_task(rows)
 
     def rewards(
         self, rows: np.ndarray, scale: Optional[Callable[..., np.ndarray]] = None

@@ -19,7 +19,7 @@ class VisitedRollout(Rollout):
       spec, steps, num_envs: as Rollout's. max_ep_len: longest episode, in steps.
 
     Attributes:
-      count: `(num_tasks,)`, steps of each task. present: `(num_tasks,)`, whether it has any.
+      count: `(num_tasks,)`, steps of each task.
     """
 
     def __init__(self, spec: EnvSpec, steps: int, num_envs: int, max_ep_len: int) -> None:
@@ -79,15 +79,6 @@ class VisitedRollout(Rollout):
             drawn = rng.permuted(np.tile(np.arange(steps), (epochs, rounds, 1)), axis=-1)
             order[:, task] = drawn.reshape(epochs, -1)[:, :samples]
         return order
-
-    def minibatches(
-        self, data: dict[str, np.ndarray], epochs: int, size: int, rng: np.random.Generator
-    ) -> dict[str, np.ndarray]:
-        """Rollout's, and `present` `(epochs * minibatches, num_tasks)`: 0 for tasks that weren't
-        visited, whose samples mean nothing."""
-        batches = super().minibatches(data, epochs, size, rng)
-        count = len(batches["adv"])
-        return batches | {"present": np.tile(self.present.astype(np.float32), (count, 1))}
 
     def visited(self, info: dict[str, np.ndarray], by_task: Any) -> dict[str, np.ndarray]:
         """The losses of an update's `info` of tasks that were visited alone. Columns `by_task` keep

@@ -16,7 +16,6 @@ from rl.experiments.environments import Envs, make_envs
 from rl.experiments.rundir import flags_of
 from rl.flags import normalisation, optimizer
 from rl.logging import Board
-from rl.splitting.optimizers import optimizer_maker
 from rl.training import LOOPS, schedule
 
 
@@ -78,8 +77,10 @@ def make_algo(values: Mapping[str, Any], spec: Any) -> Any:
     make_torso = rl.networks.torso_maker(network, spec.num_tasks)
     splits = build(splitting.Config, values) if network.network in rl.networks.SPLITTING else None
     config = build(optimizer.Config, values)
-    make_opt = optimizer_maker(config, balancing, spec.num_tasks, splits, network.split_map)
-    algo = algorithm(spec, make_torso, make_opt, build(algorithm.flags, values))
+    optimizers = splitting.TaskOptimizers(
+        config, balancing, spec.num_tasks, splits, network.split_map
+    )
+    algo = algorithm(spec, make_torso, optimizers, build(algorithm.flags, values))
     if values["check_inputs"]:
         algo.burst = CheckedBurst(algo.train_step, spec)
     return algo

@@ -1,11 +1,14 @@
 """Optimisers by name, and the gradient step that every algorithm takes with one."""
 
+import dataclasses
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from rl.flags.optimizer import PARAMETERS, Config
 from rl.gradients.per_task import Info, LossFn
+from rl.spec import Update
 
 OPTIMIZERS: dict[str, Any] = {
     "adam": tf.keras.optimizers.Adam,
@@ -17,8 +20,8 @@ OPTIMIZERS: dict[str, Any] = {
 
 
 class Optimizer:
-    """One Keras optimiser for a network, with a base learning rate `lr` that each batch scales by
-    its `lr` field.
+    """One Keras optimiser for a network, with a base learning rate `lr` that each Update scales by
+    its own.
 
     Only kernels decay: biases, stds, temperatures, and the codes and mixes of tasks have no reason
     to be near 0.
@@ -42,25 +45,45 @@ class Optimizer:
         self.opt.exclude_from_weight_decay(exempt)
         self.opt.build(self.targets)
         self.step_columns: dict[str, str] = {}  # that `minimise` adds to the loss function's info
+        self.columns: dict[str, str] = {}  # that `minimise` and `after` add
 
-    def minimise(self, loss_fn: LossFn, batch: Any) -> Info:
-        """One step down the gradient of `loss_fn(batch)`. Returns the loss function's info."""
-        grads, info = self.gradients(loss_fn, batch)
+    def minimise(self, loss_fn: LossFn, update: Update) -> Info:
+        """One step down the gradient of the loss. Returns the loss function's info.
+
+        Args:
+          loss_fn: function without arguments, to losses `()` or `(num_tasks,)` and an info dict.
+        """
+        grads, info = self.gradients(loss_fn, update)
         if self.max_norm:
             grads, _ = tf.clip_by_global_norm(grads, self.max_norm)
         # A zero that needs every gradient: else XLA copies each kernel that it updates while
         # another gradient reads it.
         zero = 0 * tf.add_n([tf.reshape(grad, [-1])[0] for grad in grads])
-        self.opt.learning_rate.assign(self.lr * batch["lr"])
+        self.opt.learning_rate.assign(self.lr * update.lr)
         self.opt.apply([grad + zero for grad in grads], self.targets)
         return info
 
-    def gradients(self, loss_fn: LossFn, batch: Any) -> tuple[list[tf.Tensor], Info]:
+    def gradients(self, loss_fn: LossFn, update: Update) -> tuple[list[tf.Tensor], Info]:
         """The gradient with respect to each of `targets`, summed over tasks if there are
         several."""
+        del update
         with tf.GradientTape() as tape:
-            loss, info = loss_fn(batch)
+            loss, info = loss_fn()
         return tape.gradient(loss, self.targets), info
+
+    def after(self, count: int) -> dict[str, np.ndarray]:
+        """To be told of `count` more steps, outside compiled functions: changes how the network is
+        made up where that is due. Returns values to log; here nothing ever changes."""
+        del count
+        return {}
+
+    def report(self) -> dict[str, Any]:
+        """What changed so far, group of the network -> JSON values."""
+        return {}
+
+    def on_host(self) -> dict[str, Any]:
+        """What `after` depends on beside `variables`: parts with `state` and `load_state`."""
+        return {}
 
     @property
     def variables(self) -> list[Any]:
@@ -68,10 +91,14 @@ class Optimizer:
         return list(self.opt.variables)
 
 
-def plain_optimizer(lr: float, net: Any, targ: Any = None) -> Optimizer:
-    """An Optimizer with default flags, for `net` alone: the algorithms' default `make_opt`.
+@dataclasses.dataclass(frozen=True)
+class Optimizers:
+    """Makes the optimisers of an algorithm's networks: those of a single task, or of tasks whose
+    losses are summed."""
 
-    A target network `targ` has nothing to optimise.
-    """
-    del targ
-    return Optimizer(lr, net)
+    config: Config = Config()
+
+    def make(self, lr: float, net: Any, targ: Any = None) -> Optimizer:
+        """The optimiser of `net`; `targ` is its target network, if it has one."""
+        del targ
+        return Optimizer(lr, net, self.config)

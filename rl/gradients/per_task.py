@@ -18,7 +18,7 @@ import tensorflow as tf
 from rl.gradients.halves import Halves, samples
 
 Info = dict[str, tf.Tensor]
-LossFn = Callable[[Any], tuple[tf.Tensor, Info]]
+LossFn = Callable[[], tuple[tf.Tensor, Info]]
 # Inner products are taken of so many numbers at once: those of 50 tasks' layers take four times as
 # long in one piece, which doesn't fit the processor's cache.
 PIECE = 2**18
@@ -45,8 +45,8 @@ class TaskGradients:
 
     Args:
       net: has `groups`: name -> list of TaskNets.
-      loss_fn: function of `batch` to losses `(num_tasks,)` and info.
-      halves: also tell the halves of the batch apart, whose size is even; the whole's gradient is
+      loss_fn: function without arguments, to losses `(num_tasks,)` and info.
+      halves: also tell the halves of its batch apart, whose size is even; the whole's gradient is
         the mean of theirs.
 
     Attributes:
@@ -56,7 +56,7 @@ class TaskGradients:
         rl.gradients.balancer.
     """
 
-    def __init__(self, net: Any, loss_fn: LossFn, batch: Any, halves: bool = False) -> None:
+    def __init__(self, net: Any, loss_fn: LossFn, halves: bool = False) -> None:
         torsos = [torso for group in net.groups.values() for torso in group]
         self.variables = net.trainable_variables
         self.halves = halves
@@ -72,7 +72,7 @@ class TaskGradients:
             tape.watch(self.params)
             for torso, expanded in zip(torsos, params):
                 stack.enter_context(torso.using(expanded, passes.append if halves else None))
-            self.losses, self.info = loss_fn(batch)
+            self.losses, self.info = loss_fn()
         grads = tape.gradient(
             self.losses,
             [*self.params, *(layer_pass.y for layer_pass in passes)],

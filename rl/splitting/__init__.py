@@ -3,31 +3,25 @@
 rl.networks.torsos.splitting has the networks.
 """
 
-from typing import Any
-
 from rl.flags.splitting import Config
-from rl.networks.banks import WeightBank
 from rl.splitting.blocks import blocks_of, use_maps
 from rl.splitting.criteria import CRITERIA
 from rl.splitting.maps import load_maps
+from rl.splitting.optimizers import TaskOptimizers
 from rl.splitting.overlay import Overlay
 from rl.splitting.splitter import Splitter
+from rl.splitting.splitters import make_splitter
+from rl.splitting.task_optimizer import TaskOptimizer
 
 __all__ = [
     "CRITERIA",
     "Config",
     "Overlay",
     "Splitter",
+    "TaskOptimizer",
+    "TaskOptimizers",
     "blocks_of",
     "load_maps",
     "make_splitter",
     "use_maps",
 ]
-
-
-def make_splitter(group: list[Any], twins: list[Any], slots: Any, config: Config) -> Any:
-    """What splits a group of torsos, as their network is made for it: by regions or by weights; see
-    Splitter."""
-    banks = [bank for torso in group for region in torso.regions for bank in region]
-    kind: Any = Overlay if any(isinstance(bank, WeightBank) for bank in banks) else Splitter
-    return kind(group, twins, slots, config)

@@ -1,77 +1,76 @@
 """From flags to the optimisers of an algorithm's networks."""
 
 import dataclasses
-import functools
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
-from rl import gradients, splitting
+from rl import gradients
 from rl.config import UserError
-from rl.gradients.optimizer import Config, Optimizer
+from rl.flags.splitting import Config as SplittingConfig
+from rl.gradients.optimizer import Optimizer, Optimizers
+from rl.splitting.blocks import blocks_of, use_maps
+from rl.splitting.maps import load_maps
 from rl.splitting.task_optimizer import TaskOptimizer
 
 
-def optimizer_maker(
-    config: Config,
-    balancing: gradients.Config = gradients.Config(),
-    num_tasks: Optional[int] = None,
-    splits: Optional[splitting.Config] = None,
-    split_map: str = "",
-) -> Callable[..., Optimizer]:
-    """A function `make_opt(lr, net, targ=None)` for the algorithm's constructor; `targ` is the
-    target network.
+@dataclasses.dataclass(frozen=True)
+class TaskOptimizers(Optimizers):
+    """Optimisers that tell the tasks' gradients apart, where something depends on that.
 
     Args:
+      config: of the optimisers. balancing: how tasks' gradients are weighed.
+      num_tasks: None for a single task.
       splits: how regions of networks split, or None: they have none that could.
       split_map: file or run directory with the copies that tasks use; then they are kept.
 
     Raises:
-      UserError: a method for several tasks, and `num_tasks` is None. From `make_opt`: a map that
-        doesn't fit.
+      UserError: a method for several tasks, and `num_tasks` is None.
     """
-    if num_tasks is None and balancing.gradient != "sum":
-        raise UserError(
-            f"--gradient {balancing.gradient} is for several tasks, and this env has one"
-        )
-    learned = None if split_map else splits
-    per_task = balancing.gradient != "sum" or config.gradient_stats or learned is not None
 
-    def make_opt(lr: float, net: Any, targ: Any = None) -> Optimizer:
+    balancing: gradients.Config = gradients.Config()
+    num_tasks: Optional[int] = None
+    splits: Optional[SplittingConfig] = None
+    split_map: str = ""
+
+    def __post_init__(self) -> None:
+        if self.num_tasks is None and self.balancing.gradient != "sum":
+            raise UserError(
+                f"--gradient {self.balancing.gradient} is for several tasks, and this env has one"
+            )
+
+    def make(self, lr: float, net: Any, targ: Any = None) -> Optimizer:
+        """The optimiser of `net`; `targ` is its target network, if it has one.
+
+        Raises:
+          UserError: a map that doesn't fit.
+        """
         groups = getattr(net, "groups", {})
         twins = targ.groups if targ else {}
-        if groups and splits and split_map:
-            _use_map(split_map, groups, twins)
-        if not groups or num_tasks is None or not per_task:
-            return Optimizer(lr, net, config)
-        balancers = {name: _balancer(name, num_tasks, balancing) for name in groups}
-        make_splitters = functools.partial(_splitters, groups, twins, learned)
-        return TaskOptimizer(lr, net, config, balancers, make_splitters)
+        if groups and self.splits and self.split_map:
+            self._use_map(groups, twins)
+        if not groups or self.num_tasks is None or not self._tells_tasks_apart():
+            return Optimizer(lr, net, self.config)
+        balancers = {name: self._balancer(name, self.num_tasks) for name in groups}
+        return TaskOptimizer(lr, net, self.config, balancers, twins, self._learned_splits())
 
-    return make_opt
+    def _learned_splits(self) -> Optional[SplittingConfig]:
+        return None if self.split_map else self.splits
 
+    def _tells_tasks_apart(self) -> bool:
+        is_weighed = self.balancing.gradient != "sum"
+        is_watched = self.config.gradient_stats or self._learned_splits() is not None
+        return is_weighed or is_watched
 
-def _use_map(path: str, groups: dict[str, Any], twins: dict[str, Any]) -> None:
-    """Lets the tasks of a network, and of its target, use the copies of the map at `path`."""
-    for name, maps in splitting.load_maps(path, groups).items():
-        blocks = splitting.blocks_of(groups[name], twins.get(name, []))
-        splitting.use_maps(blocks, maps, name)
+    def _use_map(self, groups: dict[str, Any], twins: dict[str, Any]) -> None:
+        """Lets the tasks of a network, and of its target, use the copies of the map."""
+        for name, maps in load_maps(self.split_map, groups).items():
+            blocks = blocks_of(groups[name], twins.get(name, []))
+            use_maps(blocks, maps, name)
 
-
-def _balancer(name: str, num_tasks: int, balancing: gradients.Config) -> Any:
-    """What weighs the tasks' gradients of the group `name`: a sum where the method is for critics
-    alone."""
-    critic = name in ("LossQ", "LossV")
-    if gradients.GRADIENTS[balancing.gradient].critic_only and not critic:
-        balancing = dataclasses.replace(balancing, gradient="sum")
-    return gradients.make_balancer(num_tasks, balancing)
-
-
-def _splitters(
-    groups: dict[str, Any], twins: dict[str, Any], config: Optional[splitting.Config], slots: Any
-) -> dict[str, Any]:
-    """What splits each group, by name; nothing does without a `config`."""
-    if config is None:
-        return {}
-    return {
-        name: splitting.make_splitter(group, twins.get(name, []), slots, config)
-        for name, group in groups.items()
-    }
+    def _balancer(self, name: str, num_tasks: int) -> gradients.Balancer:
+        """What weighs the tasks' gradients of the group `name`: a sum where the method is for
+        critics alone."""
+        balancing = self.balancing
+        critic = name in ("LossQ", "LossV")
+        if gradients.GRADIENTS[balancing.gradient].critic_only and not critic:
+            balancing = dataclasses.replace(balancing, gradient="sum")
+        return gradients.make_balancer(num_tasks, balancing)

@@ -1,14 +1,18 @@
 """The gradient step of several tasks: their gradients are weighed against each other, and networks
 split by them."""
 
-from typing import Any, Callable
+from types import MappingProxyType
+from typing import Any, Mapping, Optional
 
 import numpy as np
 import tensorflow as tf
 
 from rl import gradients
+from rl.flags.splitting import Config as SplittingConfig
 from rl.gradients.optimizer import Config, Optimizer
 from rl.gradients.per_task import Info, LossFn, TaskGradients
+from rl.spec import Update
+from rl.splitting.splitters import make_splitter
 
 
 class TaskOptimizer(Optimizer):
@@ -16,7 +20,11 @@ class TaskOptimizer(Optimizer):
 
     Args:
       balancers: for each of `net.groups` what weighs the tasks' gradients.
-      make_splitters: function of `slots` to what splits the groups, by name.
+      twins: the groups of the target network, or none.
+      splits: how regions split, or None: they don't.
+
+    Attributes:
+      splitters: what splits each group, by name.
     """
 
     def __init__(
@@ -25,11 +33,16 @@ class TaskOptimizer(Optimizer):
         net: Any,
         config: Config,
         balancers: dict[str, Any],
-        make_splitters: Callable[[Any], dict[str, Any]] = lambda slots: {},
+        twins: Mapping[str, Any] = MappingProxyType({}),
+        splits: Optional[SplittingConfig] = None,
     ) -> None:
         super().__init__(lr, net, config)
         self.balancers = balancers
-        self.splitters = make_splitters(self.slots)
+        self.splitters: dict[str, Any] = {}
+        if splits is not None:
+            for name, group in net.groups.items():
+                twin = twins.get(name, [])
+                self.splitters[name] = make_splitter(group, twin, self.slots, splits)
         for name in balancers:
             part = _part(name)
             self.step_columns |= {
@@ -41,33 +54,30 @@ class TaskOptimizer(Optimizer):
         for name in self.splitters:
             self.columns[f"{_part(name)}Sharing"] = "mean"
 
-    def minimise(self, loss_fn: LossFn, batch: Any) -> Info:
+    def minimise(self, loss_fn: LossFn, update: Update) -> Info:
         """One step. Returns the loss function's info and, for each group, how its tasks conflict
         and weigh."""
-        info = super().minimise(loss_fn, batch)
-        curious = {
-            name: balancer
-            for name, balancer in self.balancers.items()
-            if balancer.needs_losses_after
-        }
-        after = loss_fn(batch)[1] if curious else {}
-        for name, balancer in curious.items():
-            balancer.after(info[name], after[name])
+        info = super().minimise(loss_fn, update)
+        if any(balancer.needs_losses_after for balancer in self.balancers.values()):
+            new_info = loss_fn()[1]
+            for name, balancer in self.balancers.items():
+                if balancer.needs_losses_after:
+                    balancer.after(info[name], new_info[name])
         return info
 
-    def gradients(self, loss_fn: LossFn, batch: Any) -> tuple[list[tf.Tensor], Info]:
+    def gradients(self, loss_fn: LossFn, update: Update) -> tuple[list[tf.Tensor], Info]:
         """The gradients joined by the balancers' weights."""
         halves = any(splitter.halves for splitter in self.splitters.values())
-        tasks = TaskGradients(self.net, loss_fn, batch, halves)
+        tasks = TaskGradients(self.net, loss_fn, halves)
         info = tasks.info
         for name, splitter in self.splitters.items():
-            splitter.observe(tasks, name, batch.get("present"))
+            splitter.observe(tasks, name, update.present)
         weights = {}
         for number, (name, balancer) in enumerate(self.balancers.items()):
             gram = tasks.grams[name]
             share = tasks.shares[name]
             losses = info.get(name, tasks.losses)
-            weight = balancer.weights(losses, gram, share, batch["seed"] + number)
+            weight = balancer.weights(losses, gram, share, update.seed + number)
             weights[name] = weight + tf.zeros(gram.shape[:2])
             rate, cosine = gradients.conflict(gradients.shared_gram(gram, share))
             part = _part(name)
@@ -76,7 +86,7 @@ class TaskOptimizer(Optimizer):
             info[f"{part}Weight"] = tf.reduce_mean(weights[name], axis=0)
         return tasks.weighted(weights), info
 
-    def split(self, count: int) -> dict[str, np.ndarray]:
+    def after(self, count: int) -> dict[str, np.ndarray]:
         """To be told of `count` more steps: splits what is due. Returns the sharing scores to
         log."""
         sharing = {}
@@ -84,6 +94,13 @@ class TaskOptimizer(Optimizer):
             splitter.after(count)
             sharing[f"{_part(name)}Sharing"] = np.array([splitter.sharing])
         return sharing
+
+    def report(self) -> dict[str, Any]:
+        """What split so far, by group."""
+        return {name: splitter.report() for name, splitter in self.splitters.items()}
+
+    def on_host(self) -> dict[str, Any]:
+        return dict(self.splitters)
 
     def slots(self, variable: Any) -> list[Any]:
         """What the optimiser keeps for a variable of the net."""

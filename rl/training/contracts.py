@@ -5,7 +5,7 @@ from typing import Any, Optional, Protocol
 import numpy as np
 
 from rl.buffers.rollout import Rollout
-from rl.spec import EnvSpec, Memory, Step
+from rl.spec import EnvSpec, Memory, Step, Update
 
 Arrays = dict[str, np.ndarray]
 
@@ -63,8 +63,9 @@ class Learner(Protocol):
     policy: Policy
     columns: dict[str, str]
 
-    def update(self, batches: Arrays, count: int) -> Arrays:
-        """Takes `count` steps on the first `count` of `batches`. Returns what to log of each."""
+    def update(self, batches: Any, updates: Update, count: int) -> Arrays:
+        """Takes `count` steps on the first `count` of `batches`, each told its Update. Returns what
+        to log of each."""
 
     def refresh(self) -> None:
         """Lets `policy` follow the updates so far."""

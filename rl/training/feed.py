@@ -8,7 +8,7 @@ from rl.buffers.prioritised import PrioritisedReplay
 from rl.buffers.replay import ReplayBuffer
 from rl.buffers.visited import VisitedReplay
 from rl.flags.replay import Config
-from rl.spec import Step
+from rl.spec import Batch, Step, Update
 from rl.training.contracts import VectorEnv
 from rl.training.session import Session
 
@@ -56,25 +56,24 @@ class Feed:
             row["task"] = step.task
         self.replay.store(**row)
 
-    def draw(self, size: int, count: int, total: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """`size` batches, of which `count` will be used, of a run of `total` updates; before them
-        the numbers in replay of those transitions, for `keep`.
-
-        Beside a batch's transitions an update gets `lr`, the fraction of its learning rates,
-        `seed`, two whole numbers for its random draws, and `number`, how many updates came before
-        it.
-        """
+    def draw(self, size: int, count: int, total: int) -> tuple[np.ndarray, Batch, Update]:
+        """`size` batches, and as many Updates, of which `count` will be used in a run of `total`
+        updates; before them the numbers in replay of those transitions, for `keep`."""
         normaliser = self.session.normaliser
         self.replay.progress(min(1.0, self.updates / max(1, total)))
-        batches = self.replay.sample(size, self.config.batch_size, self.rngs[0], normaliser.rew)
-        batches["obs"] = normaliser.obs(batches["obs"])
-        batches["obs2"] = normaliser.obs(batches["obs2"])
-        batches["lr"] = self.session.schedule(self.updates, size, total)
-        batches["seed"] = self.rngs[1].integers(0, 2**31, (size, 2), np.int32)
-        batches["number"] = np.arange(self.updates, self.updates + size, dtype=np.int32)
+        batches, rows = self.replay.sample(
+            size, self.config.batch_size, self.rngs[0], normaliser.rew
+        )
+        batches = batches._replace(
+            obs=normaliser.obs(batches.obs), obs2=normaliser.obs(batches.obs2)
+        )
+        updates = Update(
+            lr=self.session.schedule(self.updates, size, total),
+            seed=self.rngs[1].integers(0, 2**31, (size, 2), np.int32),
+            number=np.arange(self.updates, self.updates + size, dtype=np.int32),
+        )
         self.updates += count
-        numbers = self.replay.numbers(batches.pop("row")[:count])
-        return numbers, batches
+        return self.replay.numbers(rows[:count]), batches, updates
 
     def keep(self, numbers: np.ndarray, error: np.ndarray) -> None:
         """Keeps until `learn` the absolute TD errors of the transitions that `draw` numbered."""

@@ -85,9 +85,9 @@ class OffPolicy(Loop):
         while self.owed > 0:
             count = min(self.owed, self.burst)
             with self.session.timer("update"):
-                numbers, batches = self.feed.draw(self.burst, count, self.total_updates())
+                numbers, batches, updates = self.feed.draw(self.burst, count, self.total_updates())
             done = self.wait()
-            result = self.worker.submit(self.algo.update, batches, count)
+            result = self.worker.submit(self.algo.update, batches, updates, count)
             self.pending.append(Burst(self.step, numbers, result))
             self.log(done)  # while the next burst is under way
             self.feed.learn()

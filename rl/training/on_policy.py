@@ -10,7 +10,7 @@ from rl.buffers.sequences import SequenceRollout
 from rl.buffers.visited_rollout import VisitedRollout
 from rl.config import UserError
 from rl.flags.on_policy import Config
-from rl.spec import Step
+from rl.spec import Step, Update
 from rl.training.config import check_rollouts
 from rl.training.contracts import OnPolicyLearner, VectorEnv
 from rl.training.finite import check_finite
@@ -113,9 +113,13 @@ class OnPolicy(Loop):
             batches = rollout.minibatches(
                 data, config.update_epochs, config.batch_size, self.sample_rng
             )
-            batches["lr"] = session.schedule(self._updates, count, total)
-            batches["seed"] = self.sample_rng.integers(0, 2**31, (count, 2), np.int32)
-            info |= rollout.visited(self.algo.update(batches, count), session.logger.tasks)
+            updates = Update(
+                lr=session.schedule(self._updates, count, total),
+                seed=self.sample_rng.integers(0, 2**31, (count, 2), np.int32),
+                number=np.arange(self._updates, self._updates + count, dtype=np.int32),
+                present=rollout.presence(count),
+            )
+            info |= rollout.visited(self.algo.update(batches, updates, count), session.logger.tasks)
             rollout.clear()
             self.algo.refresh()
         check_finite(self.step, **info)

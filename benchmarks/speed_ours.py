@@ -48,7 +48,7 @@ def update_rate(loop) -> float:
     if loop.algo.loop == "off_policy":
         _, batches, updates = loop.feed.draw(loop.burst, 0, 1)
     else:
-        data, _ = loop.rollout.finish(loop.algo)
+        data, _ = loop.algo.prepare(loop.rollout)
         batches = loop.rollout.minibatches(
             data, loop.config.update_epochs, loop.config.batch_size, loop.sample_rng
         )

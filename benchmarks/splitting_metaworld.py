@@ -34,6 +34,7 @@ from rl.experiments.environments import env_options  # noqa: E402
 from rl.experiments.launch import launch  # noqa: E402
 from rl.experiments.rundir import RunDir  # noqa: E402
 from rl.training.evaluate import evaluate  # noqa: E402
+from rl.training.policy import EnvPolicy  # noqa: E402
 
 DATA = ROOT / "data" / "splitting_metaworld"
 FLAGS = "--env MT:reach-v3,push-v3,window-open-v3,window-close-v3 --epochs 5 --num_envs 4 --num_test_episodes 10"
@@ -92,7 +93,8 @@ def scores(run: RunDir, episodes: int) -> dict[str, Any]:
     config = run.config
     env = envs.make(config["env"], backend="async", **env_options(config))
     agent = load_agent(run, "last", env.spec, config)
-    played = evaluate(agent.unit_policy(), env, episodes, 0)
+    policy = EnvPolicy(agent.algo.policy, env, agent.normaliser)
+    played = evaluate(policy, env, episodes, 0)
     env.close()
     found = {
         task: float(rate) for task, rate in zip(env.spec.tasks, played["Success"].mean(axis=1))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # On the host a NumPy array, in an update a tensor.
 Array: TypeAlias = Union[np.ndarray, "tf.Tensor"]
+# Of a policy, of every env: an array whose leading axes are `(*batch_dims, envs)`; `()` without.
+Memory: TypeAlias = Union[np.ndarray, tuple[()]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,10 +147,6 @@ class EnvSpec:
         wide = self.act_center + self.act_reach * act  # float64: to float32 it rounds once
         return np.clip(wide, self.act_low, self.act_high).astype(np.float32)
 
-    def by_task(self, obs: np.ndarray) -> np.ndarray:
-        """Observations `(num_envs, *obs.shape)` with the task axis in front, if there is one."""
-        return obs.reshape(*self.batch_dims, -1, *self.obs.shape)
-
 
 class Step(NamedTuple):
     """Result of one step of every env; all arrays have the leading axis `num_envs`.
@@ -189,7 +187,8 @@ class RolloutBatch(NamedTuple):
     """Steps of a rollout that an on-policy update learns from, float32; `...` as in Batch.
 
     ret and out are what the critic's output should be, and what it was when the rollout ended; None
-    where no network predicts values.
+    where no network predicts values. For networks with memory the steps are whole sequences, one
+    after another; memory is theirs before each, and start is 1 where it is reset.
     """
 
     obs: Array  # (..., batch, obs_dim)
@@ -198,6 +197,8 @@ class RolloutBatch(NamedTuple):
     adv: Array  # (..., batch), its advantage
     ret: Optional[Array] = None  # (..., batch)
     out: Optional[Array] = None  # (..., batch)
+    memory: Optional[Array] = None  # (..., sequences, *memory_shape)
+    start: Optional[Array] = None  # (..., batch)
 
 
 class Update(NamedTuple):

@@ -98,5 +98,11 @@ def splitters_of(algo):
     return found
 
 
+def act(policy, obs, rng=None):
+    """What a policy does at `obs` `(*batch_dims, envs, obs_dim)`, at the start of episodes."""
+    start = np.ones(obs.shape[:-1], bool)
+    return policy.act(obs, policy.initial_memory(start.size), start, rng)[0]
+
+
 def set_weights(net, *values):
     net.set_weights([np.array(value, np.float32) for value in values])

@@ -25,27 +25,44 @@ OFF_POLICY = {
 ON_POLICY = {"rollout_steps": 50, "batch_size": 25, "update_epochs": 2}
 
 
+class Acting:
+    """A policy without memory, by a function of obs and start."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def initial_memory(self, num_envs):
+        return ()
+
+    def act(self, obs, memory, start, rng=None):
+        return self.function(obs, start), memory
+
+
 class Fake:
-    """Acts 0.5, explores 0.25, and remembers what it was asked to do."""
+    """Acts `acted`, explores `explored`, and remembers what it was asked to do."""
 
     columns = {"Loss": "mean"}
     spec = types.SimpleNamespace(tasks=())
     config = DDPGConfig(gamma=0.9)
 
-    def __init__(self, loss=0.0, explored=0.25):
+    def __init__(self, loss=0.0, explored=0.25, acted=0.5):
         self.loss = loss
+        self.acted = acted
         self.explored = explored
         self.counts = []
         self.batches = []
         self.updates = []
         self.starts = []
+        self.policy = self
 
-    def act(self, obs):
-        return np.full((len(obs), 1), 0.5, np.float32)
+    def initial_memory(self, num_envs):
+        return ()
 
-    def explore(self, obs, start, rng):
+    def act(self, obs, memory, start, rng=None):
+        if rng is None:
+            return np.full((len(obs), 1), self.acted, np.float32), memory
         self.starts.append(start.copy())
-        return np.full((len(obs), 1), self.explored, np.float32)
+        return np.full((len(obs), 1), self.explored, np.float32), memory
 
     def update(self, batches, updates, count):
         self.counts.append(count)

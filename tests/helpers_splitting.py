@@ -16,7 +16,7 @@ from rl.networks.groups import Group
 from rl.spec import RolloutBatch
 from rl.splitting import Config, TaskOptimizers
 from tests.helpers import column, rows, train
-from tests.helpers_algos import make_spec, make_updates, splitters_of, task_batches
+from tests.helpers_algos import act, make_spec, make_updates, splitters_of, task_batches
 
 ENV = ("--env", "PointMass-MT4", "--network", "splitting")
 EAGER = ("--split_warmup", "4", "--split_every", "10", "--split_z", "0")  # splits often, on noise
@@ -144,7 +144,7 @@ def check_splits(algo, name):
     assert algo.burst.compiled.experimental_get_tracing_count() == 1
     obs = np.random.default_rng(0).normal(size=(3, 4, 3)).astype(np.float32)
     algo.refresh()
-    np.testing.assert_allclose(algo.act(obs), algo.actor(obs), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(act(algo.policy, obs), algo.actor(obs), rtol=1e-4, atol=1e-5)
 
 
 def splits_of(run):

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from rl.algos import ALGOS
 from rl.spec import map_fields
-from tests.helpers_algos import make_algo, make_batches, one
+from tests.helpers_algos import act, make_algo, make_batches, one
 
 DOCS = (Path(__file__).parents[1] / "docs" / "algorithms.md").read_text(encoding="utf-8")
 OFF_POLICY = sorted(name for name, algo in ALGOS.items() if algo.loop == "off_policy")
@@ -131,34 +131,34 @@ def test_trace_counts(algorithm):
 def test_acting_follows_the_actor_when_refreshed(algorithm, num_tasks):
     algo = make_algo(algorithm, num_tasks)
     obs = make_batches(1, num_tasks=num_tasks)[0].obs[0]
-    before = algo.act(obs)
+    before = act(algo.policy, obs)
     algo.update(*make_batches(6, num_tasks=num_tasks), 6)
-    np.testing.assert_array_equal(algo.act(obs), before)  # until told so: a burst may run meanwhile
+    # until told so: a burst may run meanwhile
+    np.testing.assert_array_equal(act(algo.policy, obs), before)
     algo.refresh()
-    assert np.abs(algo.act(obs) - before).max() > 1e-4
-    np.testing.assert_allclose(algo.act(obs), algo.actor(obs), rtol=1e-5, atol=1e-5)
+    assert np.abs(act(algo.policy, obs) - before).max() > 1e-4
+    np.testing.assert_allclose(act(algo.policy, obs), algo.actor(obs), rtol=1e-5, atol=1e-5)
 
 
 def test_exploration_stays_inside_the_bounds(algorithm):
     algo, rng = make_algo(algorithm), np.random.default_rng(0)
     obs = 100 * rng.normal(size=(1000, 3)).astype(np.float32)
-    act = algo.explore(obs, np.ones(1000, bool), rng)
-    assert act.dtype == np.float32 and act.std(0).min() > 0
-    assert (np.abs(act) <= 1).all()
-    act = algo.spec.env_action(act)
-    assert (act >= algo.spec.act_low).all() and (act <= algo.spec.act_high).all()
+    unit = act(algo.policy, obs, rng)
+    assert unit.dtype == np.float32 and unit.std(0).min() > 0
+    assert (np.abs(unit) <= 1).all()
+    wide = algo.spec.env_action(unit)
+    assert (wide >= algo.spec.act_low).all() and (wide <= algo.spec.act_high).all()
 
 
 def test_state_round_trip_continues_alike(algorithm):
     algo, copy = make_algo(algorithm), make_algo(algorithm, seed=1)
-    rng, obs, start = np.random.default_rng(0), np.ones((2, 3), np.float32), np.zeros(2, bool)
+    obs = np.ones((2, 3), np.float32)
     algo.update(*make_batches(5), 5)
-    algo.explore(obs, start, rng)
     copy.load_state(algo.state())
     for each in (algo, copy):
         each.update(*make_batches(5, seed=1), 5)
         each.refresh()
-    draws = [each.explore(obs, start, np.random.default_rng(1)) for each in (algo, copy)]
+    draws = [act(each.policy, obs, np.random.default_rng(1)) for each in (algo, copy)]
     np.testing.assert_array_equal(*draws)
     for got, want in zip(all_values(algo), all_values(copy)):
         np.testing.assert_array_equal(got, want)

@@ -8,7 +8,7 @@ from rl.algos.baseline import LinearBaseline, features, ridge
 from rl.algos.ppo import PPO
 from rl.config import UserError
 from tests.helpers import records
-from tests.helpers_algos import make_algo
+from tests.helpers_algos import act, make_algo
 from tests.helpers_loops import TOYS, make_on_policy
 
 
@@ -70,11 +70,11 @@ def test_ppo_has_no_value_network(num_tasks):
     assert "LossV" not in algo.columns and "ExplainedVar" in algo.columns
     assert "LossV" in plain.columns and plain.baseline is None
     obs = np.ones((*algo.spec.batch_dims, 5, 3), np.float32)
-    act = algo.policy(obs, np.random.default_rng(0))
-    got = algo.evaluate(obs, obs, act, np.zeros(obs.shape[:-1]))
+    drawn = act(algo.policy, obs, np.random.default_rng(0))
+    got = algo.evaluate(obs, obs, drawn, np.zeros(obs.shape[:-1]))
     assert sorted(got) == ["log_prob", "value", "value2"] and not got["value"].any()
     plain.actor.torso.set_weights(algo.actor.torso.get_weights())
-    wanted = plain.evaluate(obs, obs, act)["log_prob"]
+    wanted = plain.evaluate(obs, obs, drawn)["log_prob"]
     np.testing.assert_allclose(got["log_prob"], wanted, rtol=1e-5)
 
 

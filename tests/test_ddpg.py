@@ -8,10 +8,9 @@ import tensorflow as tf
 
 from rl.algos.common import polyak_average
 from rl.algos.ddpg import DDPG
-from rl.algos.noise import Noise
 from rl.networks import MLP
 from tests.helpers import ROOT
-from tests.helpers_algos import HAND, make_algo, make_batches, make_spec, one, set_weights
+from tests.helpers_algos import HAND, act, make_algo, make_batches, make_spec, one, set_weights
 
 
 def make_ddpg(num_tasks=None, **options):
@@ -89,38 +88,61 @@ def test_polyak_is_exact():
 @pytest.mark.parametrize("noise", ["gaussian", "ou"])
 def test_exploration_scales_with_bounds_and_stays_inside(noise):
     algo = make_ddpg(noise=noise, act_noise=0.1)
-    rng, obs, start = np.random.default_rng(0), np.zeros((1000, 3), np.float32), np.ones(1000, bool)
-    noisy, plain = algo.explore(obs, start, rng), algo.act(obs)
+    rng, obs = np.random.default_rng(0), np.zeros((1000, 3), np.float32)
+    noisy, plain = act(algo.policy, obs, rng), act(algo.policy, obs)
     np.testing.assert_allclose((noisy - plain).std(0), 0.1, rtol=0.1)
     spread = (algo.spec.env_action(noisy) - algo.spec.env_action(plain)).std(0)
     np.testing.assert_allclose(spread, 0.1 * algo.spec.act_limit, rtol=0.1)
     wild = make_ddpg(noise=noise, act_noise=100.0)
-    act = wild.explore(obs, start, rng)
-    assert act.dtype == np.float32 and (np.abs(act) <= 1).all()
-    act = wild.spec.env_action(act)
-    assert (act >= wild.spec.act_low).all() and (act <= wild.spec.act_high).all()
+    unit = act(wild.policy, obs, rng)
+    assert unit.dtype == np.float32 and (np.abs(unit) <= 1).all()
+    wide = wild.spec.env_action(unit)
+    assert (wide >= wild.spec.act_low).all() and (wide <= wild.spec.act_high).all()
 
 
 def test_no_noise_is_the_policy():
     algo, obs = make_ddpg(act_noise=0.0), np.ones((2, 3), np.float32)
-    np.testing.assert_array_equal(
-        algo.explore(obs, np.ones(2, bool), np.random.default_rng(0)), algo.act(obs)
-    )
+    noisy = act(algo.policy, obs, np.random.default_rng(0))
+    np.testing.assert_array_equal(noisy, act(algo.policy, obs))
 
 
-def test_gaussian_noise_has_its_std():
-    draws = Noise(0.3)((20000, 1), np.zeros(20000, bool), np.random.default_rng(0))
-    assert abs(draws.std() - 0.3) < 0.01 and abs(draws.mean()) < 0.01
+def noise_alone(**flags):
+    """The policy of an actor that stays at 0, observations and start for 4000 envs."""
+    algo = make_ddpg(**flags)
+    algo.actor.set_weights([0 * array for array in algo.actor.get_weights()])
+    algo.refresh()
+    return algo.policy, np.zeros((4000, 3), np.float32), np.zeros(4000, bool)
+
+
+def test_gaussian_noise_has_its_std_and_no_memory():
+    policy, obs, start = noise_alone(act_noise=0.1)
+    assert policy.initial_memory(4000) == ()
+    draws, memory = policy.act(obs, (), start, np.random.default_rng(0))
+    assert abs(draws.std() - 0.1) < 0.002 and abs(draws.mean()) < 0.004 and memory == ()
 
 
 def test_ou_noise_drifts_and_restarts():
-    noise, rng = Noise(0.2, 0.15), np.random.default_rng(0)
-    calm, started = np.zeros(4000, bool), np.ones(4000, bool)
-    path = [noise((4000, 1), calm, rng) for _ in range(60)]
+    policy, obs, start = noise_alone(act_noise=0.1, noise="ou", ou_theta=0.15)
+    rng = np.random.default_rng(0)
+    memory = policy.initial_memory(4000)
+    path = []
+    for _ in range(60):
+        noisy, memory = policy.act(obs, memory, start, rng)
+        path.append(noisy[:, 0])
     # stationary: variance std^2 / (1 - (1 - theta)^2), correlation of neighbours 1 - theta
-    np.testing.assert_allclose(path[-1].std(), 0.2 / np.sqrt(1 - 0.85**2), rtol=0.05)
-    np.testing.assert_allclose(np.corrcoef(path[-1].T, path[-2].T)[0, 1], 0.85, atol=0.02)
-    np.testing.assert_allclose(noise((4000, 1), started, rng).std(), 0.2, rtol=0.05)
+    np.testing.assert_allclose(path[-1].std(), 0.1 / np.sqrt(1 - 0.85**2), rtol=0.05)
+    np.testing.assert_allclose(np.corrcoef(path[-1], path[-2])[0, 1], 0.85, atol=0.02)
+    start[:2000] = True
+    noisy, _ = policy.act(obs, memory, start, rng)
+    np.testing.assert_allclose(noisy[:2000].std(), 0.1, rtol=0.05)
+    np.testing.assert_allclose(np.corrcoef(noisy[2000:, 0], path[-1][2000:])[0, 1], 0.85, atol=0.02)
+
+
+def test_acting_without_noise_leaves_its_memory():
+    policy, obs, start = noise_alone(noise="ou")
+    memory = np.ones((4000, 2), np.float32)
+    still, after = policy.act(obs, memory, start)
+    assert not still.any() and after is memory
 
 
 @pytest.mark.parametrize("sizes", [(400, 300), (300,)])

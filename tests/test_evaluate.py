@@ -8,8 +8,10 @@ from rl import envs
 from rl.experiments.scores import iqm, summary, wilson
 from rl.spec import EnvSpec, Field, Step
 from rl.training.evaluate import evaluate
+from tests.helpers_loops import Acting
 
 BOX = np.ones(1, np.float32)
+STILL = Acting(lambda obs, start: np.zeros((len(obs), 1)))
 
 
 class Goals:
@@ -48,7 +50,7 @@ class Goals:
 def test_success_rates_are_unbiased(per_task, solved):
     """20 goals each, one episode each: 1 of 20 reads 0.05, however early solved episodes end."""
     env = Goals(solved, per_task)
-    played = evaluate(lambda obs, start: np.zeros((len(obs), 1)), env, 20, seed=0)
+    played = evaluate(STILL, env, 20, seed=0)
     assert played["Success"].shape == (2, 20)
     assert played["Success"].mean(1).tolist() == [len(won) / 20 for won in solved]
     assert sorted(played["EpLen"][0]) == sorted([3] * len(solved[0]) + [10] * (20 - len(solved[0])))
@@ -57,7 +59,7 @@ def test_success_rates_are_unbiased(per_task, solved):
 
 
 def test_uneven_shares_of_a_task():
-    played = evaluate(lambda obs, start: np.zeros((len(obs), 1)), Goals(({0}, {0}), 3), 7, seed=0)
+    played = evaluate(STILL, Goals(({0}, {0}), 3), 7, seed=0)
     assert played["EpRet"].shape == (2, 7) and played["Success"].sum(1).tolist() == [1, 1]
 
 

@@ -20,6 +20,7 @@ from rl.networks.torsos.splitting import Splitting
 from rl.training.evaluate import evaluate
 from rl.training.schedule import Schedule
 from tests.helpers import column, refused, rows, train
+from tests.helpers_algos import act
 
 TRAINED, TESTED, B, D, SIZES = 3, 2, 5, 4, (6, 7, 2)
 # a splitting network that splits on noise
@@ -220,7 +221,7 @@ def test_meta_test_trains_the_mixture_alone(sources, tmp_path, algo):
     assert small < 0.25 * large  # of a task; networks here have 16 hidden units
     assert main(["eval", str(run), "--episodes", "2", "--export", str(tmp_path / "saved")]) == 0
     saved = tf.saved_model.load(str(tmp_path / "saved"))
-    wanted = adapted.act(normaliser.obs(inputs(2).numpy()))
+    wanted = act(adapted.policy, normaliser.obs(inputs(2).numpy()))
     np.testing.assert_allclose(saved.act(inputs(2)), wanted, rtol=1e-4, atol=1e-5)
 
 
@@ -264,8 +265,8 @@ def test_the_best_start(sources, tmp_path, monkeypatch, algo):
         [[1.0, 9.0], [4.0, 5.0], [3.0, 2.0], [0.0, 9.5]]
     )  # of both test tasks by each training task
 
-    def play(act, env, episodes, seed):
-        played = evaluate(act, env, episodes, seed)
+    def play(policy, env, episodes, seed):
+        played = evaluate(policy, env, episodes, seed)
         assert played["EpRet"].shape == (2, 2)
         return {"EpRet": np.array(next(returns))[:, None] + np.array([-1, 1])}
 
@@ -300,7 +301,9 @@ def test_the_best_start(sources, tmp_path, monkeypatch, algo):
     first = load_agent(RunDir(run), "320", spec, RunDir(run).config).algo
     trained = loaded(source).algo
     np.testing.assert_allclose(
-        first.act(inputs(2).numpy()), trained.act(inputs(4).numpy())[[1, 3]], atol=1e-5
+        act(first.policy, inputs(2).numpy()),
+        act(trained.policy, inputs(4).numpy())[[1, 3]],
+        atol=1e-5,
     )
     whole = rows(run)
     assert np.isfinite(column(run, "LossPi")[1:]).all()

@@ -21,6 +21,7 @@ from rl.envs.metaworld import vector as metaworld
 from rl.envs.workers import Workers
 from rl.training.evaluate import evaluate
 from tests.helpers_buffers import flat_spec
+from tests.helpers_loops import Acting
 from tests.helpers_metaworld import TWO, assert_same, random_steps
 
 pytestmark = pytest.mark.usefixtures("goal_cache_folder")
@@ -363,7 +364,7 @@ def test_evaluation_plays_every_goal_once():
         seen.extend(obs[start][:, 36:38].tolist())
         return np.zeros((2, 4), np.float32)
 
-    played = evaluate(act, env, 6, seed=0)
+    played = evaluate(Acting(act), env, 6, seed=0)
     assert (
         played["Success"].shape == played["EpLen"].shape == (1, 6) and (played["EpLen"] == 3).all()
     )

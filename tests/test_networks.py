@@ -10,9 +10,21 @@ import tensorflow as tf
 import rl.networks
 from rl.algos import ALGOS
 from rl.experiments.build import make_torsos
-from rl.networks import MLP, Critic, DeterministicActor, PolicyValue, SquashedGaussianActor
+from rl.networks import (
+    MLP,
+    CategoricalPolicy,
+    Critic,
+    DeterministicActor,
+    DeterministicPolicy,
+    GaussianPolicy,
+    PolicyValue,
+    SquashedGaussianActor,
+    SquashedGaussianPolicy,
+)
+from rl.networks.layers import Torso
+from rl.networks.policy import MLPForward
 from rl.spec import EnvSpec, Field
-from tests.helpers_algos import make_spec
+from tests.helpers_algos import act, make_spec
 
 B, D, OUT = 5, 4, 2
 SHAPES = {"single": (), "tasks": (3,)}
@@ -85,7 +97,7 @@ def test_numpy_mirror(lead):
     net = MLP([8, OUT])
     net.build((*lead, None, D))
     np.testing.assert_allclose(
-        net.to_numpy(net.get_weights())(inputs(lead).numpy()),
+        MLPForward(net).with_params(net.get_weights())(inputs(lead).numpy(), ())[0],
         net(inputs(lead)),
         rtol=1e-5,
         atol=1e-5,
@@ -147,19 +159,19 @@ def test_actor_keeps_inside_asymmetric_bounds(lead):
     spec, actor = make_spec(obs_dim=D, low=low, high=high), DeterministicActor(MLP([8, 2]))
     actor.build((*lead, None, D))
     for scale in (1, 1e6):
-        act = actor(scale * inputs(lead)).numpy()
-        assert act.shape == (*lead, B, 2) and (np.abs(act) <= 1).all()
-        assert (spec.env_action(act) >= low).all() and (spec.env_action(act) <= high).all()
-        np.testing.assert_allclose(
-            actor.to_numpy(actor.get_weights())(scale * inputs(lead).numpy()),
-            act,
-            rtol=1e-5,
-            atol=1e-5,
-        )
+        unit = actor(scale * inputs(lead)).numpy()
+        assert unit.shape == (*lead, B, 2) and (np.abs(unit) <= 1).all()
+        assert (spec.env_action(unit) >= low).all() and (spec.env_action(unit) <= high).all()
+        policy = DeterministicPolicy(actor, make_spec(*lead, obs_dim=D), 0.0)
+        mirrored = act(policy, scale * inputs(lead).numpy())
+        np.testing.assert_allclose(mirrored, unit, rtol=1e-5, atol=1e-5)
 
 
-class Linear(tf.keras.Model):
+class Linear(Torso):
     """A torso without a NumPy mirror."""
+
+    def __init__(self):
+        super().__init__((2,))
 
     def build(self, input_shape):
         self.kernel = self.add_weight(shape=(input_shape[-1], 2), name="kernel")
@@ -168,25 +180,69 @@ class Linear(tf.keras.Model):
         return tf.matmul(x, self.kernel)
 
 
+UNIT = make_spec(obs_dim=D, low=(-1, -1), high=(1, 1))
 ACTORS = {
-    "deterministic": lambda: DeterministicActor(Linear()),
-    "squashed": lambda: SquashedGaussianActor(Linear()),
-    "policy and value": lambda: PolicyValue(
-        SimpleNamespace(make=lambda out, **_: Linear()), make_spec(None, D, (-1, -1), (1, 1))
+    "deterministic": (
+        lambda: DeterministicActor(Linear()),
+        lambda actor: DeterministicPolicy(actor, UNIT, std=0.1),
+    ),
+    "squashed": (
+        lambda: SquashedGaussianActor(Linear()),
+        lambda actor: SquashedGaussianPolicy(actor, make_spec(obs_dim=D, low=(-1,), high=(1,))),
+    ),
+    "policy and value": (
+        lambda: PolicyValue(SimpleNamespace(make=lambda out, **_: Linear()), UNIT),
+        lambda actor: GaussianPolicy(actor, UNIT),
     ),
 }
 
 
-@pytest.mark.parametrize("make_actor", ACTORS.values(), ids=ACTORS)
-def test_actor_without_a_mirror_acts_in_one_compiled_call(make_actor):
+@pytest.mark.parametrize("make_actor, make_policy", ACTORS.values(), ids=ACTORS)
+def test_actor_without_a_mirror_acts_in_one_compiled_call(make_actor, make_policy):
     actor = make_actor()
     actor.build((None, D))
-    act = actor.to_numpy(actor.get_weights())
-    mode = act(inputs(()).numpy())
-    mode = np.clip(mode, -1, 1) if isinstance(actor, PolicyValue) else mode
-    np.testing.assert_allclose(mode, actor(inputs(())), rtol=1e-5, atol=1e-6)
-    act(inputs((), seed=1).numpy())
-    assert actor.compiled.experimental_get_tracing_count() == 1
+    policy = make_policy(actor)
+    mode = act(policy, inputs(()).numpy())
+    np.testing.assert_allclose(np.clip(mode, -1, 1), actor(inputs(())), rtol=1e-5, atol=1e-6)
+    policy = policy.with_params([0 * array for array in policy.params])
+    assert not act(policy, inputs((), seed=1).numpy()).any()
+    assert policy.forward.compiled.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("num_tasks", [None, 3])
+def test_a_policy_may_get_other_parameters(num_tasks):
+    """Those of two networks: each acts as its own, and changes no other."""
+    spec = make_spec(num_tasks, obs_dim=D)
+    actors = [DeterministicActor(MLP([8, 2])) for _ in range(2)]
+    for actor in actors:
+        actor.build((None, D))
+    first = DeterministicPolicy(actors[0], spec, std=0.1)
+    second = first.with_params(actors[1].get_weights())
+    obs = inputs(spec.batch_dims)
+    for policy, actor in zip((first, second), actors):
+        np.testing.assert_allclose(act(policy, obs.numpy()), actor(obs), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("std", ["free", "shared", "state"])
+def test_each_task_may_have_parameters_of_its_own(std):
+    """Of a network that all tasks share, with the axis of tasks in front: task t draws what the
+    network draws by the parameters of task t."""
+    spec = make_spec(3, obs_dim=D)
+    actor = PolicyValue(lambda out, **_: MLP([8, out]), spec, std=std)
+    actor.build((3, None, D))
+    policy = GaussianPolicy(actor, spec)
+    rng = np.random.default_rng(0)
+    each = []
+    for _ in range(3):
+        each.append(
+            [array + 0.1 * rng.standard_normal(array.shape, "f") for array in policy.params]
+        )
+    params = [np.stack(arrays) for arrays in zip(*each)]
+    obs = inputs((3,)).numpy()
+    got = act(policy.with_params(params), obs, np.random.default_rng(1))
+    for task in range(3):
+        wanted = act(policy.with_params(each[task]), obs, np.random.default_rng(1))
+        np.testing.assert_allclose(got[task], wanted[task], rtol=1e-5, atol=1e-6)
 
 
 def test_critic_shape_and_action_order(lead, members):
@@ -195,9 +251,9 @@ def test_critic_shape_and_action_order(lead, members):
     critic.set_weights(
         [np.broadcast_to(np.arange(6.0)[:, None], critic.weights[0].shape), critic.get_weights()[1]]
     )
-    obs, act = inputs(lead), inputs(lead, 2)
-    wanted = obs.numpy() @ np.arange(4.0) + act.numpy() @ np.array([4.0, 5.0])
-    q = critic(obs, act)
+    obs, unit = inputs(lead), inputs(lead, 2)
+    wanted = obs.numpy() @ np.arange(4.0) + unit.numpy() @ np.array([4.0, 5.0])
+    q = critic(obs, unit)
     assert q.shape == (*(() if members is None else (members,)), *lead, B)
     np.testing.assert_allclose(q, np.broadcast_to(wanted, q.shape), rtol=1e-5, atol=1e-5)
 
@@ -225,7 +281,8 @@ def test_bfloat16_rounds_the_inputs_of_products_only():
     assert all(grad.dtype == tf.float32 for grad in tape.gradient(out, net.trainable_variables))
     np.testing.assert_allclose(out, exact(x), rtol=0.02, atol=0.02)
     assert (out.numpy() != exact(x).numpy()).any()
-    np.testing.assert_array_equal(net.to_numpy(net.get_weights())(x.numpy()).dtype, np.float32)
+    mirrored, _ = MLPForward(net).with_params(net.get_weights())(x.numpy(), ())
+    assert mirrored.dtype == np.float32
 
 
 def test_orthogonal_layers_have_their_gains():
@@ -239,12 +296,13 @@ def test_orthogonal_layers_have_their_gains():
 def test_squashed_actor_by_its_mirror(lead):
     actor = SquashedGaussianActor(MLP([8, 4]))
     actor.build((*lead, None, D))
-    act, noise = actor.to_numpy(actor.get_weights()), np.random.default_rng(0).normal(
-        size=(*lead, B, 2)
-    ).astype("f")
+    policy = SquashedGaussianPolicy(actor, make_spec(*lead, obs_dim=D))
+    noise = np.random.default_rng(0).standard_normal((*lead, B, 2), "f")
     sampled, log_prob = actor.sample(inputs(lead), noise)
-    np.testing.assert_allclose(act(inputs(lead).numpy(), noise), sampled, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(act(inputs(lead).numpy()), actor(inputs(lead)), rtol=1e-4, atol=1e-5)
+    obs = inputs(lead).numpy()
+    drawn = act(policy, obs, np.random.default_rng(0))
+    np.testing.assert_allclose(drawn, sampled, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(act(policy, obs), actor(inputs(lead)), rtol=1e-4, atol=1e-5)
     assert log_prob.shape == (*lead, B)
 
 
@@ -265,8 +323,8 @@ def test_policy_value(lead, choices, options):
     net = PolicyValue(torsos, spec, log_std=-1.0, **options)
     net.build((*lead, None, D))
     obs = inputs(lead).numpy()
-    sample = net.to_numpy(net.get_weights())
-    mode, u = sample(obs), sample(obs, np.random.default_rng(0))
+    policy = (CategoricalPolicy if choices else GaussianPolicy)(net, spec)
+    mode, u = act(policy, obs), act(policy, obs, np.random.default_rng(0))
     assert (
         net.value(obs).shape == (*lead, B)
         and u.shape == (*lead, B, spec.act_dim)
@@ -275,7 +333,7 @@ def test_policy_value(lead, choices, options):
     bounded = mode if choices else np.clip(mode, -1, 1)
     np.testing.assert_allclose(bounded, net(obs), rtol=1e-4, atol=1e-5)
     many = np.broadcast_to(obs[..., :1, :], (*lead, 20000, D)).astype("f")
-    draws = sample(many, np.random.default_rng(0))
+    draws = act(policy, many, np.random.default_rng(0))
     log_prob, entropy = net.log_prob(many, draws)
     # the mean of -log p over draws from p is p's entropy: the draws and the densities are of one
     # policy

@@ -14,7 +14,7 @@ from rl.training.evaluate import evaluate
 from rl.training.off_policy import Config
 from tests.helpers import records
 from tests.helpers_algos import make_algo
-from tests.helpers_loops import TOYS, Fake, make_off_policy
+from tests.helpers_loops import TOYS, Acting, Fake, make_off_policy
 
 
 def test_schedule(tmp_path):
@@ -161,8 +161,8 @@ def test_nan_stops_the_run(tmp_path, algo, env, words):
 def test_evaluation_counts_a_fixed_share_per_env():
     """Env i's episodes end at different times; all of them count, whichever end first."""
     env = envs.make(TOYS + "Count", 3)
-    act = lambda obs, start: np.zeros((3, 1), np.float32)
-    played = evaluate(act, env, 7, seed=0)
+    still = Acting(lambda obs, start: np.zeros((3, 1), np.float32))
+    played = evaluate(still, env, 7, seed=0)
     assert set(played) == {"EpRet", "EpLen"}
     assert played["EpRet"].tolist() == [6.0] * 7 and played["EpLen"].tolist() == [3] * 7
 

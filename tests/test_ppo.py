@@ -5,12 +5,13 @@ import pytest
 import tensorflow as tf
 
 from rl import envs, training
+from rl.algos.advantages import gae
 from rl.algos.ppo import PPO
-from rl.buffers.rollout import Rollout, gae
+from rl.buffers.rollout import Rollout
 from rl.config import UserError
 from rl.spec import RolloutBatch, map_fields
 from tests.helpers import command, records, refused
-from tests.helpers_algos import DISCRETE, make_algo, make_spec, make_updates, one
+from tests.helpers_algos import DISCRETE, act, make_algo, make_spec, make_updates, one
 from tests.helpers_buffers import advantages
 from tests.helpers_loops import TOYS, make_on_policy
 
@@ -56,11 +57,11 @@ def make_batch(algo, num_tasks=None, size=16, seed=0):
     rng = np.random.default_rng(seed)
     lead = (size,) if num_tasks is None else (num_tasks, size)
     obs, obs2 = rng.normal(size=(2, *lead, 3)).astype("f")
-    act = algo.policy(obs, rng)
-    scored = algo.evaluate(obs, obs2, act)
+    u = act(algo.policy, obs, rng)
+    scored = algo.evaluate(obs, obs2, u)
     return RolloutBatch(
         obs=obs,
-        act=act,
+        act=u,
         log_prob=scored["log_prob"],
         out=scored["out"],
         adv=rng.normal(size=lead).astype("f"),
@@ -70,8 +71,11 @@ def make_batch(algo, num_tasks=None, size=16, seed=0):
 
 def stacked(*batches):
     """These minibatches, and as many Updates."""
-    fields = RolloutBatch(*(np.stack(field) for field in zip(*batches)))
-    return fields, make_updates(len(batches), np.random.default_rng(0))
+    fields = {}
+    for name, values in batches[0]._asdict().items():
+        if values is not None:
+            fields[name] = np.stack([getattr(batch, name) for batch in batches])
+    return RolloutBatch(**fields), make_updates(len(batches), np.random.default_rng(0))
 
 
 VARIANTS = {"default": {}, "shared": {"share_torso": True}, "state std": {"std": "state"}}
@@ -231,9 +235,8 @@ def test_rollout_keeps_steps_together(num_tasks):
     for t in range(steps):
         number = 10.0 * t + np.arange(num_envs)
         wide = lambda dim, number=number: np.repeat(number[:, None], dim, 1)
-        rollout.store(
-            obs=wide(3), act=wide(2), obs2=wide(3) + 10, rew=number, done=0 * number, end=0 * number
-        )
+        ends = {"done": 0, "truncated": 0, "end": 0}
+        rollout.store(obs=wide(3), act=wide(2), obs2=wide(3) + 10, rew=number, **ends)
     flat = rollout.flat(rollout.data["obs"])
     lead = () if num_tasks is None else (2,)
     assert flat.shape == (*lead, steps * num_envs // (num_tasks or 1), 3)
@@ -241,7 +244,7 @@ def test_rollout_keeps_steps_together(num_tasks):
         assert set(flat[1, :, 0] % 10) == {2, 3}
     np.testing.assert_array_equal(rollout.stacked(flat[..., 0]), rollout.data["rew"])
     algo = make_ppo(num_tasks)
-    data, _ = rollout.finish(algo)
+    data, _ = algo.prepare(rollout)
     batches = rollout.minibatches(data, 3, 5, np.random.default_rng(0))
     count = 24 // (num_tasks or 1) // 5
     assert batches.obs.shape == (3 * count, *lead, 5, 3)

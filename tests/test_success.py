@@ -12,7 +12,7 @@ from rl.experiments.scores import summary, wilson
 from rl.logging import EpochLogger
 from rl.training.evaluate import evaluate
 from tests.helpers import column, rows, train
-from tests.helpers_loops import TOYS, Fake, make_off_policy
+from tests.helpers_loops import TOYS, Acting, Fake, make_off_policy
 
 RATES = ("Success", "MovingSuccess", "TestSuccess", "MovingTestSuccess")
 RETURNS = ("AverageEpRet", "MovingEpRet", "AverageTestEpRet", "MovingTestEpRet")
@@ -58,7 +58,7 @@ def test_envs_that_do_not_tell_count_as_failures(backend, seed, tells):
 
 def test_test_episodes_told_at_their_end():
     env = envs.make(TOYS + "TellsAtEnd", 2)
-    played = evaluate(lambda obs, start: np.zeros((2, 1), np.float32), env, 20, seed=0)
+    played = evaluate(Acting(lambda obs, start: np.zeros((2, 1))), env, 20, seed=0)
     assert played["Success"].tolist() == played["EpRet"].tolist()
     assert 0 < played["Success"].sum() < 20
 

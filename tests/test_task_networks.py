@@ -21,8 +21,8 @@ from rl.gradients.per_task import TaskGradients
 from rl.networks import MLP, NETWORKS
 from rl.networks.banks import Bank, MixBank, WeightBank, copy_rows
 from rl.networks.constants import Constants
-from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.groups import Group
+from rl.networks.policy import CompiledForward
 from rl.networks.stacks import StackNet, mixed
 from rl.networks.task_net import TaskNet
 from rl.networks.torsos.moore import orthonormal
@@ -339,9 +339,11 @@ def test_save_and_load(net):
 def test_acts_by_given_weights_whatever_the_variables_are(name):
     net = make(name)
     weights, wanted = net.get_weights(), net(inputs()).numpy()
-    forward = numpy_forward(net, compile_call(net), weights)
+    forward = CompiledForward(net).with_params(weights)
     net.set_weights([0 * w for w in weights])
-    np.testing.assert_allclose(forward(inputs().numpy()), wanted, rtol=1e-4, atol=1e-5)
+    out, memory = forward(inputs().numpy(), ())
+    np.testing.assert_allclose(out, wanted, rtol=1e-4, atol=1e-5)
+    assert memory == ()
 
 
 def test_flags_make_the_network(name):

@@ -39,8 +39,8 @@ class Scores:
     def evaluate(self, obs, obs2, act, time):
         del act, time
         self.widths.add(obs.shape[1])
-        first = 10 * np.arange(len(obs))[:, None]
-        return {"value": first + obs[..., 0], "value2": first + obs2[..., 0]}
+        value = 10 * np.arange(len(obs))[:, None] + obs[..., 0]
+        return {"value": value, "value2": value - obs[..., 0] + obs2[..., 0], "log_prob": 0 * value}
 
     def targets(self, ret, mask):
         self.returns = ret[mask]
@@ -54,7 +54,7 @@ def stored(absent=()):
     tasks = np.setdiff1d(np.arange(TASKS), absent)
     end = rng.random((STEPS, ENVS)) < 0.15
     rows = {"rew": rng.normal(size=(STEPS, ENVS)), "done": end & (rng.random(end.shape) < 0.5)}
-    rows |= {"end": end, "task": np.zeros((STEPS, ENVS), int)}
+    rows |= {"end": end, "truncated": end & ~rows["done"], "task": np.zeros((STEPS, ENVS), int)}
     task = rng.choice(tasks, ENVS)
     for t in range(STEPS):
         rows["task"][t] = task
@@ -70,7 +70,7 @@ def test_advantages_are_those_of_the_trajectories():
     """Of an env's, through the tasks that it is at, each step by its own task's values."""
     rollout, rows = stored(absent=(2,))
     algo = Scores()
-    data, info = rollout.finish(algo)
+    data, info = PPO.prepare(algo, rollout)
     value = 10 * rows["task"] + np.arange(STEPS * ENVS).reshape(STEPS, ENVS)
     names = ("rew", "done", "end")
     rew, done, end = (rows[name].astype(float) for name in names)
@@ -94,7 +94,7 @@ def test_minibatches_have_as_much_of_each_task():
     """Within an epoch a task's steps come equally often, or as many of them as there is room
     for."""
     rollout, rows = stored(absent=(1,))
-    data, _ = rollout.finish(Scores())
+    data, _ = PPO.prepare(Scores(), rollout)
     assert rollout.steps_per_task == 30  # three envs, two visits each at least, but four tasks
     batches = rollout.minibatches(data, 3, 8, np.random.default_rng(0))
     assert batches.obs.shape == (9, TASKS, 8, 3)

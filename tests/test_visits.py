@@ -20,11 +20,12 @@ from rl.experiments.build import make_loop
 from rl.experiments.rundir import RunDir
 from rl.flags.training import ORDERS
 from rl.training.checkpoint import Checkpoints
-from rl.training.policy import visiting
+from rl.training.policy import EnvPolicy
 from rl.training.run import restore
 from tests.helpers import column, command, refused, rows, train, train_in_parts, train_killed
 from tests.helpers_algos import make_spec
 from tests.helpers_buffers import flat_spec, n_step_return
+from tests.helpers_loops import Acting
 from tests.helpers_metaworld import TWO, assert_same, random_steps
 
 pytestmark = pytest.mark.usefixtures("goal_cache_folder")
@@ -207,16 +208,14 @@ def test_actions_are_those_of_the_task():
     """A policy that acts 10 * task + env, told where episodes start."""
     env = types.SimpleNamespace(spec=make_spec(3), num_envs=2, task=np.array([2, 0]))
 
-    def act(obs, first):
-        assert (
-            obs.tolist() == [[0] * 3, [7] * 3, *[[0] * 3] * 2, [5] * 3, [0] * 3]
-            and first.tolist()[4] is True
-        )
-        return np.array([[10 * task + i] for task in range(3) for i in range(2)])
+    def act(obs, start):
+        assert obs[..., 0].tolist() == [[0, 7], [0, 0], [5, 0]]
+        assert start.tolist() == [[False, False], [False, False], [True, False]]
+        return np.array([[[10 * task + i] for i in range(2)] for task in range(3)])
 
+    policy = EnvPolicy(Acting(act), env, Normaliser(env.spec))
     obs = np.repeat(np.array([[5], [7]], np.float32), 3, axis=1)
-    assert visiting(act, env)(obs, np.array([True, False])).tolist() == [[20], [1]]
-    assert visiting(act, types.SimpleNamespace(task=None)) is act
+    assert policy.act(obs, (), np.array([True, False]))[0].tolist() == [[20], [1]]
 
 
 # Replay ------------------------------------------------------------------------

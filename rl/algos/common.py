@@ -5,7 +5,9 @@ from typing import Any, Callable, Generic, Iterable, TypeVar, Union
 import numpy as np
 import tensorflow as tf
 
+from rl.config import UserError
 from rl.gradients.optimizer import Info, Optimizer
+from rl.networks.policy import Policy
 from rl.spec import Batch, EnvSpec, RolloutBatch, Update, map_fields
 
 TrainStep = Callable[[Any, Update], Info]
@@ -80,20 +82,36 @@ class Algorithm(Generic[Batches]):
     """What every algorithm does alike with its `actor`, its `train_step`, and the parts named in
     `saved` and `host`.
 
+    Attributes:
+      policy: acts as the actor did at the last `refresh`. Until the next it may go on in another
+        thread than `update`.
+
     Parts in `saved` have `variables`. Those of them that are optimisers may also change how a
     network is made up while it trains; see `Optimizer.after`.
     """
 
     spec: EnvSpec
     actor: Any
+    policy: Policy
     train_step: TrainStep
     columns: dict[str, str]
     saved: tuple[str, ...] = ()
     host: tuple[str, ...] = ()  # parts outside TensorFlow, with `state` and `load_state`
     discrete = False  # whether actions may be a choice among some
+    memory = False  # whether networks may have memory
 
     def ready(self) -> None:
-        """Call when the networks are there."""
+        """Call when the networks are there.
+
+        Raises:
+          UserError: they have memory, and updates are of single steps.
+        """
+        torso = self.actor.torso
+        if torso.memory_shape is not None and not self.memory:
+            raise UserError(
+                f"{type(torso).__name__} has memory, which an on-policy algorithm needs: "
+                f"{type(self).__name__} learns from single steps"
+            )
         self.burst: Burst[Batches] = Burst(self.train_step)
         parts = [getattr(self, name) for name in self.saved]
         self.optimizers = [part for part in parts if isinstance(part, Optimizer)]
@@ -101,12 +119,6 @@ class Algorithm(Generic[Batches]):
         for optimizer in self.optimizers:
             columns |= optimizer.columns
         self.columns = columns
-        self.refresh()
-
-    def act(self, obs: np.ndarray) -> np.ndarray:
-        """Deterministic actions for obs (..., envs, obs_dim): in units, or numbers of choices, as
-        `EnvSpec.env_action` takes them."""
-        return self.policy(obs)
 
     def update(self, batches: Batches, updates: Update, count: int) -> dict[str, np.ndarray]:
         """`count` train steps on the first `count` of `batches`; each info gets a leading axis
@@ -118,10 +130,8 @@ class Algorithm(Generic[Batches]):
         return info
 
     def refresh(self) -> None:
-        """Lets acting follow the newest actor. Until then it may go on in another thread than
-        `update`."""
-        self.acting = self.actor.get_weights()
-        self.policy = self.actor.to_numpy(self.acting)
+        """Lets the policy follow the newest actor."""
+        self.policy = self.policy.with_params(self.actor.get_weights())
 
     def splits(self) -> dict[str, Any]:
         """What split so far, as JSON values; empty for networks that don't."""
@@ -136,7 +146,7 @@ class Algorithm(Generic[Batches]):
             name: [np.asarray(v) for v in getattr(self, name).variables] for name in self.saved
         }
         host = {name: part.state() for name, part in self._on_host().items()}
-        return {"variables": variables, "acting": self.acting, "host": host}
+        return {"variables": variables, "acting": self.policy.params, "host": host}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
@@ -147,8 +157,7 @@ class Algorithm(Generic[Batches]):
                 variable.assign(value)
         for name, part in self._on_host().items():
             part.load_state(state["host"][name])
-        self.acting = state["acting"]
-        self.policy = self.actor.to_numpy(state["acting"])
+        self.policy = self.policy.with_params(state["acting"])
 
     def _on_host(self) -> dict[str, Any]:
         parts = {name: getattr(self, name) for name in self.host}

@@ -31,13 +31,18 @@ from typing import Any, Optional
 import numpy as np
 import tensorflow as tf
 
+from rl.algos.advantages import explained_variance, gae
 from rl.algos.baseline import LinearBaseline
 from rl.algos.common import Algorithm, Info
 from rl.buffers.normaliser import Moments
+from rl.buffers.rollout import Rollout
 from rl.flags.ppo import Config, check_critic
 from rl.gradients.optimizer import Optimizers
-from rl.networks import PolicyValue, Torsos
-from rl.spec import EnvSpec, RolloutBatch, Update
+from rl.networks import CategoricalPolicy, GaussianPolicy, PolicyValue, Torsos
+from rl.networks.memory import Past
+from rl.spec import EnvSpec, Memory, RolloutBatch, Update
+
+Arrays = dict[str, np.ndarray]
 
 
 class PPO(Algorithm[RolloutBatch]):
@@ -46,6 +51,7 @@ class PPO(Algorithm[RolloutBatch]):
     flags = Config
     loop = "on_policy"
     discrete = True
+    memory = True
     columns = {
         "VVals": "all",
         "LossPi": "mean",
@@ -76,25 +82,12 @@ class PPO(Algorithm[RolloutBatch]):
         self.actor = PolicyValue(
             torsos, spec, config.share_torso, config.std, config.log_std, value=not linear
         )
-        self.actor.build((*spec.batch_dims, None, spec.obs_dim))
+        self.actor.build((*spec.batch_dims, None, *spec.obs.shape))
         self.opt = optimizers.make(config.lr, self.actor)
         self.returns = Moments(spec.batch_dims)
+        kind = CategoricalPolicy if spec.choices else GaussianPolicy
+        self.policy = kind(self.actor, spec)
         self.ready()
-
-    # Acting: the policy draws u, `bound` makes it an action ---------------
-
-    def bound(self, u: np.ndarray) -> np.ndarray:
-        """The unit actions for u, or the numbers of the choices, which u is."""
-        return u if self.spec.choices else np.clip(u, -1, 1)
-
-    def act(self, obs: np.ndarray) -> np.ndarray:
-        """The mode of the policy at obs (..., envs, obs_dim)."""
-        return self.bound(self.policy(obs))
-
-    def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Sampled unit actions, or numbers of choices, for obs (..., envs, obs_dim)."""
-        del start
-        return self.bound(self.policy(obs, rng))
 
     # Losses: (...), one per task ------------------------------------------
 
@@ -105,7 +98,7 @@ class PPO(Algorithm[RolloutBatch]):
         if self.config.norm_adv:
             mean, var = tf.nn.moments(adv, axes=[-1], keepdims=True)
             adv = (adv - mean) / (tf.sqrt(var) + 1e-8)
-        log_prob, entropy = self.actor.log_prob(batch.obs, batch.act)
+        log_prob, entropy = self.actor.log_prob(batch.obs, batch.act, past_of(batch))
         log_ratio = visited(present, log_prob - batch.log_prob)
         ratio = tf.exp(log_ratio)
         gain = tf.minimum(ratio * adv, tf.clip_by_value(ratio, 1 - clip, 1 + clip) * adv)
@@ -121,7 +114,7 @@ class PPO(Algorithm[RolloutBatch]):
     def v_loss(self, batch: RolloutBatch, present: Any = None) -> tuple[tf.Tensor, Info]:
         """Mean squared error of the value, or the larger one of it and of the value kept near the
         old."""
-        value = self.actor.value(batch.obs)
+        value = self.actor.value(batch.obs, past_of(batch))
         error = (value - batch.ret) ** 2
         if self.config.clip_value:
             moved = tf.clip_by_value(
@@ -149,26 +142,70 @@ class PPO(Algorithm[RolloutBatch]):
 
     # Rollouts -------------------------------------------------------------
 
-    @tf.function(jit_compile=True)
-    def _log_prob(self, obs: tf.Tensor, act: tf.Tensor) -> tf.Tensor:
-        return self.actor.log_prob(obs, act)[0]
+    def prepare(self, rollout: Rollout) -> tuple[Arrays, Arrays]:
+        """What the minibatches of a full rollout are made of, fields `(*batch_dims, steps of a
+        task, ...)`, and what to log."""
+        steps = rollout.data
+        fields = {name: rollout.flat(steps[name]) for name in ("obs", "obs2", "act", "time")}
+        if isinstance(rollout.memory, np.ndarray):
+            scores = self.evaluate(**fields, memory=rollout.memory)
+            scores["start"] = fields["time"] == 0
+        else:
+            scores = rollout.by_pieces(lambda piece: self.evaluate(**piece), fields)
+        value = rollout.stacked(scores.pop("value"))
+        value2 = rollout.stacked(scores.pop("value2"))
+        done = steps["done"]
+        if self.baseline:
+            done = np.maximum(done, steps["truncated"])
+        gamma = self.config.gamma
+        adv = gae(steps["rew"], value, value2, done, steps["end"], gamma, self.config.lam)
+        ret = rollout.flat(adv + value)
+        data = {"obs": fields["obs"], "act": fields["act"], "adv": rollout.flat(adv), **scores}
+        if self.baseline:
+            sums = gae(steps["rew"], value, value2, done, steps["end"], gamma, 1.0) + value
+            sums = rollout.flat(sums)
+            self.baseline.fit(fields["obs"], fields["time"], sums, rollout.mask())
+        else:
+            data["ret"] = self.targets(ret, rollout.mask())
+        explained = explained_variance(data["adv"], ret, rollout.mask())
+        return data, {"VVals": value, "ExplainedVar": explained}
 
     @tf.function(jit_compile=True)
-    def _evaluate(self, obs: tf.Tensor, obs2: tf.Tensor, act: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return self.actor.value(obs), self.actor.value(obs2), self.actor.log_prob(obs, act)[0]
+    def _log_prob(self, obs: tf.Tensor, act: tf.Tensor, past: Optional[Past]) -> tf.Tensor:
+        return self.actor.log_prob(obs, act, past)[0]
+
+    @tf.function(jit_compile=True)
+    def _evaluate(
+        self, obs: tf.Tensor, obs2: tf.Tensor, act: tf.Tensor, past: Optional[Past]
+    ) -> tuple[tf.Tensor, ...]:
+        value, value2 = self.actor.values(obs, obs2, past)
+        return value, value2, self.actor.log_prob(obs, act, past)[0]
 
     def evaluate(
-        self, obs: np.ndarray, obs2: np.ndarray, act: np.ndarray, time: Any = 0
-    ) -> dict[str, np.ndarray]:
+        self,
+        obs: np.ndarray,
+        obs2: np.ndarray,
+        act: np.ndarray,
+        time: Any = 0,
+        memory: Memory = (),
+    ) -> Arrays:
         """For steps (..., steps, dim): the critic's outputs, the values of obs and obs2, the log
-        densities of act. `time` (..., steps) are steps since the start of the episode."""
+        densities of act.
+
+        Args:
+          time: (..., steps), steps since the start of the episode. memory: of networks that have
+            one, before each of the sequences that the steps then are, as Past has it.
+        """
+        past = None
+        if isinstance(memory, np.ndarray):
+            past = Past(memory, (time == 0).astype(np.float32))
         if self.baseline:
             return {
                 "value": self.baseline.predict(obs, time),
                 "value2": self.baseline.predict(obs2, time + 1),
-                "log_prob": self._log_prob(obs, act).numpy(),
+                "log_prob": self._log_prob(obs, act, past).numpy(),
             }
-        out, out2, log_prob = (x.numpy() for x in self._evaluate(obs, obs2, act))
+        out, out2, log_prob = (x.numpy() for x in self._evaluate(obs, obs2, act, past))
         mean, std = self._scale()
         return {
             "out": out,
@@ -194,6 +231,11 @@ class PPO(Algorithm[RolloutBatch]):
         mean = np.asarray(self.returns.mean, np.float32)
         std = np.asarray(self.returns.std, np.float32)
         return mean[..., None], std[..., None]
+
+
+def past_of(batch: RolloutBatch) -> Optional[Past]:
+    """What came before the sequences of a batch; None for one of single steps."""
+    return None if batch.memory is None else Past(batch.memory, batch.start)
 
 
 def visited(present: Optional[tf.Tensor], values: tf.Tensor) -> tf.Tensor:

@@ -15,14 +15,19 @@ Differs from the paper and the reference:
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, polyak_average
 from rl.config import UserError
 from rl.flags.sac import Config
 from rl.gradients.optimizer import Optimizers
-from rl.networks import Critic, SquashedGaussianActor, Temperature, Torsos
+from rl.networks import (
+    Critic,
+    SquashedGaussianActor,
+    SquashedGaussianPolicy,
+    Temperature,
+    Torsos,
+)
 from rl.spec import Batch, EnvSpec, Update
 
 
@@ -57,14 +62,8 @@ class SAC(Algorithm[Batch]):
         self.pi_opt = optimizers.make(config.pi_lr, self.actor)
         self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
         self.alpha_opt = optimizers.make(config.alpha_lr, self.temperature)
+        self.policy = SquashedGaussianPolicy(self.actor, spec)
         self.ready()
-
-    def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Sampled unit actions for obs (..., envs, obs_dim)."""
-        del start
-        return self.policy(
-            obs, rng.standard_normal((*obs.shape[:-1], self.spec.act_dim), np.float32)
-        )
 
     def sample(self, obs: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Actions at obs, reparametrised, and their log densities."""

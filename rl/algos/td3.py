@@ -17,10 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 from rl.algos.common import Algorithm, Info, only_if, polyak_average
-from rl.algos.noise import Noise
 from rl.flags.td3 import Config
 from rl.gradients.optimizer import Optimizers
-from rl.networks import Critic, DeterministicActor, Torsos
+from rl.networks import Critic, DeterministicActor, DeterministicPolicy, Torsos
 from rl.spec import Batch, EnvSpec, Update
 
 
@@ -31,7 +30,6 @@ class TD3(Algorithm[Batch]):
     loop = "off_policy"
     columns = {"Q1Vals": "all", "Q2Vals": "all", "LossPi": "mean", "LossQ": "mean"}
     saved = ("actor", "actor_targ", "q", "q_targ", "pi_opt", "q_opt")
-    host = ("noise",)
 
     def __init__(
         self,
@@ -51,7 +49,7 @@ class TD3(Algorithm[Batch]):
             targ.set_weights(net.get_weights())
         self.pi_opt = optimizers.make(config.pi_lr, self.actor, self.actor_targ)
         self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
-        self.noise = Noise(config.act_noise)
+        self.policy = DeterministicPolicy(self.actor, spec, config.act_noise)
         self.ready()
 
     def _make_actor(self, torsos: Torsos) -> Any:
@@ -63,13 +61,6 @@ class TD3(Algorithm[Batch]):
         critics = Critic(torsos.make(1, critic=True, members=2))
         critics.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
         return critics
-
-    def explore(self, obs: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Noisy unit actions for obs (..., envs, obs_dim); `start` (num_envs,) marks first steps of
-        episodes."""
-        act = self.act(obs)
-        noise = self.noise((len(start), self.spec.act_dim), start, rng).reshape(act.shape)
-        return np.clip(act + noise, -1, 1)
 
     # Losses: (...), one per task ------------------------------------------
 

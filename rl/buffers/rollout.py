@@ -1,56 +1,23 @@
-"""Storage of a rollout, generalised advantage estimation, minibatches."""
+"""Storage of a rollout, and its minibatches."""
 
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 
-from rl.spec import EnvSpec, Field, RolloutBatch
+from rl.spec import EnvSpec, Field, Memory, RolloutBatch
 
 NUMBER = Field()  # one for each step
 
-
-def gae(
-    rew: np.ndarray,
-    value: np.ndarray,
-    value2: np.ndarray,
-    done: np.ndarray,
-    end: np.ndarray,
-    gamma: float,
-    lam: float,
-) -> np.ndarray:
-    """Generalised advantage estimation, eq. 16 of https://arxiv.org/abs/1506.02438 (Schulman et
-    al., 2015).
-
-    Every array is `(steps, ...)`.
-
-    `value2` is the value of what the step led to, even where the episode ended there: a truncated
-    episode bootstraps from its final observation. `done` is 1 for termination only, `end` for both.
-    """
-    delta = rew + gamma * (1 - done) * value2 - value
-    goes_on = gamma * lam * (1 - end)
-    advantage = np.zeros_like(delta)
-    last = np.zeros_like(delta[0])
-    for t in reversed(range(len(delta))):
-        last = delta[t] + goes_on[t] * last
-        advantage[t] = last
-    return advantage
-
-
-def explained_variance(adv: np.ndarray, ret: np.ndarray) -> np.ndarray:
-    """The share of the variance of returns that values explain, over the last axis."""
-    return 1 - adv.var(-1) / (ret.var(-1) + 1e-8)
-
-
-def _narrow(values: np.ndarray) -> np.ndarray:
-    """Real numbers as float32; whole ones as they are."""
-    return values.astype(np.float32) if values.dtype.kind == "f" else values
+Fields = dict[str, np.ndarray]
 
 
 class Rollout:
     """The steps since the last update, `(steps, num_envs, ...)`, the envs of a task side by side.
-    `time` counts the steps of an episode from 0.
+    `time` counts the steps of an episode from 0; `end` is 1 where a trajectory ends, whatever ends
+    it.
 
     Attributes:
+      memory: the policy's before the first step.
       steps_per_task: how many steps of each task an epoch of minibatches has, before what is left
         over is dropped.
       present: `(num_tasks,)`, whether a task has steps; None: all have.
@@ -65,20 +32,31 @@ class Rollout:
             "rew": NUMBER,
             "obs2": spec.obs,
             "done": NUMBER,
+            "truncated": NUMBER,
             "end": NUMBER,
             "time": NUMBER,
         }
         self.data = {name: field.zeros(steps, num_envs) for name, field in fields.items()}
+        self.memory: Memory = ()
         self.dims = spec.batch_dims
         self.steps = steps
         self.filled = 0
         self.steps_per_task = steps * num_envs // (spec.num_tasks or 1)
+
+    @property
+    def full(self) -> bool:
+        """Whether it has all its steps."""
+        return self.filled == self.steps
 
     def store(self, **step: np.ndarray) -> None:
         """Adds a step of every env."""
         for key, value in step.items():
             self.data[key][self.filled] = value
         self.filled += 1
+
+    def clear(self) -> None:
+        """Begins anew."""
+        self.filled = 0
 
     def cut(self) -> None:
         """Ends every env's trajectory at its newest step, as a truncation does."""
@@ -99,34 +77,10 @@ class Rollout:
         """`(*batch_dims, steps of a task)`: where `flat` has steps; None: everywhere."""
         return None
 
-    def evaluate(self, algo: Any, data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """What `algo` says of fields of `flat`."""
-        return algo.evaluate(**data)
-
-    def explained(self, adv: np.ndarray, ret: np.ndarray) -> np.ndarray:
-        """`explained_variance` of each task: `(*batch_dims,)`."""
-        return explained_variance(adv, ret)
-
-    def finish(self, algo: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """What minibatches are made of, fields `(*batch_dims, steps of a task, ...)`, and what to
-        log."""
-        data = {key: self.flat(self.data[key]) for key in ("obs", "obs2", "act", "time")}
-        data |= self.evaluate(algo, data)
-        value, value2 = (self.stacked(data.pop(key)) for key in ("value", "value2"))
-        rew, done, end = (self.data[key] for key in ("rew", "done", "end"))
-        gamma = algo.config.gamma
-        lam = algo.config.lam
-        adv = gae(rew, value, value2, done, end, gamma, lam)
-        ret = self.flat(adv + value)
-        data["adv"] = self.flat(adv)
-        if algo.baseline is None:
-            data["ret"] = algo.targets(ret, self.mask())
-        else:
-            sums = gae(rew, value, value2, done, end, gamma, 1.0) + value
-            algo.baseline.fit(data["obs"], data["time"], self.flat(sums), self.mask())
-        del data["obs2"], data["time"]
-        self.filled = 0
-        return data, {"VVals": value, "ExplainedVar": self.explained(data["adv"], ret)}
+    def by_pieces(self, function: Callable[[Fields], Fields], data: Fields) -> Fields:
+        """What `function` makes of fields of `flat`, given to it in pieces of one size, whatever
+        this rollout's is."""
+        return function(data)
 
     def order(self, epochs: int, samples: int, rng: np.random.Generator) -> np.ndarray:
         """Places in `flat` `(epochs, *batch_dims, samples)`, in an order of its own for each epoch
@@ -144,12 +98,12 @@ class Rollout:
         """
         count = self.steps_per_task // size
         order = self.order(epochs, count * size, rng)
-        order = np.moveaxis(order.reshape(epochs, *self.dims, count, size), -2, 1).reshape(
-            -1, *self.dims, size
-        )
-        index = (np.arange(self.dims[0])[:, None], order) if self.dims else (order,)
-        picked = {name: _narrow(rows[index]) for name, rows in data.items()}
-        return RolloutBatch(**picked)
+        order = np.moveaxis(order.reshape(epochs, *self.dims, count, size), -2, 1)
+        return self.batches(data, order.reshape(-1, *self.dims, size))
+
+    def batches(self, data: Fields, order: np.ndarray) -> RolloutBatch:
+        """The steps of `data` at places in `flat`, `(minibatches, *batch_dims, size)`."""
+        return RolloutBatch(**{name: pick(rows, order) for name, rows in data.items()})
 
     def presence(self, count: int) -> Optional[np.ndarray]:
         """`(count, num_tasks)`: whether tasks have samples in each of `count` minibatches; None:
@@ -167,11 +121,28 @@ class Rollout:
         """All there is."""
         return {
             "filled": self.filled,
+            "memory": self.memory,
             "data": {key: value[: self.filled] for key, value in self.data.items()},
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
         self.filled = state["filled"]
+        if isinstance(self.memory, np.ndarray):
+            self.memory = state["memory"]
         for key, value in state["data"].items():
             self.data[key][: self.filled] = value
+
+
+def pick(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Of rows `(*batch_dims, steps, ...)` those at the places `order` `(minibatches, *batch_dims,
+    size)`."""
+    if order.ndim == 2:
+        return _narrow(rows[order])
+    tasks = np.arange(len(rows))[:, None]
+    return _narrow(rows[tasks, order])
+
+
+def _narrow(values: np.ndarray) -> np.ndarray:
+    """Real numbers as float32; whole ones as they are."""
+    return values.astype(np.float32) if values.dtype.kind == "f" else values

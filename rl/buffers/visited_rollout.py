@@ -1,10 +1,10 @@
 """A rollout of envs that go from task to task, where tasks have unequal numbers of steps."""
 
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
-from rl.buffers.rollout import Rollout, explained_variance
+from rl.buffers.rollout import Fields, Rollout
 from rl.spec import EnvSpec
 
 
@@ -29,6 +29,11 @@ class VisitedRollout(Rollout):
         self.steps_per_task = steps * num_envs // min(visits, len(spec.tasks))
         self.arrange()
 
+    def store(self, **step: np.ndarray) -> None:
+        super().store(**step)
+        if self.full:
+            self.arrange()
+
     def arrange(self) -> None:
         """Gives every step its place among its task's."""
         self.task = self.data["task"].reshape(-1)
@@ -40,10 +45,6 @@ class VisitedRollout(Rollout):
         self.place[in_order] = np.arange(len(self.task)) - first[self.task[in_order]]
         # A multiple of the same number, so that one compiled program evaluates all widths.
         self.width = -(-int(self.count.max()) // self.steps_per_task) * self.steps_per_task
-
-    def finish(self, algo: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        self.arrange()
-        return super().finish(algo)
 
     def flat(self, array: np.ndarray) -> np.ndarray:
         """`(steps, num_envs, ...)` to `(num_tasks, width, ...)`."""
@@ -58,20 +59,15 @@ class VisitedRollout(Rollout):
         """`(num_tasks, width)`: where `flat` has steps."""
         return np.arange(self.width) < self.count[:, None]
 
-    def evaluate(self, algo: Any, data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def by_pieces(self, function: Callable[[Fields], Fields], data: Fields) -> Fields:
         pieces = []
         for first in range(0, self.width, self.steps_per_task):
-            piece = slice(first, first + self.steps_per_task)
-            pieces.append(algo.evaluate(**{key: rows[:, piece] for key, rows in data.items()}))
-        return {key: np.concatenate([p[key] for p in pieces], axis=1) for key in pieces[0]}
-
-    def explained(self, adv: np.ndarray, ret: np.ndarray) -> np.ndarray:
-        """Of each task that was visited."""
-        shares = []
-        for task in np.flatnonzero(self.present):
-            steps = slice(self.count[task])
-            shares.append(explained_variance(adv[task, steps], ret[task, steps]))
-        return np.array(shares)
+            steps = slice(first, first + self.steps_per_task)
+            pieces.append(function({name: rows[:, steps] for name, rows in data.items()}))
+        joined = {}
+        for name in pieces[0]:
+            joined[name] = np.concatenate([piece[name] for piece in pieces], axis=1)
+        return joined
 
     def order(self, epochs: int, samples: int, rng: np.random.Generator) -> np.ndarray:
         """A task with fewer steps than `samples` goes through them again, each time in another

@@ -9,7 +9,7 @@ from rl.networks import Temperature
 from rl.networks.torsos.meta_splitting import MetaSplitting, copies_used
 from rl.networks.torsos.splitting import Splitting
 from rl.training.evaluate import evaluate
-from rl.training.policy import policy
+from rl.training.policy import EnvPolicy
 
 
 def networks(algo: Any) -> list[Any]:
@@ -60,11 +60,11 @@ def follow_best(algo: Any, trained: Any, env: Any, session: Any) -> dict[str, st
     tasks = env.spec.tasks
     names = trained.spec.tasks
     returns = []
-    act = policy(algo, env.spec, session.normaliser)
     each = env.num_envs // len(tasks)
     for k in range(len(names)):
         follow(algo, trained, [k] * len(tasks))
-        returns.append(evaluate(act, env, each, session.seed_for(6))["EpRet"].mean(axis=1))
+        policy = EnvPolicy(algo.policy, env, session.normaliser)
+        returns.append(evaluate(policy, env, each, session.seed_for(6))["EpRet"].mean(axis=1))
     best = np.argmax(returns, axis=0)
     follow(algo, trained, best)
     return {task: names[k] for task, k in zip(tasks, best)}

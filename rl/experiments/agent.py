@@ -1,7 +1,7 @@
 """A run's policy, from a checkpoint."""
 
 import sys
-from typing import Any, Callable, Mapping, Optional
+from typing import Any, Mapping, Optional
 
 import numpy as np
 
@@ -11,9 +11,9 @@ from rl.config import UserError, build, closest
 from rl.experiments.build import make_algo
 from rl.experiments.rundir import RunDir, changed_flags
 from rl.files import Damaged, check_tree, load_tree
-from rl.spec import EnvSpec
+from rl.spec import EnvSpec, Memory
 from rl.training.checkpoint import Checkpoints
-from rl.training.policy import from_tasks, policy, to_tasks
+from rl.training.policy import from_tasks, to_tasks
 from rl.training.run import VARYING, check_flags
 
 
@@ -37,13 +37,7 @@ class Agent:
         self.step = step
         self._rng = np.random.default_rng(seed)
         self._start = np.ones(0, bool)  # of each env, whether its next step is an episode's first
-
-    def unit_policy(
-        self, rng: Optional[np.random.Generator] = None
-    ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-        """What evaluation takes, see `rl.training.policy.policy`; exploring if there is an
-        `rng`."""
-        return policy(self.algo, self.spec, self.normaliser, rng)
+        self._memory: Memory = ()
 
     def act(self, obs: Any, task: Optional[str] = None, noise: bool = False) -> np.ndarray:
         """Actions for raw observations.
@@ -65,11 +59,13 @@ class Agent:
         place = self._place(len(rows), task)
         if len(self._start) != len(rows):
             self._start = np.ones(len(rows), bool)
-        seen = to_tasks(rows, self.spec, place).reshape(-1, self.spec.obs_dim)
-        start = to_tasks(self._start, self.spec, place).reshape(-1)
-        units = self.unit_policy(self._rng if noise else None)(seen, start)
-        by_task = units.reshape(*self.spec.batch_dims, -1, units.shape[-1])
-        act = self.spec.env_action(from_tasks(by_task, self.spec, place))
+            copies = 1 if place is None else len(self.spec.tasks)
+            self._memory = self.algo.policy.initial_memory(len(rows) * copies)
+        seen = to_tasks(self.normaliser.obs(rows), self.spec, place)
+        start = to_tasks(self._start, self.spec, place)
+        rng = self._rng if noise else None
+        units, self._memory = self.algo.policy.act(seen, self._memory, start, rng)
+        act = self.spec.env_action(from_tasks(units, self.spec, place))
         self._start = np.zeros(len(rows), bool)
         act = act.reshape(len(rows), *self.spec.act_shape)
         act = act.astype(self.spec.act_dtype, copy=False)
@@ -87,18 +83,19 @@ class Agent:
             self._start = self._start | ended
 
     def _rows(self, obs: Any) -> tuple[np.ndarray, bool]:
-        """Flat observations `(num_envs, obs_dim)`, and whether they came as that of one env."""
-        array = np.asarray(obs, np.float32)
-        size = self.spec.obs_dim
+        """Observations `(num_envs, *obs.shape)`, and whether they came as that of one env."""
+        field = self.spec.obs
+        array = np.asarray(obs, field.dtype)
+        size = field.size
         is_batch = array.ndim > 1 and (array.shape[-1] == size or array.size != size)
         if is_batch and len(array) and array[0].size == size:
-            return array.reshape(len(array), size), False
+            return array.reshape(len(array), *field.shape), False
         if is_batch or array.size != size:
             raise UserError(
                 f"an observation of {self.spec.env_id} has {size} numbers, got an array of shape "
                 f"{array.shape}"
             )
-        return array.reshape(1, size), True
+        return array.reshape(1, *field.shape), True
 
     def _place(self, num_envs: int, task: Optional[str]) -> Optional[np.ndarray]:
         """The task's number for each env; None where the order of envs tells it."""

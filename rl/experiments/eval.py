@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Callable, Mapping
+from typing import Any, Mapping, Optional
 
 import imageio.v3 as imageio
 import numpy as np
@@ -18,7 +18,9 @@ from rl.experiments.rundir import RunDir
 from rl.experiments.scores import summary
 from rl.files import expanded
 from rl.networks.actor_critic import env_action
+from rl.training.contracts import Policy
 from rl.training.evaluate import evaluate
+from rl.training.policy import EnvPolicy
 
 
 def evaluate_run(run: RunDir, values: Mapping[str, Any], config: Any) -> dict[str, Any]:
@@ -37,11 +39,9 @@ def evaluate_run(run: RunDir, values: Mapping[str, Any], config: Any) -> dict[st
     env = make_env(values["env"], config.episodes, options)
     use_device("cpu")
     agent = load_agent(run, config.checkpoint, env.spec, values)
-
-    def acting() -> Callable[..., np.ndarray]:
-        return agent.unit_policy(np.random.default_rng(config.seed) if config.noise else None)
-
-    played = evaluate(acting(), env, config.episodes, config.seed)
+    policy = EnvPolicy(agent.algo.policy, env, agent.normaliser)
+    rng = np.random.default_rng(config.seed) if config.noise else None
+    played = evaluate(policy, env, config.episodes, config.seed, rng)
     result = {"env": values["env"], "step": agent.step, **summary(played, env.spec)}
     if config.export:
         export(agent, expanded(config.export))
@@ -49,7 +49,7 @@ def evaluate_run(run: RunDir, values: Mapping[str, Any], config: Any) -> dict[st
     if config.video:
         name = f"{run.path.resolve().name}_{agent.step}.{config.format}"
         path = expanded(config.video) / name
-        film(acting(), values["env"], path, config.seed, options)
+        film(policy, values["env"], path, config.seed, options, config.noise)
         result["video"] = str(path)
     return result
 
@@ -79,15 +79,24 @@ def make_env(env_id: str, episodes: int, options: dict[str, Any]) -> Any:
 
 
 def film(
-    act: Callable[..., np.ndarray], env_id: str, path: Path, seed: int, options: dict[str, Any]
+    policy: Policy,
+    env_id: str,
+    path: Path,
+    seed: int,
+    options: dict[str, Any],
+    noise: bool = False,
 ) -> None:
-    """One episode as an MP4 or GIF, drawn without a screen. Raises a UserError if there is nothing
-    to draw with."""
+    """One episode as an MP4 or GIF, drawn without a screen; with exploration noise, if asked for.
+
+    Raises:
+      UserError: there is nothing to draw with.
+    """
+    rng = np.random.default_rng(seed) if noise else None
     if not os.environ.get("DISPLAY"):
         os.environ.setdefault("MUJOCO_GL", "egl")
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     try:
-        frames, fps = _frames(act, env_id, seed, options)
+        frames, fps = _frames(policy, env_id, seed, options, rng)
     except Exception as error:  # every renderer has errors of its own
         raise UserError(
             f"cannot draw {env_id} without a screen ({error}); MuJoCo needs EGL or OSMesa"
@@ -102,7 +111,11 @@ def film(
 
 
 def _frames(
-    act: Callable[..., np.ndarray], env_id: str, seed: int, options: dict[str, Any]
+    policy: Policy,
+    env_id: str,
+    seed: int,
+    options: dict[str, Any],
+    rng: Optional[np.random.Generator],
 ) -> tuple[np.ndarray, int]:
     """The pictures of an episode `(frames, height, width, 3)`, and how many make a second."""
     # In a worker, without TensorFlow: its LLVM and that of Mesa's software renderer crash in one
@@ -110,9 +123,11 @@ def _frames(
     env = envs.make(env_id, render_mode="rgb_array", backend="async", **options)
     obs = env.reset(seed)
     start = np.ones(1, bool)
+    memory = policy.initial_memory(1)
     frames = [env.render()]
     while True:
-        step = env.step(env.spec.env_action(act(obs, start)))
+        act, memory = policy.act(obs, memory, start, rng)
+        step = env.step(env.spec.env_action(act))
         obs = step.obs
         start = step.terminated | step.truncated
         if start[0]:
@@ -121,7 +136,7 @@ def _frames(
         frames.append(env.render())
 
 
-class Policy(tf.Module):
+class Exported(tf.Module):
     """What `--export` saves: `act(obs)`, observations `(batch, *obs.shape)` that are not normalised
     to the env's own actions `(batch, *act_shape)`.
 
@@ -147,7 +162,12 @@ class Policy(tf.Module):
 
 
 def export(agent: Agent, directory: Path) -> None:
-    """Writes the deterministic policy as a SavedModel that TensorFlow loads without this
-    package."""
-    module = Policy(agent.algo.actor, agent.normaliser, agent.spec)
+    """Writes the deterministic policy as a SavedModel that TensorFlow loads without this package.
+
+    Raises:
+      UserError: the policy has memory.
+    """
+    if agent.algo.actor.torso.memory_shape is not None:
+        raise UserError("--export: what is exported acts on one observation, without memory")
+    module = Exported(agent.algo.actor, agent.normaliser, agent.spec)
     tf.saved_model.save(module, str(directory), signatures={"serving_default": module.act})

@@ -9,6 +9,13 @@ from rl.flags import torsos as torso_flags
 from rl.flags.network import Config, check_network
 from rl.networks.actor_critic import Critic, DeterministicActor
 from rl.networks.layers import ACTIVATIONS, INITIALIZERS, Torso
+from rl.networks.policy import (
+    CategoricalPolicy,
+    DeterministicPolicy,
+    GaussianPolicy,
+    Policy,
+    SquashedGaussianPolicy,
+)
 from rl.networks.policy_value import PolicyValue
 from rl.networks.squashed import SquashedGaussianActor, Temperature
 from rl.networks.task_net import TaskNet
@@ -25,14 +32,19 @@ from rl.spec import EnvSpec
 
 __all__ = [
     "ACTIVATIONS",
+    "CategoricalPolicy",
     "Config",
     "Critic",
     "DeterministicActor",
+    "DeterministicPolicy",
+    "GaussianPolicy",
     "INITIALIZERS",
     "MLP",
     "NETWORKS",
+    "Policy",
     "PolicyValue",
     "SquashedGaussianActor",
+    "SquashedGaussianPolicy",
     "Temperature",
     "Torsos",
     "register",

@@ -1,11 +1,9 @@
 """Actors and critics: a torso and an output transform."""
 
-from typing import Any, Callable, Sequence
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.groups import Group
 from rl.spec import EnvSpec
 
@@ -33,7 +31,6 @@ class DeterministicActor(tf.keras.Model):
     def __init__(self, torso: tf.keras.Model) -> None:
         super().__init__()
         self.torso = torso
-        self.compiled = compile_call(torso)
 
     def build(self, input_shape: Any) -> None:
         """`input_shape` is that of obs."""
@@ -47,12 +44,6 @@ class DeterministicActor(tf.keras.Model):
 
     def call(self, obs: tf.Tensor) -> tf.Tensor:
         return tf.tanh(self.torso(obs))
-
-    def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-        """The policy with the weights `get_weights()` gave, as a function of arrays that later
-        updates don't change."""
-        torso = numpy_forward(self.torso, self.compiled, weights)
-        return lambda obs: np.tanh(torso(obs))
 
 
 class Critic(tf.keras.Model):

@@ -1,8 +1,7 @@
 """Learned numbers that depend on the task at most."""
 
-from typing import Any, Sequence
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from rl.networks.banks import Bank
@@ -42,7 +41,3 @@ class Constants(TaskNet):
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         return self.passed(None, params[0][0], None, params[0][0][:, None] + tf.zeros_like(x))
-
-    def to_numpy(self, weights: Sequence[np.ndarray]) -> np.ndarray:
-        """`(num_tasks or 1, units)` by the weights `get_weights()` gave."""
-        return weights[0] if self.copy is None else weights[0][weights[1]]

@@ -59,6 +59,9 @@ class InitialKernels:
 class Torso(tf.keras.Model):
     """What all torsos are told.
 
+    A torso has `call`, or `memory_shape` and `step`: then what it says depends on the steps before,
+    as in recurrent networks. Only on-policy algorithms unroll it.
+
     Args:
       sizes: units of each layer; the last is the output.
       config: the network's own flags, its dataclass in rl.flags.torsos.
@@ -68,7 +71,12 @@ class Torso(tf.keras.Model):
       out_gain: factor on the initial kernel of the last layer: a number, or `(sizes[-1],)`.
       precision: "float32", or "bfloat16" for matrix products whose inputs are rounded to it; all
         else is float32.
+
+    Attributes:
+      memory_shape: of one env's memory, where it has one.
     """
+
+    memory_shape: Optional[tuple[int, ...]] = None
 
     def __init__(
         self,
@@ -89,3 +97,15 @@ class Torso(tf.keras.Model):
         self.hidden_gain = INITIALIZERS[initializer]
         self.out_gain = np.array(out_gain, np.float32)
         self.activation, self.numpy_activation = ACTIVATIONS[activation]
+
+    def step(self, x: tf.Tensor, memory: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """A step of every env by a torso with memory.
+
+        Args:
+          x: `(..., envs, in)`. memory: `(..., envs, *memory_shape)`, float32; zeros where an
+            episode starts, which callers see to.
+
+        Returns:
+          The output `(..., envs, sizes[-1])`, and the memory after the step.
+        """
+        raise NotImplementedError

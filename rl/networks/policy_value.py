@@ -1,15 +1,15 @@
 """The actor and critic of on-policy algorithms."""
 
-from typing import Any, Callable, Optional, Sequence
+from typing import Any, Callable, Optional
 
-import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from rl.config import UserError
 from rl.networks.constants import Constants
 from rl.networks.distributions import gaussian
-from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.groups import Group
+from rl.networks.memory import Past, unroll
 from rl.networks.squashed import LOG_STD
 from rl.spec import EnvSpec
 
@@ -53,8 +53,9 @@ class PolicyValue(tf.keras.Model):
         gains = [0.01] * self.width + [1.0]  # policies start near uniform, values do not
         self.torso = torsos.make(self.width + shared, out_gain=gains[: self.width + shared])
         apart = value and not shared
+        if apart and self.torso.memory_shape is not None:
+            raise UserError("networks with memory need --share_torso: there is one memory")
         self.value_torso: Any = torsos.make(1, critic=True) if apart else None
-        self.compiled = compile_call(self.torso)
 
     def build(self, input_shape: Any) -> None:
         """`input_shape` is that of obs."""
@@ -80,18 +81,34 @@ class PolicyValue(tf.keras.Model):
             return tf.cast(tf.stack(best, axis=-1), tf.float32)
         return tf.clip_by_value(params[..., : self.spec.act_dim], -1, 1)
 
-    def value(self, obs: tf.Tensor) -> tf.Tensor:
-        """V(obs), `(...)`."""
-        return self.torso(obs)[..., -1] if self.shared else self.value_torso(obs)[..., 0]
+    def outputs(self, obs: tf.Tensor, past: Optional[Past] = None) -> tf.Tensor:
+        """The torso's; of whole sequences, with their Past, where it has memory."""
+        return self.torso(obs) if past is None else unroll(self.torso, obs, past)[0]
 
-    def log_prob(self, obs: tf.Tensor, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Log density of u `(..., act_dim)` at obs, and the policy's entropy there: `(...)`
-        each."""
-        params = self.torso(obs)[..., : self.width]
+    def value(self, obs: tf.Tensor, past: Optional[Past] = None) -> tf.Tensor:
+        """V(obs), `(...)`; `past` as for `outputs`."""
+        return self.outputs(obs, past)[..., -1] if self.shared else self.value_torso(obs)[..., 0]
+
+    def values(
+        self, obs: tf.Tensor, obs2: tf.Tensor, past: Optional[Past] = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """V(obs), and V of the obs2 that each step led to, by the memory after the step."""
+        if past is None or not self.shared:
+            return self.value(obs), self.value(obs2)
+        out, memory = unroll(self.torso, obs, past)
+        out2, _ = self.torso.step(obs2, memory)
+        return out[..., -1], out2[..., -1]
+
+    def log_prob(
+        self, obs: tf.Tensor, u: tf.Tensor, past: Optional[Past] = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Log density of u `(..., act_dim)` at obs, and the policy's entropy there, `(...)` each;
+        `past` as for `outputs`."""
+        params = self.outputs(obs, past)[..., : self.width]
         if self.spec.choices:
             return self._of_choices(params, tf.cast(u, tf.int32))
         free = self._free(params[..., : self.spec.act_dim]) if self.log_std else None
-        policy = gaussian(*self._gaussian(params, free, tf.clip_by_value))
+        policy = gaussian(*self._gaussian(params, free))
         return policy.log_prob(u), policy.entropy()
 
     def _logits(self, params: tf.Tensor) -> list[tf.Tensor]:
@@ -109,38 +126,8 @@ class PolicyValue(tf.keras.Model):
         """The log std of a batch whose means are `mu`, where it depends on the task at most."""
         return self.log_std(mu) if self.spec.num_tasks else self.log_std(mu[None])[0]
 
-    def _gaussian(self, params: Any, log_std: Any, clip: Callable[..., Any]) -> tuple[Any, Any]:
+    def _gaussian(self, params: tf.Tensor, log_std: Any) -> tuple[tf.Tensor, tf.Tensor]:
         if not self.per_state:
             return params, log_std
         half = self.spec.act_dim
-        return params[..., :half], clip(self.initial + params[..., half:], *LOG_STD)
-
-    def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
-        """u by the weights `get_weights()` gave, as a function of obs and a generator, None for the
-        mode."""
-        values = {id(variable): value for variable, value in zip(self.weights, weights)}
-        heads = numpy_forward(
-            self.torso, self.compiled, [values[id(variable)] for variable in self.torso.weights]
-        )
-        log_std: Any = None
-        if self.log_std:
-            log_std = self.log_std.to_numpy(
-                [values[id(variable)] for variable in self.log_std.weights]
-            )
-            log_std = log_std[:, None] if self.spec.num_tasks else log_std
-
-        def sample(obs: np.ndarray, rng: Optional[np.random.Generator] = None) -> np.ndarray:
-            params = heads(obs)[..., : self.width]
-            if self.spec.choices:
-                noise = 0 if rng is None else rng.gumbel(size=params.shape)
-                logits = np.split(params + noise, np.cumsum(self.spec.choices)[:-1], axis=-1)
-                best = [np.argmax(of_choice, axis=-1) for of_choice in logits]
-                return np.stack(best, axis=-1).astype(np.float32)
-            mu, spread = self._gaussian(params, log_std, np.clip)
-            return (
-                mu
-                if rng is None
-                else mu + np.exp(spread) * rng.standard_normal(mu.shape, np.float32)
-            )
-
-        return sample
+        return params[..., :half], tf.clip_by_value(self.initial + params[..., half:], *LOG_STD)

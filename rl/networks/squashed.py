@@ -1,13 +1,11 @@
 """The actor and the temperature of soft actor-critic."""
 
 import math
-from typing import Any, Callable, Optional, Sequence
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from rl.networks.distributions import squashed_sample
-from rl.networks.forward import compile_call, numpy_forward
 from rl.networks.groups import Group
 
 LOG_STD = (-20.0, 2.0)  # bounds of the log std, Haarnoja et al.'s
@@ -26,7 +24,6 @@ class SquashedGaussianActor(tf.keras.Model):
     def __init__(self, torso: tf.keras.Model) -> None:
         super().__init__()
         self.torso = torso
-        self.compiled = compile_call(torso)
 
     def build(self, input_shape: Any) -> None:
         """`input_shape` is that of obs."""
@@ -46,22 +43,6 @@ class SquashedGaussianActor(tf.keras.Model):
         mu, log_std = tf.split(self.torso(obs), 2, axis=-1)
         log_std = tf.clip_by_value(log_std, *LOG_STD)
         return squashed_sample(mu, log_std, noise)
-
-    def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
-        """The policy with the weights `get_weights()` gave, as a function of obs and noise, None
-        for the mean."""
-        heads = numpy_forward(self.torso, self.compiled, weights)
-
-        def act(obs: np.ndarray, noise: Optional[np.ndarray] = None) -> np.ndarray:
-            out = heads(obs)
-            act_dim = out.shape[-1] // 2
-            u = out[..., :act_dim]
-            log_std = out[..., act_dim:]
-            if noise is not None:
-                u = u + np.exp(np.clip(log_std, *LOG_STD)) * noise
-            return np.tanh(u)
-
-        return act
 
 
 class Temperature(tf.keras.Model):

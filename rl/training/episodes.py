@@ -4,6 +4,9 @@ from typing import Any, Optional
 
 import numpy as np
 
+from rl.logging import EpochLogger
+from rl.spec import Step
+
 
 class Episodes:
     """One episode per env; `start` `(num_envs,)` is true where the next step is an episode's first.
@@ -20,7 +23,7 @@ class Episodes:
         self.tasks = tasks
         self.told = False  # whether any env has told of its success
 
-    def step(self, step: Any, end: np.ndarray, logger: Any) -> bool:
+    def step(self, step: Step, end: np.ndarray, logger: EpochLogger) -> bool:
         """Counts in a Step of every env and logs the episodes that it ended, those of `end`.
         Returns whether any.
 
@@ -64,19 +67,21 @@ class Episodes:
 
 def by_task(
     scores: dict[str, np.ndarray],
-    kept: np.ndarray,
+    ended: np.ndarray,
     tasks: tuple[str, ...],
     task_of: Optional[np.ndarray] = None,
 ) -> dict[str, np.ndarray]:
-    """The `kept` ones of scores `(num_envs,)`, all together and as `<name>/<task>` each task's.
+    """Those of scores `(num_envs,)` where `ended` is true, of all tasks together, and as
+    `<name>/<task>` of each.
 
     `task_of` `(num_envs,)` has the tasks' numbers; without it the envs of a task are side by side.
     """
     if task_of is None:
-        task_of = np.arange(len(kept)) // max(1, len(kept) // max(1, len(tasks)))
-    columns = {name: values[kept] for name, values in scores.items()}
+        per_task = max(1, len(ended) // max(1, len(tasks)))
+        task_of = np.arange(len(ended)) // per_task
+    columns = {name: values[ended] for name, values in scores.items()}
     for number, task in enumerate(tasks):
-        columns |= {
-            f"{name}/{task}": values[kept & (task_of == number)] for name, values in scores.items()
-        }
+        of_task = ended & (task_of == number)
+        for name, values in scores.items():
+            columns[f"{name}/{task}"] = values[of_task]
     return columns

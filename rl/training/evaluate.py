@@ -1,10 +1,12 @@
 """Evaluation: a fixed number of episodes, each counted whole."""
 
 import itertools
-from typing import Any, Callable, Iterator
+from typing import Callable, Iterator, Optional
 
 import numpy as np
 
+from rl.spec import Step
+from rl.training.contracts import Policy, VectorEnv
 from rl.training.finite import check_obs, check_step
 
 
@@ -13,20 +15,23 @@ class Stopped(Exception):
 
 
 def evaluate(
-    act: Any,
-    env: Any,
+    policy: Policy,
+    env: VectorEnv,
     episodes: int,
     seed: int,
+    rng: Optional[np.random.Generator] = None,
     stopping: Callable[[], bool] = lambda: False,
     title: str = "the test",
 ) -> dict[str, np.ndarray]:
     """Plays `episodes` episodes of each task; success is at any step of an episode.
 
     Every env of the vector runs a share fixed in advance: taking whichever episodes end first would
-    favour short ones. `act` is a function of obs `(num_envs, obs_dim)` and start `(num_envs,)`,
-    true at first steps, to unit actions; `env` is a VectorEnv, reset with `seed`. Where it has
-    goals each task's are played in turn. `stopping` is asked before every step; `title` is for
-    messages.
+    favour short ones. Where the env has goals each task's are played in turn.
+
+    Args:
+      policy: from observations `(num_envs, ...)` to unit actions, as EnvPolicy. env: a VectorEnv,
+        reset with `seed`. rng: what the policy explores by; None: it is deterministic. stopping:
+        asked before every step. title: for messages.
 
     Returns:
       EpRet, EpLen and, if any env told of it, Success: `(episodes,)`, or `(num_tasks,
@@ -42,12 +47,8 @@ def evaluate(
     length = np.zeros(env.num_envs, int)
     success = np.zeros(env.num_envs, bool)
     told = False  # whether any env has told of its success
-    ended: dict[str, list[list[Any]]] = {
-        name: [[] for _ in range(tasks)] for name in ("EpRet", "EpLen", "Success")
-    }
-    steps = _steps(act, env, seed, stopping, title)
-    while left.any():
-        step = next(steps)
+    ended: list[list[tuple[float, int, bool]]] = [[] for _ in range(tasks)]
+    for step in _steps(policy, env, seed, rng, stopping, title):
         ret = ret + step.rew
         length = length + 1
         if step.success is not None:
@@ -55,23 +56,28 @@ def evaluate(
             told = True
         end = step.terminated | step.truncated
         for i in np.flatnonzero(end & (left > 0)):
-            for name, value in (("EpRet", ret[i]), ("EpLen", length[i]), ("Success", success[i])):
-                ended[name][i // len(shares)].append(value)
+            ended[i // len(shares)].append((ret[i], length[i], success[i]))
             left[i] -= 1
+        if not left.any():
+            break
         ret[end] = 0
         length[end] = 0
         success[end] = False
-    if not told:
-        del ended["Success"]
-    return {
-        name: np.array(values).reshape(*env.spec.batch_dims, episodes)
-        for name, values in ended.items()
-    }
+    scores = np.array(ended, float).reshape(*env.spec.batch_dims, episodes, 3)
+    played = {"EpRet": scores[..., 0], "EpLen": scores[..., 1].astype(int)}
+    if told:
+        played["Success"] = scores[..., 2].astype(bool)
+    return played
 
 
 def _steps(
-    act: Any, env: Any, seed: int, stopping: Callable[[], bool], title: str
-) -> Iterator[Any]:
+    policy: Policy,
+    env: VectorEnv,
+    seed: int,
+    rng: Optional[np.random.Generator],
+    stopping: Callable[[], bool],
+    title: str,
+) -> Iterator[Step]:
     """The Steps of every env, without end, in episode after episode."""
     aim = getattr(env, "aim", lambda number: None)
     number = np.zeros(env.num_envs, int)
@@ -79,13 +85,15 @@ def _steps(
     obs = env.reset(seed)
     check_obs(obs, env, f"at the start of {title}")
     start = np.ones(env.num_envs, bool)
+    memory = policy.initial_memory(env.num_envs)
     for count in itertools.count(1):
         if stopping():
             raise Stopped
         if start.any():  # the next episodes; the goals of those under way are set
             number = number + start
             aim(number)
-        step = env.step(env.spec.env_action(act(obs, start)))
+        act, memory = policy.act(obs, memory, start, rng)
+        step = env.step(env.spec.env_action(act))
         check_step(step, env, f"at step {count} of {title}")
         yield step
         obs = step.obs

@@ -8,21 +8,24 @@ from rl.buffers.prioritised import PrioritisedReplay
 from rl.buffers.replay import ReplayBuffer
 from rl.buffers.visited import VisitedReplay
 from rl.flags.replay import Config
-from rl.spec import Batch, Update
+from rl.spec import Batch, Step, Update
+from rl.training.contracts import VectorEnv
+from rl.training.session import Session
 
 
 class Feed:
     """The replay of a run, its normaliser and schedule, and the generators behind its batches."""
 
-    def __init__(self, env: Any, gamma: float, config: Config, session: Any) -> None:
+    def __init__(self, env: VectorEnv, gamma: float, config: Config, session: Session) -> None:
         self.config = config
         self.session = session
         self.replay = self._make_replay(env, gamma)
         self.rngs = [np.random.default_rng(session.seed_for(stream)) for stream in (4, 5)]
         self.updates = 0  # whose batches were drawn
-        self.kept_errors: list[Any] = []  # of bursts: transitions' numbers, TD errors
+        # Of bursts: their transitions' numbers in replay, and TD errors.
+        self.errors: list[list[np.ndarray]] = []
 
-    def _make_replay(self, env: Any, gamma: float) -> Any:
+    def _make_replay(self, env: VectorEnv, gamma: float) -> ReplayBuffer:
         config = self.config
         spec = env.spec
         kind: Any = ReplayBuffer
@@ -39,7 +42,7 @@ class Feed:
             options |= {"alpha": config.per_alpha, "beta0": config.per_beta}
         return kind(spec, config.replay_size, **options)
 
-    def store(self, obs: np.ndarray, act: np.ndarray, step: Any, end: np.ndarray) -> None:
+    def store(self, obs: np.ndarray, act: np.ndarray, step: Step, end: np.ndarray) -> None:
         """Adds the transitions from `obs` by `act` to a Step; `end` where it ended an episode."""
         row = {
             "obs": obs,
@@ -75,7 +78,7 @@ class Feed:
     def keep(self, numbers: np.ndarray, error: np.ndarray) -> None:
         """Keeps until `learn` the absolute TD errors of the transitions that `draw` numbered."""
         if self.config.replay == "prioritised":
-            self.kept_errors.append([numbers, error])
+            self.errors.append([numbers, error])
 
     def learn(self) -> None:
         """Tells replay what was kept.
@@ -83,9 +86,9 @@ class Feed:
         It waits for this moment, a fixed one in the order of draws, so that a burst which ended
         early because the run was stopped changes no batch.
         """
-        for numbers, error in self.kept_errors:
+        for numbers, error in self.errors:
             self.replay.learn(numbers, error)
-        self.kept_errors = []
+        self.errors = []
 
     def state(self) -> dict[str, Any]:
         """All that later batches depend on, besides the replay's rows."""
@@ -94,7 +97,7 @@ class Feed:
             "rngs": rngs,
             "updates": self.updates,
             "replay": self.replay.state(),
-            "kept": self.kept_errors,
+            "errors": self.errors,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -102,5 +105,5 @@ class Feed:
         for rng, saved in zip(self.rngs, state["rngs"]):
             rng.bit_generator.state = saved
         self.updates = state["updates"]
-        self.kept_errors = state["kept"]
+        self.errors = state["errors"]
         self.replay.load_state(state["replay"])

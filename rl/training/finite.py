@@ -1,10 +1,12 @@
 """Values that are nan, inf, or too large for float32 stop a run before anything learns of them."""
 
-from typing import Any, Optional
+from typing import Optional
 
 import numpy as np
 
 from rl.config import UserError
+from rl.spec import Step
+from rl.training.contracts import VectorEnv
 
 LARGEST = float(np.finfo(np.float32).max)  # replay and rollouts are float32
 
@@ -25,7 +27,7 @@ def check_finite(step: int, **values: np.ndarray) -> None:
             )
 
 
-def check_obs(obs: np.ndarray, env: Any, when: str, name: str = "observation") -> None:
+def check_obs(obs: np.ndarray, env: VectorEnv, when: str, name: str = "observation") -> None:
     """Raises a UserError naming the first env of a vector whose `obs` is nan or inf.
 
     Args:
@@ -36,7 +38,7 @@ def check_obs(obs: np.ndarray, env: Any, when: str, name: str = "observation") -
         _refuse(name, obs, env.spec.tasks, env.task, when)
 
 
-def check_step(step: Any, env: Any, when: str) -> None:
+def check_step(step: Step, env: VectorEnv, when: str) -> None:
     """As `check_obs`, for all that a Step brought."""
     # The comparison is false for nan, too.
     if not (_surely_sound(step.rew) or (np.abs(step.rew) <= LARGEST).all()):

@@ -1,11 +1,4 @@
-"""The on-policy loop: a rollout, many epochs of minibatches of it, the next rollout. It knows no
-algorithm.
-
-An algorithm has `act(obs)` and `policy(obs, rng)` to act, `evaluate(obs, obs2, act, time)` for what
-a rollout is worth, `targets(ret, mask)` for a critic or else a `baseline` to `fit`, and
-`update(batches, updates, count) -> info`. A `baseline` knows the time, so that its values are of
-what an episode still brings, whatever ends it.
-"""
+"""The on-policy loop: a rollout, many epochs of minibatches of it, the next rollout."""
 
 import types
 from typing import Any
@@ -13,137 +6,137 @@ from typing import Any
 import numpy as np
 
 from rl.buffers.rollout import Rollout
+from rl.buffers.sequences import SequenceRollout
 from rl.buffers.visited_rollout import VisitedRollout
 from rl.config import UserError
 from rl.flags.on_policy import Config
-from rl.spec import Update
+from rl.spec import Step, Update
 from rl.training.config import check_rollouts
-from rl.training.episodes import Episodes
-from rl.training.finite import check_finite, check_obs, check_step
+from rl.training.contracts import OnPolicyLearner, VectorEnv
+from rl.training.finite import check_finite
+from rl.training.loop import Loop
 from rl.training.policy import from_tasks, to_tasks
 from rl.training.session import Session
 
 
-class OnPolicy:
-    """One run of an on-policy algorithm on `env`, a VectorEnv, in the frame of a Session."""
+class OnPolicy(Loop):
+    """A Loop whose every update is of the steps since the one before."""
 
     flags = Config
+    algo: OnPolicyLearner
 
-    def __init__(self, algo: Any, env: Any, config: Config, session: Session) -> None:
-        self.algo = algo
-        self.env = env
+    def __init__(
+        self, algo: OnPolicyLearner, env: VectorEnv, config: Config, session: Session
+    ) -> None:
+        super().__init__(algo, env, session)
         self.config = config
-        self.session = session
-        spec = env.spec
-        self.replay = types.SimpleNamespace(
-            total=0, capacity=0
-        )  # nothing is kept from one rollout to the next
-        self.act_rng, self.sample_rng = (np.random.default_rng(session.seed_for(k)) for k in (3, 4))
-        size = (spec, config.rollout_steps, env.num_envs)
-        self.rollout = Rollout(*size) if env.task is None else VisitedRollout(*size, env.max_ep_len)
+        self.replay = types.SimpleNamespace(total=0, capacity=0)  # none outlives its rollout
+        self.sample_rng = np.random.default_rng(session.seed_for(4))
+        self.rollout = self._make_rollout()
+        self.rollout.memory = self.memory
         self.minibatches = self.rollout.steps_per_task // config.batch_size
         if not self.minibatches:
             raise UserError(
                 f"--batch_size {config.batch_size} is more than the steps of a task in a rollout"
             )
         check_rollouts(config.rollout_steps, env.num_envs, session.total_steps)
-        self.step = 0
-        self.updates = 0
+        self._updates = 0
         self.begin(env.reset(session.seed_for(0)))
 
-    def begin(self, obs: np.ndarray) -> None:
-        """Starts afresh in every env, from `obs`."""
-        check_obs(obs, self.env, f"at env step {self.step}")
-        self.obs = obs
-        self.episodes = Episodes(len(obs), self.env.spec.tasks)
-        self.session.normaliser.observe(obs)
-        self.rollout.cut()
+    def _make_rollout(self) -> Rollout:
+        env = self.env
+        steps = self.config.rollout_steps
+        if isinstance(self.memory, np.ndarray):
+            self._check_sequences()
+            return SequenceRollout(env.spec, steps, env.num_envs)
+        if env.task is not None:
+            return VisitedRollout(env.spec, steps, env.num_envs, env.max_ep_len)
+        return Rollout(env.spec, steps, env.num_envs)
 
-    def train(self, total_steps: int) -> None:
-        """Goes on to `total_steps` env steps, or until the session is told to stop."""
-        while self.step < total_steps:
-            self.collect()
-            if self.rollout.filled == self.config.rollout_steps:
-                self.update()
-            if self.step % self.session.config.steps_per_epoch == 0:
-                self.session.end_epoch(self)
-            elif self.session.stopping:
-                self.session.stop(self)
-            if self.session.stopped:
-                return
+    def _check_sequences(self) -> None:
+        """Raises a UserError if a network with memory can't be given whole sequences."""
+        config = self.config
+        if self.env.task is not None:
+            raise UserError("networks with memory need --visit all")
+        if config.batch_size % config.rollout_steps:
+            raise UserError(
+                f"--batch_size {config.batch_size} must be a multiple of --rollout_steps "
+                f"{config.rollout_steps}: networks with memory learn from whole rollouts of envs"
+            )
 
-    def collect(self) -> None:
-        """One step of every env, into the rollout."""
-        session = self.session
+    def choose(self) -> np.ndarray:
+        if self.rollout.filled == 0:
+            self.rollout.memory = self.memory
+        # As the policy sees it: the statistics will have moved on when the step is stored.
+        self.seen = self.session.normaliser.obs(self.obs)
+        return super().choose()
+
+    def store(self, act: np.ndarray, step: Step) -> None:
         spec = self.env.spec
-        count = self.env.num_envs
-        task = self.env.task
-        with session.timer("act"):
-            seen = session.normaliser.obs(self.obs)
-            act = self.algo.policy(to_tasks(seen, spec, task), self.act_rng)
-            act = from_tasks(act, spec, task)
-            check_finite(self.step, action=act)
-            act = act.reshape(count, -1)
-        with session.timer("env"):
-            step = self.env.step(spec.env_action(act))
-        check_step(step, self.env, f"at env step {self.step + count}")
-        end = step.terminated | step.truncated
-        session.normaliser.observe(step.obs, step.rew, end, step.task)
-        rew = session.normaliser.rew(to_tasks(step.rew, spec, task))
+        normaliser = self.session.normaliser
+        rew = normaliser.rew(to_tasks(step.rew, spec, step.task))
         row = {
-            "obs": seen,
+            "obs": self.seen,
             "act": act,
-            "obs2": session.normaliser.obs(step.obs2),
-            "rew": from_tasks(rew, spec, task),
+            "obs2": normaliser.obs(step.obs2),
+            "rew": from_tasks(rew, spec, step.task),
+            "done": step.terminated,
+            "truncated": step.truncated,
+            "end": step.terminated | step.truncated,
             "time": self.episodes.length,
         }
-        if task is not None:
-            row["task"] = task
-        done = end if self.algo.baseline else step.terminated
-        self.rollout.store(**row, done=done, end=end)
-        self.obs = step.obs
-        self.step = self.step + count
-        self.episodes.step(step, end, session.logger)
+        if step.task is not None:
+            row["task"] = step.task
+        self.rollout.store(**row)
+
+    def cut(self) -> None:
+        self.rollout.cut()
+
+    def learn(self, ended: bool) -> None:
+        if self.rollout.full:
+            self.update()
+
+    @property
+    def updates(self) -> int:
+        return self._updates
 
     def update(self) -> None:
         """All epochs and minibatches of the rollout, in one call."""
         session = self.session
         config = self.config
-        count = self.minibatches * self.config.update_epochs
+        rollout = self.rollout
+        count = self.minibatches * config.update_epochs
         left = (session.total_steps - self.step) // (config.rollout_steps * self.env.num_envs)
-        total = self.updates + (1 + left) * count
+        total = self._updates + (1 + left) * count
         with session.timer("update"):
-            data, info = self.rollout.finish(self.algo)
-            batches = self.rollout.minibatches(
+            data, info = self.algo.prepare(rollout)
+            batches = rollout.minibatches(
                 data, config.update_epochs, config.batch_size, self.sample_rng
             )
             updates = Update(
-                lr=session.schedule(self.updates, count, total),
+                lr=session.schedule(self._updates, count, total),
                 seed=self.sample_rng.integers(0, 2**31, (count, 2), np.int32),
-                number=np.arange(self.updates, self.updates + count, dtype=np.int32),
-                present=self.rollout.presence(count),
+                number=np.arange(self._updates, self._updates + count, dtype=np.int32),
+                present=rollout.presence(count),
             )
-            learned = self.algo.update(batches, updates, count)
-            info |= self.rollout.visited(learned, session.logger.tasks)
+            info |= rollout.visited(self.algo.update(batches, updates, count), session.logger.tasks)
+            rollout.clear()
             self.algo.refresh()
         check_finite(self.step, **info)
         session.logger.store(**info, Updates=len(info["KL"]))
-        self.updates += count
+        self._updates += count
         if session.terminal:
             session.terminal.advance(self.step)
 
     def state(self) -> dict[str, Any]:
-        """All that the next steps depend on, besides the algorithm and the envs."""
-        rngs = [rng.bit_generator.state for rng in (self.act_rng, self.sample_rng)]
-        state = {"step": self.step, "updates": self.updates, "obs": self.obs, "rngs": rngs}
-        return state | {"rollout": self.rollout.state(), "episodes": self.episodes.state()}
+        return super().state() | {
+            "updates": self._updates,
+            "sample_rng": self.sample_rng.bit_generator.state,
+            "rollout": self.rollout.state(),
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Goes back to `state`."""
-        self.step = state["step"]
-        self.updates = state["updates"]
-        self.obs = state["obs"]
-        for rng, saved in zip((self.act_rng, self.sample_rng), state["rngs"]):
-            rng.bit_generator.state = saved
+        super().load_state(state)
+        self._updates = state["updates"]
+        self.sample_rng.bit_generator.state = state["sample_rng"]
         self.rollout.load_state(state["rollout"])
-        self.episodes.load_state(state["episodes"])

@@ -1,47 +1,52 @@
-"""How an algorithm acts in a vector env."""
+"""How a policy acts in a vector env, whose envs may be of several tasks."""
 
-from typing import Any, Callable, Optional
+from typing import Optional
 
 import numpy as np
 
+from rl.buffers.normaliser import Normaliser
+from rl.spec import EnvSpec, Memory
+from rl.training.contracts import Policy, VectorEnv
 
-def policy(
-    algo: Any, spec: Any, normaliser: Any, rng: Optional[np.random.Generator] = None
-) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """A function from obs `(num_envs, obs_dim)` and start `(num_envs,)`, true at first steps, to
-    actions.
 
-    Deterministic, or exploring if there is an `rng`. Actions are `(num_envs, act_dim)` in units,
-    which `spec.env_action` turns into the env's own.
+class EnvPolicy:
+    """A policy from what a vector env observes, `(num_envs, ...)`, to unit actions `(num_envs,
+    act_dim)`, which `spec.env_action` turns into the env's own.
+
+    Where envs go from task to task it acts for every env in every task, and its action in the task
+    where the env is counts.
+
+    Args:
+      policy: for normalised observations by task. env: a VectorEnv. normaliser: of observations.
     """
 
-    def act(obs: np.ndarray, start: np.ndarray) -> np.ndarray:
-        seen = normaliser.obs(spec.by_task(obs))
-        return (algo.act(seen) if rng is None else algo.explore(seen, start, rng)).reshape(
-            len(obs), -1
-        )
+    def __init__(self, policy: Policy, env: VectorEnv, normaliser: Normaliser) -> None:
+        self.policy = policy
+        self.env = env
+        self.normaliser = normaliser
 
-    return act
+    def initial_memory(self, num_envs: int) -> Memory:
+        """What `num_envs` envs, of all tasks together, begin with."""
+        if self.env.task is not None:
+            num_envs *= len(self.env.spec.tasks)
+        return self.policy.initial_memory(num_envs)
+
+    def act(
+        self,
+        obs: np.ndarray,
+        memory: Memory,
+        start: np.ndarray,
+        rng: Optional[np.random.Generator] = None,
+    ) -> tuple[np.ndarray, Memory]:
+        """Actions `(num_envs, act_dim)` and the memory to act by next; see Policy."""
+        spec = self.env.spec
+        task = self.env.task
+        seen = to_tasks(self.normaliser.obs(obs), spec, task)
+        act, memory = self.policy.act(seen, memory, to_tasks(start, spec, task), rng)
+        return from_tasks(act, spec, task), memory
 
 
-def visiting(act: Callable[..., np.ndarray], env: Any) -> Callable[..., np.ndarray]:
-    """What `policy` returned, for the envs of `env`, even if they go from task to task.
-
-    It then acts for every env in every task, and its action in the task where the env is counts.
-    """
-    if env.task is None:
-        return act
-
-    def act_there(obs: np.ndarray, start: np.ndarray) -> np.ndarray:
-        seen = to_tasks(obs, env.spec, env.task).reshape(-1, *obs.shape[1:])
-        first = to_tasks(start, env.spec, env.task).reshape(-1)
-        acts = act(seen, first)
-        return from_tasks(acts.reshape(-1, len(obs), acts.shape[1]), env.spec, env.task)
-
-    return act_there
-
-
-def to_tasks(rows: np.ndarray, spec: Any, task: Optional[np.ndarray] = None) -> np.ndarray:
+def to_tasks(rows: np.ndarray, spec: EnvSpec, task: Optional[np.ndarray] = None) -> np.ndarray:
     """Rows of envs `(num_envs, ...)` by task, as networks take them: `(*batch_dims, envs, ...)`.
 
     Args:
@@ -50,12 +55,12 @@ def to_tasks(rows: np.ndarray, spec: Any, task: Optional[np.ndarray] = None) -> 
     """
     if task is None:
         return rows.reshape(*spec.batch_dims, -1, *rows.shape[1:])
-    placed = np.zeros((spec.num_tasks, *rows.shape), rows.dtype)
+    placed = np.zeros((len(spec.tasks), *rows.shape), rows.dtype)
     placed[task, np.arange(len(rows))] = rows
     return placed
 
 
-def from_tasks(values: np.ndarray, spec: Any, task: Optional[np.ndarray] = None) -> np.ndarray:
+def from_tasks(values: np.ndarray, spec: EnvSpec, task: Optional[np.ndarray] = None) -> np.ndarray:
     """The inverse of `to_tasks`: each env's own of values `(*batch_dims, envs, ...)`."""
     if task is None:
         return values.reshape(-1, *values.shape[len(spec.batch_dims) + 1 :])

@@ -9,6 +9,8 @@ from rl.config import UserError
 from rl.files import Damaged, check_tree
 from rl.flags.binding import check_unchanged
 from rl.logging import Terminal
+from rl.training.loop import Loop
+from rl.training.session import Session
 
 SAME = 1.0  # seconds in which several signals are one request
 
@@ -21,7 +23,7 @@ class Request:
     first.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
         self.made: Optional[float] = None
 
@@ -34,7 +36,7 @@ class Request:
             signals.leave(number)
 
 
-def run(loop: Any, name: str = "run", restored: bool = False) -> bool:
+def run(loop: Loop, name: str = "run", restored: bool = False) -> bool:
     """Trains to the end, from the newest checkpoint if there is one.
 
     SIGINT, SIGTERM and SIGHUP end it after the step in hand, of training or of a test, with a row
@@ -51,7 +53,7 @@ def run(loop: Any, name: str = "run", restored: bool = False) -> bool:
         return _run(loop, name, restored)
 
 
-def _run(loop: Any, name: str, restored: bool) -> bool:
+def _run(loop: Loop, name: str, restored: bool) -> bool:
     session = loop.session
     total = session.total_steps
     if not restored:
@@ -79,14 +81,14 @@ VARYING = (
     "state/logger/hidden",
     "state/logger/past",
     "state/logger/values",
-    "state/loop/feed/kept",
+    "state/loop/feed/errors",
     "state/loop/feed/replay",
     "state/loop/rollout",
     "state/normaliser/earned/count",
 )
 
 
-def saved_state(loop: Any) -> Optional[dict[str, Any]]:
+def saved_state(loop: Loop) -> Optional[dict[str, Any]]:
     """The newest sound state on disk, None if there is none; fills the replay of `loop`.
 
     A state of which any part is not of the shape or type that `loop` has is not sound, so that
@@ -122,7 +124,7 @@ def check_flags(
     check_unchanged(flags, saved, changed, f"config.json of {directory}")
 
 
-def restore(loop: Any) -> None:
+def restore(loop: Loop) -> None:
     """Puts `loop` and its session back to the newest sound checkpoint, or clears the log of a run
     that never had one. Raises a UserError if it had."""
     session = loop.session
@@ -138,7 +140,7 @@ def restore(loop: Any) -> None:
         raise UserError(f"{place} can't be put back: {type(error).__name__}: {error}") from error
 
 
-def _put_back(loop: Any, state: dict[str, Any]) -> None:
+def _put_back(loop: Loop, state: dict[str, Any]) -> None:
     session = loop.session
     session.algo.load_state(state["algo"])
     session.normaliser.load_state(state["normaliser"])

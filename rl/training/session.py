@@ -3,24 +3,30 @@
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from rl.buffers.normaliser import Normaliser
 from rl.config import SPLITS
 from rl.files import write_json
-from rl.logging import EpochLogger, Timer
+from rl.flags.training import Config
+from rl.logging import Board, EpochLogger, Terminal, Timer
 from rl.training.checkpoint import Checkpoints
+from rl.training.contracts import Learner, VectorEnv
 from rl.training.evaluate import Stopped, evaluate
-from rl.training.policy import policy
+from rl.training.policy import EnvPolicy
+from rl.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from rl.training.loop import Loop
 
 
 class Session:
     """The frame of one run.
 
     Args:
-      directory: the run's. algo: has `act`, `columns`, `splits` and `state`. test_env: a VectorEnv,
-        or None.
+      directory: the run's. test_env: a VectorEnv, or None.
       config: an rl.training.config.Config. seed: every stream of random numbers derives from it.
       normaliser, schedule: the run's. board: also gets the rows, if given.
     """
@@ -29,14 +35,14 @@ class Session:
 
     def __init__(
         self,
-        directory: Any,
-        algo: Any,
-        test_env: Any,
-        config: Any,
+        directory: Path,
+        algo: Learner,
+        test_env: Optional[VectorEnv],
+        config: Config,
         seed: int,
-        normaliser: Any,
-        schedule: Any,
-        board: Any = None,
+        normaliser: Normaliser,
+        schedule: Schedule,
+        board: Optional[Board] = None,
     ) -> None:
         self.algo = algo
         self.test_env = test_env
@@ -48,30 +54,12 @@ class Session:
         self.directory = Path(directory)
         self.total_steps = config.epochs * config.steps_per_epoch
         self.timer = Timer(*self.parts)
-        self.terminal: Any = None  # also gets the rows, once there is one
+        self.terminal: Optional[Terminal] = None  # also gets the rows, once there is one
         self.table = False  # whether the terminal shows every column
         self.flags: dict[str, Any] = {}  # the run's, which its checkpoints bind
         self.changed: set[str] = set()  # names of those that were given anew when it was resumed
         self.schedule_from = 0  # env step at which the schedule began
-        columns = {
-            "Epoch": "value",
-            "EpRet": "episode",
-            "TestEpRet": "episode",
-            "EpLen": "mean",
-            "TestEpLen": "mean",
-        }
-        columns |= {"TotalEnvInteracts": "value", **algo.columns, "Time": "value"}
-        columns |= {f"Time{part.capitalize()}": "value" for part in self.parts}
-        columns |= {"Success": "rate", "TestSuccess": "rate"}
-        if algo.spec.tasks:
-            scores = ("EpRet", "Success", "TestEpRet", "TestSuccess")
-            columns |= {f"{score}/{task}": "mean" for score in scores for task in algo.spec.tasks}
-        columns = {
-            name: kind for name, kind in columns.items() if test_env or not name.startswith("Test")
-        }
-        tasks = algo.spec.tasks
-        maybe = () if tasks else ("Success", "TestSuccess")  # envs of several tasks always tell
-        self.logger = EpochLogger(directory, columns, config.window, tasks=tasks, optional=maybe)
+        self.logger = self._make_logger()
         self.checkpoints = Checkpoints(directory, config.keep)
         self.best = -np.inf
         self.stopping = False  # whether a signal asked to stop
@@ -79,11 +67,39 @@ class Session:
         self.test_due = False  # whether an epoch has ended, but its test, and with it its row, not
         self.began = time.perf_counter()  # of a resumed run, as if it had never stopped
 
+    def _make_logger(self) -> EpochLogger:
+        """With every column of the run: its name and the kind of its statistics."""
+        tasks = self.algo.spec.tasks
+        columns = {
+            "Epoch": "value",
+            "EpRet": "episode",
+            "TestEpRet": "episode",
+            "EpLen": "mean",
+            "TestEpLen": "mean",
+            "TotalEnvInteracts": "value",
+            **self.algo.columns,
+            "Time": "value",
+        }
+        for part in self.parts:
+            columns[f"Time{part.capitalize()}"] = "value"
+        columns["Success"] = "rate"
+        columns["TestSuccess"] = "rate"
+        for score in ("EpRet", "Success", "TestEpRet", "TestSuccess"):
+            for task in tasks:
+                columns[f"{score}/{task}"] = "mean"
+        if not self.test_env:
+            for name in list(columns):
+                if name.startswith("Test"):
+                    del columns[name]
+        maybe = () if tasks else ("Success", "TestSuccess")  # envs of several tasks always tell
+        window = self.config.window
+        return EpochLogger(self.directory, columns, window, tasks=tasks, optional=maybe)
+
     def seed_for(self, stream: int, epoch: int = 0) -> int:
         """A seed that depends on the run's, the stream and the epoch alone."""
         return int(np.random.SeedSequence([self.seed, stream, epoch]).generate_state(1)[0])
 
-    def end_epoch(self, loop: Any, save: bool = False) -> None:
+    def end_epoch(self, loop: "Loop", save: bool = False) -> None:
         """Tests the policy, writes the row; saves where that is due or asked for, as at the start
         of `meta-test`.
 
@@ -93,7 +109,7 @@ class Session:
         self.test_due = True
         if self.test_env:
             try:
-                self._test(loop)
+                self._test(loop, self.test_env)
             except Stopped:
                 self.stop(loop)
                 return
@@ -112,7 +128,7 @@ class Session:
                 loop.begin(loop.env.rebuild(self.seed_for(2, self.logger.epoch)))
             self._save(loop, best)
 
-    def stop(self, loop: Any) -> None:
+    def stop(self, loop: "Loop") -> None:
         """Writes the row of the epoch so far and a checkpoint from which the run goes on
         exactly."""
         self.stopped = True
@@ -120,21 +136,21 @@ class Session:
         if not self.config.reset_at_checkpoint:
             self._save(loop, best=False)
 
-    def close(self, loop: Any) -> None:
+    def close(self, loop: "Loop") -> None:
         """Ends the envs of training and of tests."""
         loop.env.close()
         if self.test_env:
             self.test_env.close()
 
-    def _test(self, loop: Any) -> None:
+    def _test(self, loop: "Loop", env: VectorEnv) -> None:
         """Plays the test episodes and stores their scores. Raises Stopped, with nothing stored."""
-        act = policy(self.algo, loop.env.spec, self.normaliser)
+        policy = EnvPolicy(loop.policy_to_test(), env, self.normaliser)
         episodes = self.config.num_test_episodes
         seed = self.seed_for(1, self.logger.epoch)
         title = f"the test after env step {loop.step}"
         with self.timer("test"):
             played = evaluate(
-                act, self.test_env, episodes, seed, stopping=lambda: self.stopping, title=title
+                policy, env, episodes, seed, stopping=lambda: self.stopping, title=title
             )
         self.logger.store(TestEpLen=played.pop("EpLen"))
         if self.logger.shows("TestSuccess"):  # who tells nothing this time has failed
@@ -156,7 +172,7 @@ class Session:
                 self.terminal.epoch(step, row)
         return row
 
-    def state(self, loop: Any) -> dict[str, Any]:
+    def state(self, loop: "Loop") -> dict[str, Any]:
         """All that the run goes on from, besides the replay's rows."""
         return {
             "algo": self.algo.state(),
@@ -171,7 +187,7 @@ class Session:
             "flags": self.flags,
         }
 
-    def _save(self, loop: Any, best: bool) -> None:
+    def _save(self, loop: "Loop", best: bool) -> None:
         with self.timer("checkpoint"):
             self.checkpoints.save(loop.step, self.state(loop), loop.replay, best)
             self.logger.saved()

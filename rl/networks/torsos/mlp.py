@@ -1,8 +1,7 @@
 """Multi-layer perceptron: the torso that every task shares."""
 
-from typing import Any, Callable, Optional, Sequence
+from typing import Any, Callable, Optional
 
-import numpy as np
 import tensorflow as tf
 
 from rl.networks.layers import InitialKernels, Torso, matmul
@@ -47,15 +46,3 @@ class MLP(Torso):
             x = self.activation(matmul(x, kernel, self.precision) + bias)
         x = matmul(x, layers[-1][0], self.precision) + layers[-1][1]
         return tf.reshape(x, tf.concat([x.shape[:-2], batch, x.shape[-1:]], axis=0))
-
-    def to_numpy(self, weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-        """The function of `get_weights()` in NumPy, float32: a small batch takes microseconds, not
-        a graph call."""
-        layers = list(zip(weights[: len(self.sizes)], weights[len(self.sizes) :]))
-
-        def forward(x: np.ndarray) -> np.ndarray:
-            for kernel, bias in layers[:-1]:
-                x = self.numpy_activation(x @ kernel + bias)
-            return x @ layers[-1][0] + layers[-1][1]
-
-        return forward

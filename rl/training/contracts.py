@@ -1,0 +1,87 @@
+"""What loops need of envs, policies and algorithms."""
+
+from typing import Any, Optional, Protocol
+
+import numpy as np
+
+from rl.buffers.rollout import Rollout
+from rl.spec import EnvSpec, Memory, Step, Update
+
+Arrays = dict[str, np.ndarray]
+
+
+class VectorEnv(Protocol):
+    """Many envs that reset themselves where an episode ends; see `rl.envs.vector.Vector`."""
+
+    spec: EnvSpec
+    num_envs: int
+    max_ep_len: int
+    task: Optional[np.ndarray]
+
+    def reset(self, seed: Optional[int] = None) -> np.ndarray:
+        """Starts an episode in every env. Returns their observations `(num_envs, ...)`."""
+
+    def step(self, act: np.ndarray) -> Step:
+        """Steps every env with `act` `(num_envs, act_dim)`, the env's own actions."""
+
+    def rebuild(self, seed: int) -> np.ndarray:
+        """Makes every env anew. Returns their first observations."""
+
+    def state(self) -> Any:
+        """What `load_state` rebuilds the episodes under way from."""
+
+    def load_state(self, state: Any, obs: np.ndarray) -> None:
+        """Rebuilds the episodes of `state`, which must end with `obs` exactly."""
+
+    def close(self) -> None:
+        """Ends all envs."""
+
+
+class Policy(Protocol):
+    """What acts: `rl.networks.policy.Policy` on normalised observations by task, EnvPolicy on those
+    of a vector env."""
+
+    def initial_memory(self, num_envs: int) -> Memory:
+        """What `num_envs` envs begin with."""
+
+    def act(
+        self,
+        obs: np.ndarray,
+        memory: Memory,
+        start: np.ndarray,
+        rng: Optional[np.random.Generator] = None,
+    ) -> tuple[np.ndarray, Memory]:
+        """Actions, and the memory to act by next; `start` is true at first steps of episodes.
+        Deterministic without an `rng`, else exploring."""
+
+
+class Learner(Protocol):
+    """An algorithm, as every loop knows it. `columns` are names of what it logs and their kinds."""
+
+    spec: EnvSpec
+    config: Any
+    policy: Policy
+    columns: dict[str, str]
+
+    def update(self, batches: Any, updates: Update, count: int) -> Arrays:
+        """Takes `count` steps on the first `count` of `batches`, each told its Update. Returns what
+        to log of each."""
+
+    def refresh(self) -> None:
+        """Lets `policy` follow the updates so far."""
+
+    def splits(self) -> dict[str, Any]:
+        """What split so far, as JSON values."""
+
+    def state(self) -> dict[str, Any]:
+        """All that updates and acting change."""
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes back to `state`."""
+
+
+class OnPolicyLearner(Learner, Protocol):
+    """An algorithm that learns from whole rollouts."""
+
+    def prepare(self, rollout: Rollout) -> tuple[Arrays, Arrays]:
+        """What minibatches are made of, by the rollout's `flat`, and what to log."""

@@ -20,7 +20,7 @@ from rl.envs.python_env import PythonEnv
 from rl.experiments.agent import Agent
 from rl.experiments.commands.training_flags import parse
 from rl.flags import conditions
-from rl.spec import EnvSpec
+from rl.spec import EnvSpec, Field
 from tests import toy_envs
 from tests.helpers import ROOT, refused, rows
 
@@ -314,14 +314,16 @@ class Echo:
         self.spec = spec
         self.starts = []
 
-    def act(self, obs):
+    def initial_memory(self, num_envs):
+        return np.zeros(num_envs, np.float32)
+
+    def act(self, obs, memory, start, rng=None):
+        """Its memory counts steps, and is told of first steps where it explores."""
         scale = np.arange(1, 1 + (self.spec.num_tasks or 1))
         acts = obs[..., : self.spec.act_dim]
-        return acts * scale[:, None, None] if self.spec.tasks else acts
-
-    def explore(self, obs, start, rng):
-        self.starts.append(start.tolist())
-        return self.act(obs)
+        if rng is not None:
+            self.starts.append(start.reshape(-1).tolist())
+        return acts * scale[:, None, None] if self.spec.tasks else acts, memory + 1
 
 
 class Same:
@@ -334,8 +336,9 @@ class Same:
 def agent_of(obs_dim=2, act_dim=1, **options):
     high = np.ones(act_dim, np.float32)
     shape = options.pop("act_shape", (act_dim,))
-    spec = EnvSpec("toy", obs_dim, act_dim, shape, -2 * high, 2 * high, **options)
-    return Agent(Echo(spec), Same(), spec, step=0)
+    fields = (Field((obs_dim,)), Field((act_dim,)))
+    spec = EnvSpec("toy", *fields, shape, -2 * high, 2 * high, **options)
+    return Agent(SimpleNamespace(policy=Echo(spec)), Same(), spec, step=0)
 
 
 def test_actions_of_one_env_and_of_several():
@@ -353,7 +356,7 @@ def test_actions_of_one_env_and_of_several():
 
 
 def test_choices_are_whole_numbers():
-    agent = agent_of(num_actions=5, act_shape=())
+    agent = agent_of(choices=(5,), act_shape=(), act_dtype="int64")
     assert agent.act([1, 0]) == -1 and agent.act([1, 0]).dtype == np.int64
     assert agent.act([[1, 0], [2, 0]]).tolist() == [-1, 0]
 

@@ -13,7 +13,7 @@ from rl.buffers.normaliser import Moments
 from rl.experiments.adopt import most_copies, networks
 from rl.experiments.agent import load_agent
 from rl.experiments.environments import env_options
-from rl.experiments.rundir import RunDir
+from rl.experiments.rundir import RunDir, flags_of
 from rl.flags import torsos
 from rl.networks.torsos.meta_splitting import MetaSplitting
 from rl.networks.torsos.splitting import Splitting
@@ -349,7 +349,8 @@ def test_bad_flags(sources, tmp_path, capsys, flags, words):
 )
 def test_runs_that_cannot_adapt(sources, tmp_path, capsys, changed, words):
     config = json.loads((sources("ddpg") / "config.json").read_text(encoding="utf-8"))
-    (tmp_path / "config.json").write_text(json.dumps(config | changed), encoding="utf-8")
+    values = flags_of(config | changed)  # the flags of the network that it now names
+    (tmp_path / "config.json").write_text(json.dumps(values), encoding="utf-8")
     assert words in refused(capsys, "meta-test", tmp_path)
     assert "not a run directory" in refused(capsys, "meta-test", tmp_path / "nowhere")
 

@@ -3,6 +3,7 @@ remember."""
 
 import copy
 import inspect
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
@@ -17,7 +18,7 @@ from rl.config import UserError
 from rl.experiments.eval import export
 from rl.networks.layers import Torso
 from rl.networks.memory import Past, unroll
-from rl.spec import EnvSpec, map_fields
+from rl.spec import EnvSpec, Field, map_fields
 from tests.helpers import rows
 from tests.helpers_algos import make_spec
 from tests.helpers_loops import make_on_policy
@@ -63,15 +64,17 @@ class Cue(Toy):
 
 
 gym.register("Cue-v0", entry_point=Cue)
-SPEC = EnvSpec("test", 2, 1, (), np.zeros(1, "f"), np.ones(1, "f"), num_actions=2)
+SPEC = EnvSpec(
+    "test", Field((2,)), Field((1,)), (), np.zeros(1, "f"), np.ones(1, "f"), choices=(2,)
+)
 
 
 def make_recurrent(algorithm=PPO, spec=SPEC, units=8, seed=0, **flags):
     """`algorithm` with a GRU for every network."""
     tf.keras.utils.set_random_seed(seed)
-    make_torso = lambda out, critic=False, **options: GRU([units, out], **options)
+    torsos = SimpleNamespace(make=lambda out, critic=False, **options: GRU([units, out], **options))
     options = {"share_torso": True} | flags if algorithm is PPO else flags
-    return algorithm(spec, make_torso, config=algorithm.flags(**options))
+    return algorithm(spec, torsos, config=algorithm.flags(**options))
 
 
 def test_a_policy_remembers_a_cue(tmp_path):

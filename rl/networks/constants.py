@@ -27,14 +27,15 @@ class Constants(TaskNet):
         self.variable = self.add_weight(
             shape=(copies, units), initializer=initializer, name="constants"
         )
-        chosen = {
-            "shape": (num_tasks,),
-            "dtype": "int32",
-            "initializer": "zeros",
-            "trainable": False,
-            "name": "copy",
-        }
-        self.copy: Any = self.add_weight(**chosen) if split else None
+        self.copy: Any = None
+        if split:
+            self.copy = self.add_weight(
+                shape=(num_tasks,),
+                dtype="int32",
+                initializer="zeros",
+                trainable=False,
+                name="copy",
+            )
         self.num_tasks = num_tasks
         self.built = True
         self.regions = [[Bank(self.variable, 0, num_tasks, copy=self.copy)]]

@@ -46,9 +46,8 @@ class TaskNet(Torso):
         self.regions: list[list[Bank]] = []
         self.make(input_shape[-1] + (self.num_tasks if self.onehot else 0))
         banks = [bank for region in self.regions for bank in region]
-        self.parameters = [
-            v for bank in banks for v in (bank.variable, bank.copy) if v is not None
-        ]  # for SavedModel
+        maps = [bank.copy for bank in banks if bank.copy is not None]
+        self.parameters = [*(bank.variable for bank in banks), *maps]  # for SavedModel
         self.built = True
 
     def make(self, fan_in: int) -> None:
@@ -85,9 +84,9 @@ class TaskNet(Torso):
         if member is not None:
             params = [[param[member] for param in region] for region in params]
         if self.onehot:
-            code = tf.broadcast_to(
-                tf.eye(self.num_tasks)[:, None], (*tf.unstack(tf.shape(x)[:2]), self.num_tasks)
-            )
+            tasks, batch = tf.unstack(tf.shape(x)[:2])
+            shape = (tasks, batch, self.num_tasks)
+            code = tf.broadcast_to(tf.eye(self.num_tasks)[:, None], shape)
             x = tf.concat([x, code], axis=-1)
         return self.forward(params, x)
 

@@ -13,8 +13,6 @@ from rl.algos.common import Batches, Burst, Info
 from rl.config import UserError
 from rl.spec import Batch, EnvSpec, Update, map_fields
 
-WIDE = {"obs": "obs_dim", "obs2": "obs_dim", "act": "act_dim"}
-
 
 class CheckedBurst(Burst[Batches]):
     """A Burst that checks the shapes and values of each batch before its update, and each info
@@ -50,30 +48,31 @@ class CheckedBurst(Burst[Batches]):
 
     def check_shapes(self, batch: Batches) -> None:
         """Every field of the tasks, the same batch size, and its own width."""
-        lead = (*self.spec.batch_dims, batch.obs.shape[-2])
+        fields = {"obs": self.spec.obs, "obs2": self.spec.obs, "act": self.spec.act}
+        lead = (*self.spec.batch_dims, batch.act.shape[-2])
         for key, value in given(batch).items():
-            if (
-                key == "memory"
-            ):  # has sequences in place of steps, of a shape that the network knows
+            if key == "memory":  # of sequences, in a shape that the network knows
                 continue
-            width = (getattr(self.spec, WIDE[key]),) if key in WIDE else ()
-            if tuple(value.shape) != (*lead, *width):
+            wanted = lead + (fields[key].shape if key in fields else ())
+            if tuple(value.shape) != wanted:
                 raise UserError(
-                    f"--check_inputs: {key} has shape {tuple(value.shape)}, not {(*lead, *width)}"
+                    f"--check_inputs: {key} has shape {tuple(value.shape)}, not {wanted}"
                 )
 
     def assertions(self, batch: Batches, update: Update) -> list[tf.Operation]:
         """That all numbers are finite, done is 0 or 1, and no task gets another task's whole
         batch."""
         fields = given(batch) | {"lr": update.lr}
-        found = [_finite(key, value) for key, value in fields.items()]
+        found = [_finite(key, value) for key, value in fields.items() if value.dtype.is_floating]
         if isinstance(batch, Batch):
             done = tf.reduce_all((batch.done == 0) | (batch.done == 1))
             found.append(
                 tf.debugging.Assert(done, ["--check_inputs: done is neither 0 nor 1"], name="done")
             )
         if self.spec.num_tasks:
-            same = tf.reduce_all(batch.obs[:-1] == batch.obs[1:], axis=(1, 2))
+            same = tf.reduce_all(
+                batch.obs[:-1] == batch.obs[1:], axis=range(1, len(batch.obs.shape))
+            )
             if update.present is not None:  # samples of other tasks mean nothing
                 same &= update.present[1:] > 0
             message = ["--check_inputs: two tasks have the same observations"]

@@ -36,6 +36,7 @@ def train(algo: str = "ddpg", env: AnyEnv = "HalfCheetah", **flags: Any) -> RunD
       UserError: a flag's value is refused, there is a run already, or another process works on it.
     """
     made = None if isinstance(env, str) else PythonEnv(env)
+    flags = {name: _plain(value) for name, value in flags.items()}
     values = {**flags, "algo": algo, "env": env if made is None else made.name}
     known = flags_of(values)
     for name in flags:
@@ -107,3 +108,8 @@ def make_env(env: AnyEnv, num_envs: int = 1, **options: Any) -> Any:
     if isinstance(env, str):
         return envs.make(env, num_envs, **options)
     return PythonEnv(env).make(num_envs, **options)
+
+
+def _plain(value: Any) -> Any:
+    """A flag's value; of a path its text."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else value

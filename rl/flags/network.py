@@ -37,7 +37,10 @@ def check_network(config: Config, num_tasks: Optional[int], obs_rank: int = 1) -
       num_tasks: None for a single task. obs_rank: axes of an observation, 3 of an image.
     """
     name = config.network
-    if num_tasks is None and name != "mlp":
-        raise UserError(f"--network {name} is for several tasks, and this env has one")
+    if name != "mlp":  # which is for one task and for several
+        if num_tasks is None and NETWORKS[name].tasks:
+            raise UserError(f"--network {name} is for several tasks, and this env has one")
+        if num_tasks is not None and not NETWORKS[name].tasks:
+            raise UserError(f"--network {name} is for a single task, and this env has {num_tasks}")
     if obs_rank == 3 and not NETWORKS[name].images:
         raise UserError(f"--network {name} takes flat observations, and this env's are images")

@@ -109,10 +109,12 @@ class NetworkFlags:
     Attributes:
       config: dataclass of its own flags.
       images: whether it takes observations that are images, of rank 3; else they are flat.
+      tasks: whether it is for several tasks, else for one.
     """
 
     config: type = NoFlags
     images: bool = False
+    tasks: bool = True
 
     @property
     def splits(self) -> bool:
@@ -136,7 +138,7 @@ NETWORKS: dict[str, NetworkFlags] = {
 }
 
 
-def register(name: str, config: type = NoFlags, images: bool = False) -> None:
+def register(name: str, config: type = NoFlags, images: bool = False, tasks: bool = True) -> None:
     """Makes a network known to `--network`; arguments as NetworkFlags'.
 
     Raises:
@@ -144,4 +146,4 @@ def register(name: str, config: type = NoFlags, images: bool = False) -> None:
     """
     if name in NETWORKS:
         raise ValueError(f"there is a network {name!r} already")
-    NETWORKS[name] = NetworkFlags(config, images)
+    NETWORKS[name] = NetworkFlags(config, images, tasks)

@@ -50,8 +50,8 @@ __all__ = [
     "register",
 ]
 
-# name -> class of the torso for several tasks; a single task has MLP
-NETWORKS: dict[str, type[TaskNet]] = {
+# name -> class of the torso, of "mlp" the one for several tasks: a single task has MLP
+NETWORKS: dict[str, type[Torso]] = {
     "mlp": Shared,
     "multi_head": MultiHead,
     "trunk": Trunk,
@@ -68,19 +68,20 @@ NETWORKS: dict[str, type[TaskNet]] = {
 
 
 def register(
-    name: str, torso_class: type[TaskNet], flags: type = NoFlags, images: bool = False
+    name: str, torso_class: type[Torso], flags: type = NoFlags, images: bool = False
 ) -> None:
     """Makes a network known as `--network NAME`.
 
     Args:
-      torso_class: made as TaskNet is, with an instance of `flags` for `config`.
+      torso_class: a TaskNet, for several tasks, or another Torso, for a single one; made with an
+        instance of `flags` for `config`.
       flags: dataclass of its own flags, of fields that `rl.config.flag` makes.
       images: whether it takes observations that are images, of rank 3; else they are flat.
 
     Raises:
       ValueError: there is one of that name.
     """
-    torso_flags.register(name, flags, images)
+    torso_flags.register(name, flags, images, tasks=issubclass(torso_class, TaskNet))
     NETWORKS[name] = torso_class
 
 
@@ -102,7 +103,7 @@ class Torsos:
     spec: EnvSpec
 
     def __post_init__(self) -> None:
-        check_network(self.config, self.spec.num_tasks)
+        check_network(self.config, self.spec.num_tasks, len(self.spec.obs.shape))
 
     def make(
         self,
@@ -127,7 +128,9 @@ class Torsos:
             "members": members,
             "out_gain": out_gain,
         }
-        if self.spec.num_tasks is None:
-            return MLP(sizes, **common)
         torso_class = NETWORKS[config.network]
-        return torso_class(sizes, self.options, onehot=config.task_onehot, **common)
+        if self.spec.num_tasks is None and config.network == "mlp":
+            torso_class = MLP
+        if issubclass(torso_class, TaskNet):
+            common["onehot"] = config.task_onehot
+        return torso_class(sizes, self.options, **common)

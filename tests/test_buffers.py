@@ -122,10 +122,12 @@ def live(buffers, steps, envs, kind, rng, obs=None, cuts=()):
 
 
 def same_batches(images, flat):
-    batch, wanted = (buffer.sample(3, 40, np.random.default_rng(1)) for buffer in (images, flat))
-    for key, value in wanted.items():
-        np.testing.assert_array_equal(batch[key].reshape(value.shape), value, err_msg=key)
-    assert batch["obs"].dtype == batch["obs2"].dtype == np.uint8
+    batch, rows = images.sample(3, 40, np.random.default_rng(1))
+    wanted, wanted_rows = flat.sample(3, 40, np.random.default_rng(1))
+    np.testing.assert_array_equal(rows, wanted_rows)
+    for values, wanted_values in zip(batch, wanted):
+        np.testing.assert_array_equal(values.reshape(wanted_values.shape), wanted_values)
+    assert batch.obs.dtype == batch.obs2.dtype == np.uint8
 
 
 @pytest.mark.parametrize("n_step", [1, 3])
@@ -200,8 +202,10 @@ def test_a_rollout_of_images():
     for step in range(4):
         obs = np.full((2, 2, 3, 4), step, np.uint8)
         rollout.store(obs=obs, obs2=obs + 1, act=np.ones((2, 1)), rew=[step] * 2)
-    data = {"obs": rollout.flat(rollout.data["obs"]), "adv": np.arange(8.0)}
+    data = {name: rollout.flat(rollout.data[name]) for name in ("obs", "act")}
+    data |= {"adv": np.arange(8.0), "log_prob": np.zeros(8)}
     batches = rollout.minibatches(data, 2, 4, np.random.default_rng(0))
-    assert batches["obs"].shape == (4, 4, 2, 3, 4) and batches["obs"].dtype == np.uint8
-    assert batches["adv"].dtype == np.float32
-    np.testing.assert_array_equal(batches["obs"][..., 0, 0, 0], batches["adv"] // 2)
+    assert batches.obs.shape == (4, 4, 2, 3, 4)
+    assert batches.obs.dtype == np.uint8
+    assert batches.adv.dtype == np.float32
+    np.testing.assert_array_equal(batches.obs[..., 0, 0, 0], batches.adv // 2)

@@ -81,7 +81,11 @@ def test_tensorflow_gives_the_same_actions(jit_compile):
     wanted, got = spec.env_action(unit), mapping(tf.constant(unit)).numpy()
     assert got.dtype == np.float32
     assert (got >= spec.act_low).all() and (got <= spec.act_high).all()
-    np.testing.assert_array_max_ulp(got, wanted, maxulp=1)
+    if jit_compile:  # which rounds a product and a sum at once: near 0 that is many ULPs
+        magnitude = np.maximum(np.abs(spec.act_low), np.abs(spec.act_high))
+        assert (np.abs(got.astype(float) - wanted) <= 1e-7 * magnitude).all()
+    else:
+        np.testing.assert_array_max_ulp(got, wanted, maxulp=1)
     np.testing.assert_array_equal(got[:2], wanted[:2])
 
 

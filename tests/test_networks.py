@@ -228,7 +228,8 @@ def test_each_task_may_have_parameters_of_its_own(std):
     """Of a network that all tasks share, with the axis of tasks in front: task t draws what the
     network draws by the parameters of task t."""
     spec = make_spec(3, obs_dim=D)
-    actor = PolicyValue(lambda out, **_: MLP([8, out]), spec, std=std)
+    torsos = SimpleNamespace(make=lambda out, **_: MLP([8, out]))
+    actor = PolicyValue(torsos, spec, std=std)
     actor.build((3, None, D))
     policy = GaussianPolicy(actor, spec)
     rng = np.random.default_rng(0)

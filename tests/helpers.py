@@ -13,24 +13,19 @@ from rl.algos import ALGOS
 from rl.experiments.build import make_loop
 
 ROOT = Path(__file__).parents[1]
-SHORT = [
-    "--hidden_sizes",
-    "16",
-    "--num_test_episodes",
-    "2",
-    "--tensorboard",
-    "false",
-    "--epochs",
-    "3",
-]
+SHORT = "--hidden_sizes 16 --num_test_episodes 2 --tensorboard false --epochs 3".split()
 TINY = {  # by loop
-    "off_policy": "--batch_size 8 --replay_size 2000 --start_steps 60 --update_after 40 --update_every 10",
+    "off_policy": "--batch_size 8 --replay_size 2000 --start_steps 60 --update_after 40"
+    " --update_every 10",
     "on_policy": "--rollout_steps 64 --batch_size 16 --update_epochs 2",
 }
 OPTIONS = {  # everything that has a state of its own
-    "off_policy": "--obs_norm --rew_norm --replay prioritised --n_step 3 --lr_schedule cosine --max_grad_norm 1",
-    "on_policy": "--obs_norm --rew_norm --lr_schedule plateau --lr_patience 1 --norm_value --target_kl 0.02",
+    "off_policy": "--obs_norm --rew_norm --replay prioritised --n_step 3 --lr_schedule cosine"
+    " --max_grad_norm 1",
+    "on_policy": "--obs_norm --rew_norm --lr_schedule plateau --lr_patience 1 --norm_value"
+    " --target_kl 0.02",
 }
+IDLE = ("--update_after", "1000000")  # no update, so nothing is compiled
 
 
 def command(*args, algo="ddpg"):
@@ -51,42 +46,51 @@ def train(data_dir, *args, algo="ddpg"):
     return Path(data_dir) / "x" / "x_s0"
 
 
+def collect_until(loop, step):
+    """Makes `loop` stop once it is at `step`; None: never."""
+    collect = loop.collect
+
+    def collect_and_stop():
+        ended = collect()
+        loop.session.stopping = loop.step == step
+        return ended
+
+    loop.collect = collect_and_stop
+
+
 def train_in_parts(run, values, stops):
-    """Runs the 600 steps of `values` in this process, stopped at each of `stops` and resumed; None:
-    to the end.
+    """Runs `values` in this process, stopped at each of the steps `stops` and resumed; None: to the
+    end.
 
     Returns `run`, the new directory of it all.
     """
     run.mkdir()
+    last = values["epochs"] * values["steps_per_epoch"]
     for stop in stops:
         loop = make_loop(values, run)
-        collect = loop.collect
-
-        def collect_until(loop=loop, collect=collect, stop=stop):
-            ended = collect()
-            loop.session.stopping = loop.step == stop
-            return ended
-
-        loop.collect = collect_until
-        assert training.run(loop) == (stop is None) and loop.step == (stop or 600)
+        collect_until(loop, stop)
+        assert training.run(loop) == (stop is None)
+        assert loop.step == (stop or last)
     return run
 
 
 def start(*argv, **options):
-    """The front door in a process of its own."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    """The front door in a process of its own; `options` are those of `Popen`."""
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "main.py"), *map(str, argv)], env=env, **pipes, **options
+        [sys.executable, str(ROOT / "main.py"), *map(str, argv)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **options,
     )
 
 
 def wait_for_rows(run, count, process):
     """Waits until the run has written `count` rows, or has ended."""
+    path = run / "progress.txt"
     while process.poll() is None:
-        if (run / "progress.txt").exists() and (run / "progress.txt").read_text().count(
-            "\n"
-        ) > count:
+        if path.exists() and path.read_text().count("\n") > count:
             return
         time.sleep(0.02)
 
@@ -105,20 +109,16 @@ def train_killed(data_dir, *args, algo, count, delay=0.0):
     """Runs it in a process of its own, killed `delay` seconds after row `count`; returns the run
     directory."""
     run = Path(data_dir) / "x" / "x_s0"
-    kill(
-        start(*command("--data_dir", data_dir, "--exp_name", "x", *args, algo=algo)),
-        run,
-        count,
-        delay,
-    )
+    process = start(*command("--data_dir", data_dir, "--exp_name", "x", *args, algo=algo))
+    kill(process, run, count, delay)
     return run
 
 
 def rows(directory):
     """`progress.txt` without its time columns, as text lines of cells."""
     lines = [line.split("\t") for line in (directory / "progress.txt").read_text().splitlines()]
-    kept = [i for i, name in enumerate(lines[0]) if not name.startswith("Time")]
-    return [[line[i] for i in kept] for line in lines]
+    columns = [i for i, name in enumerate(lines[0]) if not name.startswith("Time")]
+    return [[line[i] for i in columns] for line in lines]
 
 
 def records(directory):
@@ -140,5 +140,6 @@ def refused(capsys, *argv):
     assert main([str(arg) for arg in argv]) == 2
     error = capsys.readouterr().err
     assert ": error: " in error
-    assert error.count("\n") == 1 and "Traceback" not in error
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
     return error

@@ -13,6 +13,7 @@ from rl.experiments import memory
 from rl.experiments.commands.training_flags import COMMON, parse
 from rl.flags import ALGORITHMS, GRADIENTS, NETWORKS, conditions, sections
 from tests.helpers import (
+    IDLE,
     ROOT,
     command,
     refused,
@@ -273,7 +274,7 @@ def test_the_name_of_the_program(monkeypatch, capsys, tmp_path, started, name):
 
 def test_arguments_of_the_env(tmp_path):
     """They reach its constructor, in training and tests, and the run's config."""
-    given = ("--env", "Pendulum", "--env_kwargs", '{"g": 0.0}', "--epochs", "1")
+    given = ("--env", "Pendulum", "--env_kwargs", '{"g": 0.0}', *IDLE, "--epochs", "1")
     run = train(tmp_path, *given)
     assert json.loads((run / "config.json").read_text())["env_kwargs"] == '{"g": 0.0}'
     assert main(["eval", str(run), "--episodes", "1"]) == 2  # see test_rundir.py
@@ -292,7 +293,7 @@ def test_modules_of_the_current_folder(tmp_path, monkeypatch):
 
 
 def test_eval_prints_json_alone(tmp_path, capsys):
-    run = train(tmp_path, "--env", TOYS + "Matrix", "--epochs", "1")
+    run = train(tmp_path, *IDLE, "--env", TOYS + "Matrix", "--epochs", "1")
     capsys.readouterr()
     wanted = {"--export": tmp_path / "policy", "--video": tmp_path / "video"}
     argv = [str(text) for pair in wanted.items() for text in pair]

@@ -16,6 +16,7 @@ from rl.experiments import run as commands
 from rl.lock import locked
 from rl.training.checkpoint import Checkpoints
 from tests.helpers import (
+    IDLE,
     ROOT,
     column,
     command,
@@ -78,7 +79,7 @@ def test_a_lock_is_a_file(tmp_path):
 
 
 def test_every_command_that_writes_is_refused(tmp_path, capsys):
-    run = train(tmp_path, "--epochs", "1")
+    run = train(tmp_path, *IDLE, "--epochs", "1")
     again = command("--data_dir", tmp_path, "--exp_name", "x", "--overwrite")
     with locked(run):
         before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
@@ -113,7 +114,7 @@ def test_no_lock_where_there_is_no_run(tmp_path, capsys):
 
 # Two at once ------------------------------------------------------------------
 
-SIZES = ("--epochs", "400", "--num_test_episodes", "1", "--hidden_sizes", "8")
+SIZES = (*IDLE, "--epochs", "400", "--num_test_episodes", "1")
 
 
 def two_at_once(tmp_path, wanted, first, second, number):

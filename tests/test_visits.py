@@ -376,17 +376,8 @@ def test_rollouts_that_lack_tasks_stop_and_resume(tmp_path, critic):
 def test_stopped_at_any_step_and_resumed(tmp_path, order):
     """In the middle of an episode, before every task was visited and after, with every option that
     has a state."""
-    norm = (
-        "--obs_norm",
-        "--rew_norm",
-        "--n_step",
-        "3",
-        "--lr_schedule",
-        "cosine",
-        "--replay_size",
-        "60",
-    )
-    args = (*ENV, "--visit", order, "--num_envs", "2", *norm)
+    flags = "--num_envs 2 --obs_norm --rew_norm --n_step 3 --lr_schedule cosine --replay_size 60"
+    args = (*ENV, "--visit", order, *flags.split())
     whole = train(tmp_path / "whole", *args, algo="sac")
     parts = train_in_parts(tmp_path / "parts", RunDir(whole).config, (30, 132, 514, None))
     assert rows(parts) == rows(whole)
@@ -395,18 +386,8 @@ def test_stopped_at_any_step_and_resumed(tmp_path, order):
 def test_killed_and_resumed_on_simulators(tmp_path):
     """In workers without simulators to spare, killed at some moment; and in this process with all,
     never killed."""
-    args = (
-        "--env",
-        TWO,
-        "--visit",
-        "shuffle",
-        "--num_envs",
-        "2",
-        "--max_ep_len",
-        "30",
-        "--num_test_episodes",
-        "0",
-    )
+    flags = "--visit shuffle --num_envs 2 --max_ep_len 30 --num_test_episodes 0"
+    args = ("--env", TWO, *flags.split())
     whole = train(tmp_path / "whole", *args, "--epochs", "4", algo="sac")
     args = (*args, "--env_backend", "async", "--num_workers", "2", "--save_memory", "--epochs", "4")
     run = train_killed(tmp_path, *args, algo="sac", count=2)
@@ -433,23 +414,11 @@ def test_updates_wait_for_every_task(tmp_path):
 
 
 def test_results_do_not_depend_on_workers(tmp_path):
-    args = (
-        "--env",
-        TWO,
-        "--num_envs",
-        "2",
-        "--max_ep_len",
-        "40",
-        "--num_test_episodes",
-        "0",
-        "--env_backend",
-        "async",
-    )
+    flags = "--num_envs 2 --max_ep_len 40 --num_test_episodes 0 --env_backend async"
+    args = ("--env", TWO, *flags.split())
     runs = [train(tmp_path / n, *args, "--num_workers", n, algo="ppo") for n in ("1", "2", "3")]
-    assert (
-        rows(runs[0]) == rows(runs[1]) == rows(runs[2])
-        and np.isfinite(column(runs[0], "LossPi")[1:]).all()
-    )
+    assert rows(runs[0]) == rows(runs[1]) == rows(runs[2])
+    assert np.isfinite(column(runs[0], "LossPi")[1:]).all()
 
 
 def test_workers_of_one_task():

@@ -14,7 +14,7 @@ from rl.experiments.build import make_torsos
 from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.networks.groups import Group
 from rl.spec import RolloutBatch
-from rl.splitting import Config, TaskOptimizers
+from rl.splitting import TaskOptimizers
 from tests.helpers import column, rows, train
 from tests.helpers_algos import act, make_spec, make_updates, splitters_of, task_batches
 

@@ -20,6 +20,7 @@ from rl.envs.python_env import PythonEnv
 from rl.experiments.agent import Agent
 from rl.experiments.commands.training_flags import parse
 from rl.flags import conditions
+from rl.networks import DeterministicPolicy
 from rl.spec import EnvSpec, Field
 from tests import toy_envs
 from tests.helpers import ROOT, refused, rows
@@ -125,7 +126,7 @@ def test_what_resume_refuses(shown, tmp_path):
     before = (run.path / "config.json").read_bytes()
     with pytest.raises(UserError, match="--gamma stays as it is"):
         rl.resume(run, gamma=0.9)
-    with pytest.raises(UserError, match="ddpg has no such flag"):
+    with pytest.raises(UserError, match="--lr: --algo ppo has it, ddpg has not"):
         rl.resume(run, lr=0.9)
     with pytest.raises(UserError, match="above 0"):
         rl.resume(run, q_lr=0.0)
@@ -278,11 +279,20 @@ class Family:
         return rl.make_env(getattr(toy_envs, env_id.removeprefix("Toy-")), num_envs, **options)
 
 
+class StillPolicy(DeterministicPolicy):
+    """Acts 0."""
+
+    def act(self, obs, memory, start, rng=None):
+        act, memory = super().act(obs, memory, start, rng)
+        return 0 * act, memory
+
+
 class Still(DDPG):
     """Never moves."""
 
-    def act(self, obs):
-        return 0 * super().act(obs)
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.policy = StillPolicy(self.actor, self.spec, std=0.0)
 
 
 def test_a_family_and_an_algorithm_from_outside(tmp_path):
@@ -386,7 +396,7 @@ def test_noise_is_told_where_episodes_begin():
     agent.act(pair, noise=True)
     agent.act(pair[:1], noise=True)  # others than before
     wanted = [[True, True], [False, False], [False, True], [True, True], [True]]
-    assert agent.algo.starts == wanted
+    assert agent.algo.policy.starts == wanted
 
 
 def test_signals_are_left_alone_in_another_thread():

@@ -8,6 +8,8 @@ import pytest
 import tensorflow as tf
 
 import rl
+import rl.flags.torsos
+import rl.networks
 from rl.config import UserError, flag
 from rl.networks.layers import Torso
 from tests.helpers import column, refused
@@ -54,7 +56,14 @@ class Conv(Torso):
         return self.head(tf.reshape(x, (-1, 4 * self.config.filters)))
 
 
-rl.networks.register("conv", Conv, ConvFlags, images=True)
+@pytest.fixture(name="conv", scope="module", autouse=True)
+def fixture_conv():
+    """Registered for the tests of this file alone."""
+    rl.networks.register("conv", Conv, ConvFlags, images=True)
+    yield
+    del rl.networks.NETWORKS["conv"]
+    del rl.flags.torsos.NETWORKS["conv"]
+
 
 # --------------------------------------------------------------------------------------
 FLAGS = {

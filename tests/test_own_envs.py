@@ -2,6 +2,7 @@
 wrong."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -97,7 +98,7 @@ def test_obs_norm_refuses_images():
 
 def test_networks_refuse_images(capsys):
     line = refused(capsys, *command("--env", OWN + "Camera"))
-    assert "(4, 5, 3) are images" in line
+    assert "--network mlp takes flat observations, and this env's are images" in line
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -167,7 +168,8 @@ def test_densities_and_entropies_of_several_choices():
     bounds = np.zeros(2, np.float32)
     spec = EnvSpec("test", Field((1,)), Field((2,)), (2,), bounds, bounds + 2, choices=(2, 3))
     chances = [1 / 4, 3 / 4, 1 / 2, 1 / 3, 1 / 6]
-    net = PolicyValue(lambda out, **options: MLP([out], **options), spec, value=False)
+    torsos = SimpleNamespace(make=lambda out, **options: MLP([out], **options))
+    net = PolicyValue(torsos, spec, value=False)
     net.build((None, 1))
     net.torso.kernels[0].assign(np.zeros((1, 5)))
     net.torso.biases[0].assign(np.log(chances))

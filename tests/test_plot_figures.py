@@ -1,12 +1,10 @@
 """What `plot` draws: lines, bands, legends, titles and the table."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rl.__main__ import main
 from tests.plot_runs import bands, drawn, legends, lines, make_run, make_runs, panels
 
 THICK, THIN = 1.6, 0.7

@@ -13,8 +13,10 @@ import tensorflow as tf
 from rl import training
 from rl.algos import ALGOS
 from rl.algos.ppo import PPO, past_of
+from rl.buffers import Normaliser
 from rl.buffers.sequences import SequenceRollout
 from rl.config import UserError
+from rl.experiments.agent import Agent
 from rl.experiments.eval import export
 from rl.networks.layers import Torso
 from rl.networks.memory import Past, unroll
@@ -246,5 +248,5 @@ def test_minibatches_that_cut_sequences_are_refused(tmp_path):
 def test_a_policy_with_memory_is_not_exported(tmp_path):
     algo = make_recurrent()
     with pytest.raises(UserError, match="--export: .* memory"):
-        export(algo, None, algo.spec, tmp_path / "policy")
+        export(Agent(algo, Normaliser(algo.spec), algo.spec, step=0), tmp_path / "policy")
     assert not (tmp_path / "policy").exists()

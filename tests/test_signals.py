@@ -23,6 +23,7 @@ from rl.envs.workers import Workers
 from rl.training.checkpoint import Checkpoints
 from rl.training.run import SAME, Request
 from tests.helpers import ROOT, column, command, options, rows, start, train, wait_for_rows
+from tests.helpers_buffers import flat_spec
 
 TOYS = "tests.toy_envs:"
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -94,14 +95,14 @@ def test_a_signal_during_a_test(tmp_path, monkeypatch, algo, moments):
 @pytest.mark.parametrize("number", ENDS)
 def test_a_signal_while_training(tmp_path, monkeypatch, number):
     """Wherever in a step it comes, between two looks at it too."""
-    observe = rl.training.off_policy.Episodes.step
+    observe = rl.training.loop.Episodes.step
 
     def observe_and_signal(episodes, step, end, logger):
         if logger.epoch == 1:
             os.kill(os.getpid(), number)
         return observe(episodes, step, end, logger)
 
-    monkeypatch.setattr(rl.training.off_policy.Episodes, "step", observe_and_signal)
+    monkeypatch.setattr(rl.training.loop.Episodes, "step", observe_and_signal)
     quiet = ("--start_steps", "900", "--update_after", "900", "--num_test_episodes", "0")
     argv = command("--data_dir", tmp_path, "--exp_name", "x", *quiet)
     assert main(argv) == signals.STOPPED
@@ -240,7 +241,7 @@ def pendulum(count):
 @pytest.mark.parametrize("number", ENDS)
 def test_signals_are_not_the_workers_to_handle(capfd, number):
     """Nor those of the processes behind them, without which there would be no new workers."""
-    workers = Workers(pendulum(1), 1, 3)
+    workers = Workers(pendulum(1), 1, flat_spec(3, 1))
     workers.reset(0)
     os.kill(workers.processes[0].pid, number)
     os.kill(multiprocessing.forkserver._forkserver._forkserver_pid, number)
@@ -249,7 +250,7 @@ def test_signals_are_not_the_workers_to_handle(capfd, number):
     workers.close()
     assert workers.processes[0].exitcode == 0
     server = multiprocessing.forkserver._forkserver._forkserver_pid
-    Workers(pendulum(1), 1, 3).close()
+    Workers(pendulum(1), 1, flat_spec(3, 1)).close()
     assert multiprocessing.forkserver._forkserver._forkserver_pid == server
     assert not capfd.readouterr().err
 
@@ -257,7 +258,7 @@ def test_signals_are_not_the_workers_to_handle(capfd, number):
 def test_hanging_workers_are_killed_together(monkeypatch):
     monkeypatch.setattr(closing, "SECONDS", 1.0)
     makers = [functools.partial(make_one, i, TOYS + "Stuck-v0", None, 5, {}) for i in range(4)]
-    workers = Workers(makers, 4, 1)
+    workers = Workers(makers, 4, flat_spec(1, 1))
     began = time.monotonic()
     workers.close()
     assert 1 <= time.monotonic() - began < 3

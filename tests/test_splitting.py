@@ -26,6 +26,7 @@ from tests.helpers_splitting import (
     Toy,
     check_splits,
     make_splitting_algo,
+    network_of,
     owner,
     train_in_two,
 )
@@ -528,7 +529,7 @@ def test_splits_survive_a_kill(tmp_path, algo, every, network):
     "args, words",
     [
         ((*ENV, "--batch_size", "15"), "--batch_size must be even"),
-        ((*ENV, "--split_map", "nowhere.json"), "--split_map: nowhere.json can't be read"),
+        ((*ENV, "--split_map", "nowhere.json"), "--split_map: there is no nowhere.json"),
         (("--network", "splitting"), "--network splitting is for several tasks"),
     ],
 )

@@ -149,7 +149,7 @@ class PPO(Algorithm[RolloutBatch]):
         fields = {name: rollout.flat(steps[name]) for name in ("obs", "obs2", "act", "time")}
         if isinstance(rollout.memory, np.ndarray):
             scores = self.evaluate(**fields, memory=rollout.memory)
-            scores["start"] = fields["time"] == 0
+            scores["start"] = (fields["time"] == 0).astype(np.float32)
         else:
             scores = rollout.by_pieces(lambda piece: self.evaluate(**piece), fields)
         value = rollout.stacked(scores.pop("value"))

@@ -342,9 +342,8 @@ def test_returns_of_each_task_are_counted_apart():
 @pytest.mark.parametrize("order", VISITS)
 def test_a_run_counts_what_it_visited(tmp_path, order):
     """Ten episodes of 20 steps an epoch, two envs: all are logged and stored as their tasks'."""
-    run = train(
-        tmp_path, *ENV, "--visit", order, "--num_envs", "2", "--max_ep_len", "20", algo="sac"
-    )
+    args = (*ENV, "--visit", order, "--num_envs", "2", "--max_ep_len", "20")
+    run = train(tmp_path, *args, algo="ddpg")
     assert column(run, "TotalEnvInteracts") == [200, 400, 600]
     loop = make_loop(RunDir(run).config, run)
     restore(loop)

@@ -49,11 +49,11 @@ def test_an_algorithm_has_the_flags_it_is_listed_with(name):
 
 def test_images_are_for_networks_that_take_them(monkeypatch):
     monkeypatch.setitem(flags.NETWORKS, "images", NetworkFlags(images=True))
-    check_network(Config(network="images"), num_tasks=2, obs_rank=3)
+    check_network(Config(network="images"), num_tasks=2, obs_shape=(4, 4, 3))
     check_network(Config(network="film"), num_tasks=2)
     words = "--network film takes flat observations, and this env's are images"
     with pytest.raises(UserError, match=words):
-        check_network(Config(network="film"), num_tasks=2, obs_rank=3)
+        check_network(Config(network="film"), num_tasks=2, obs_shape=(4, 4, 3))
 
 
 def test_flags_import_no_tensorflow():

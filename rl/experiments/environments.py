@@ -41,7 +41,7 @@ def parse_env_kwargs(text: str) -> dict[str, Any]:
     """The arguments that `--env_kwargs` names.
 
     Raises:
-      UserError: it isn't a JSON object.
+      UserError: it isn't a JSON object, or asks for a window.
     """
     try:
         arguments = json.loads(text)
@@ -51,6 +51,8 @@ def parse_env_kwargs(text: str) -> dict[str, Any]:
         raise UserError(
             f"--env_kwargs must be a JSON object such as '{{\"gravity\": 9.8}}', got {text!r}"
         )
+    if "render_mode" in arguments:  # a window, in every step
+        raise UserError("--env_kwargs: no render_mode while training; eval --video films a policy")
     return arguments
 
 
@@ -130,7 +132,7 @@ def check_fit(values: Mapping[str, Any], spec: EnvSpec) -> None:
             f"{spec.env_id}: {values['algo']} needs continuous actions; {known} can choose among "
             "discrete ones"
         )
-    check_network(build(network.Config, values), spec.num_tasks, len(spec.obs.shape))
+    check_network(build(network.Config, values), spec.num_tasks, spec.obs.shape)
     if spec.num_tasks is None and values["gradient"] != "sum":
         raise UserError(
             f"--gradient {values['gradient']} is for several tasks, and this env has one"

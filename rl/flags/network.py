@@ -30,11 +30,13 @@ class Config:
     )
 
 
-def check_network(config: Config, num_tasks: Optional[int], obs_rank: int = 1) -> None:
+def check_network(
+    config: Config, num_tasks: Optional[int], obs_shape: tuple[int, ...] = (1,)
+) -> None:
     """Raises a UserError if a network is not for an env.
 
     Args:
-      num_tasks: None for a single task. obs_rank: axes of an observation, 3 of an image.
+      num_tasks: None for a single task. obs_shape: of an observation; one of three axes is an image.
     """
     name = config.network
     if name != "mlp":  # which is for one task and for several
@@ -42,5 +44,8 @@ def check_network(config: Config, num_tasks: Optional[int], obs_rank: int = 1) -
             raise UserError(f"--network {name} is for several tasks, and this env has one")
         if num_tasks is not None and not NETWORKS[name].tasks:
             raise UserError(f"--network {name} is for a single task, and this env has {num_tasks}")
-    if obs_rank == 3 and not NETWORKS[name].images:
-        raise UserError(f"--network {name} takes flat observations, and this env's are images")
+    if len(obs_shape) == 3 and not NETWORKS[name].images:
+        raise UserError(
+            f"--network {name} takes flat observations, and this env's are images, of shape "
+            f"{obs_shape}"
+        )

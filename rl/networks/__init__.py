@@ -103,7 +103,7 @@ class Torsos:
     spec: EnvSpec
 
     def __post_init__(self) -> None:
-        check_network(self.config, self.spec.num_tasks, len(self.spec.obs.shape))
+        check_network(self.config, self.spec.num_tasks, self.spec.obs.shape)
 
     def make(
         self,

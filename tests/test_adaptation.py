@@ -19,9 +19,10 @@ from tests.helpers_algos import make_algo
 
 class Adapting(OnPolicy):
     """Of two rollouts the first adapts the parameters that all tasks share to each task, by one
-    step down the gradient of its loss (Finn et al., 2017: https://arxiv.org/abs/1703.03400, eq. 1); the
-    adapted policies collect the second, by which the shared parameters learn. Tests are played by
-    the adapted policies, too.
+    step down the gradient of its loss; the adapted policies collect the second, by which the shared
+    parameters learn. Tests are played by the adapted policies, too.
+
+    Finn et al., 2017, eq. 1: https://arxiv.org/abs/1703.03400
     """
 
     inner_lr = 1.0

@@ -1,40 +1,13 @@
-"""What loops need of envs, policies and algorithms."""
+"""What loops need of policies and algorithms; of envs they need `rl.envs.VectorEnv`."""
 
 from typing import Any, Optional, Protocol
 
 import numpy as np
 
 from rl.buffers.rollout import Rollout
-from rl.spec import EnvSpec, Memory, Step, Update
+from rl.spec import EnvSpec, Memory, Update
 
 Arrays = dict[str, np.ndarray]
-
-
-class VectorEnv(Protocol):
-    """Many envs that reset themselves where an episode ends; see `rl.envs.vector.Vector`."""
-
-    spec: EnvSpec
-    num_envs: int
-    max_ep_len: int
-    task: Optional[np.ndarray]
-
-    def reset(self, seed: Optional[int] = None) -> np.ndarray:
-        """Starts an episode in every env. Returns their observations `(num_envs, ...)`."""
-
-    def step(self, act: np.ndarray) -> Step:
-        """Steps every env with `act` `(num_envs, act_dim)`, the env's own actions."""
-
-    def rebuild(self, seed: int) -> np.ndarray:
-        """Makes every env anew. Returns their first observations."""
-
-    def state(self) -> Any:
-        """What `load_state` rebuilds the episodes under way from."""
-
-    def load_state(self, state: Any, obs: np.ndarray) -> None:
-        """Rebuilds the episodes of `state`, which must end with `obs` exactly."""
-
-    def close(self) -> None:
-        """Ends all envs."""
 
 
 class Policy(Protocol):

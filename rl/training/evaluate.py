@@ -5,8 +5,9 @@ from typing import Callable, Iterator, Optional
 
 import numpy as np
 
+from rl.envs.interface import VectorEnv
 from rl.spec import Step
-from rl.training.contracts import Policy, VectorEnv
+from rl.training.contracts import Policy
 from rl.training.finite import check_obs, check_step
 
 

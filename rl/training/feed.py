@@ -7,9 +7,9 @@ import numpy as np
 from rl.buffers.prioritised import PrioritisedReplay
 from rl.buffers.replay import ReplayBuffer
 from rl.buffers.visited import VisitedReplay
+from rl.envs.interface import VectorEnv
 from rl.flags.replay import Config
 from rl.spec import Batch, Step, Update
-from rl.training.contracts import VectorEnv
 from rl.training.session import Session
 
 

@@ -5,8 +5,8 @@ from typing import Optional
 import numpy as np
 
 from rl.config import UserError
+from rl.envs.interface import VectorEnv
 from rl.spec import Step
-from rl.training.contracts import VectorEnv
 
 LARGEST = float(np.finfo(np.float32).max)  # replay and rollouts are float32
 

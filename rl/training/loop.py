@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from rl.envs.interface import VectorEnv
 from rl.spec import Step
-from rl.training.contracts import Learner, Policy, VectorEnv
+from rl.training.contracts import Learner, Policy
 from rl.training.episodes import Episodes
 from rl.training.finite import check_finite, check_obs, check_step
 from rl.training.policy import EnvPolicy

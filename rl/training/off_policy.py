@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rl.envs.interface import VectorEnv
 from rl.flags.off_policy import Config
 from rl.spec import Step
 from rl.training import feed
-from rl.training.contracts import Arrays, Learner, VectorEnv
+from rl.training.contracts import Arrays, Learner
 from rl.training.finite import check_finite
 from rl.training.loop import Loop
 from rl.training.session import Session

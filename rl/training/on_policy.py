@@ -9,10 +9,11 @@ from rl.buffers.rollout import Rollout
 from rl.buffers.sequences import SequenceRollout
 from rl.buffers.visited_rollout import VisitedRollout
 from rl.config import UserError
+from rl.envs.interface import VectorEnv
 from rl.flags.on_policy import Config
 from rl.spec import Step, Update
 from rl.training.config import check_rollouts
-from rl.training.contracts import OnPolicyLearner, VectorEnv
+from rl.training.contracts import OnPolicyLearner
 from rl.training.finite import check_finite
 from rl.training.loop import Loop
 from rl.training.policy import from_tasks, to_tasks

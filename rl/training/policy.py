@@ -5,8 +5,9 @@ from typing import Optional
 import numpy as np
 
 from rl.buffers.normaliser import Normaliser
+from rl.envs.interface import VectorEnv
 from rl.spec import EnvSpec, Memory
-from rl.training.contracts import Policy, VectorEnv
+from rl.training.contracts import Policy
 
 
 class EnvPolicy:

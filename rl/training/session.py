@@ -9,11 +9,12 @@ import numpy as np
 
 from rl.buffers.normaliser import Normaliser
 from rl.config import SPLITS
+from rl.envs.interface import VectorEnv
 from rl.files import write_json
 from rl.flags.training import Config
 from rl.logging import Board, EpochLogger, Terminal, Timer
 from rl.training.checkpoint import Checkpoints
-from rl.training.contracts import Learner, VectorEnv
+from rl.training.contracts import Learner
 from rl.training.evaluate import Stopped, evaluate
 from rl.training.policy import EnvPolicy
 from rl.training.schedule import Schedule

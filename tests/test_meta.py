@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rl import envs
 from rl.__main__ import main
-from rl.buffers.normaliser import Moments
+from rl.buffers.normaliser import RunningMoments
 from rl.experiments.adopt import most_copies, networks
 from rl.experiments.agent import load_agent
 from rl.experiments.environments import env_options
@@ -145,7 +145,7 @@ def test_copies_nobody_uses_are_left_behind():
 
 def test_moments_are_pooled():
     """Tasks at 0 and 4, each with variance 1, are together at 2 with variance 5."""
-    many, few = Moments((2,)), Moments((3,))
+    many, few = RunningMoments((2,)), RunningMoments((3,))
     many.mean, many.var, many.count = np.array([0.0, 4.0]), np.ones(2), 10
     few.pool(many)
     np.testing.assert_allclose(few.mean, [2] * 3)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from rl import gradients
 from rl.algos import ALGOS
 from rl.buffers.normaliser import Config as NormConfig
-from rl.buffers.normaliser import Moments, Normaliser
+from rl.buffers.normaliser import Normaliser, RunningMoments
 from rl.buffers.prioritised import PrioritisedReplay, SumTree
 from rl.buffers.replay import ReplayBuffer
 from rl.config import UserError
@@ -141,7 +141,7 @@ def test_priorities_survive_a_checkpoint():
 
 
 def test_moments_in_pieces_are_those_of_all():
-    rng, moments = np.random.default_rng(0), Moments((3,))
+    rng, moments = np.random.default_rng(0), RunningMoments((3,))
     data = rng.normal(5, [1, 2, 3], (1000, 3))
     for part in np.split(data, [1, 10, 500]):
         moments.update(part)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rl import gradients
 from rl.algos.ppo import PPO
-from rl.buffers.normaliser import Moments
+from rl.buffers.normaliser import RunningMoments
 from rl.buffers.visited_rollout import VisitedRollout
 from rl.experiments.build import make_loop, make_torsos
 from rl.experiments.commands.training_flags import parse
@@ -187,7 +187,7 @@ def test_an_absent_task_changes_no_other():
 
 
 def test_returns_of_absent_tasks_are_not_counted():
-    algo, moments = make_ppo(norm_value=True), Moments(())
+    algo, moments = make_ppo(norm_value=True), RunningMoments(())
     ret, mask = np.zeros((3, 5), np.float32), np.zeros((3, 5), bool)
     ret[0, :3], mask[0, :3] = (1, 2, 6), True
     ret[2], mask[2] = 4, True

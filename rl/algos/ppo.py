@@ -34,7 +34,7 @@ import tensorflow as tf
 from rl.algos.advantages import explained_variance, gae
 from rl.algos.baseline import LinearBaseline
 from rl.algos.common import Algorithm, Info
-from rl.buffers.normaliser import Moments
+from rl.buffers.normaliser import RunningMoments
 from rl.buffers.rollout import Rollout
 from rl.flags.ppo import Config, check_critic
 from rl.gradients.optimizer import Optimizers
@@ -84,7 +84,7 @@ class PPO(Algorithm[RolloutBatch]):
         )
         self.actor.build((*spec.batch_dims, None, *spec.obs.shape))
         self.opt = optimizers.make(config.lr, self.actor)
-        self.returns = Moments(spec.batch_dims)
+        self.returns = RunningMoments(spec.batch_dims)
         kind = CategoricalPolicy if spec.choices else GaussianPolicy
         self.policy = kind(self.actor, spec)
         self.ready()

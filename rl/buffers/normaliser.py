@@ -11,7 +11,7 @@ from rl.spec import EnvSpec
 CLIP = 10.0
 
 
-class Moments:
+class RunningMoments:
     """Running mean and variance over all samples so far, float64. Chan et al., 1979: parallel
     variance."""
 
@@ -33,7 +33,7 @@ class Moments:
         self.var = (self.var * self.count + var * count + between) / total
         self.count = total
 
-    def pool(self, other: "Moments") -> None:
+    def pool(self, other: "RunningMoments") -> None:
         """Takes the moments of all that `other` has, whatever its shape, for every element."""
         var = np.mean(other.var) + np.var(other.mean)
         self.mean = np.full_like(self.mean, np.mean(other.mean))
@@ -77,8 +77,8 @@ class Normaliser:
         self.config = config
         self.batch_dims = spec.batch_dims
         self.gamma = gamma
-        self.seen = Moments(() if spec.has_images else spec.obs.shape)  # observations
-        self.earned = Moments(spec.batch_dims)  # discounted returns so far
+        self.seen = RunningMoments(() if spec.has_images else spec.obs.shape)  # observations
+        self.earned = RunningMoments(spec.batch_dims)  # discounted returns so far
         self.ret = np.zeros(num_envs)
 
     def observe(self, obs: np.ndarray, rew: Any = None, end: Any = False, task: Any = None) -> None:

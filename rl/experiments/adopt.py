@@ -4,7 +4,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from rl.buffers.normaliser import Moments
+from rl.buffers.normaliser import RunningMoments
 from rl.networks import Temperature
 from rl.networks.torsos.meta_splitting import MetaSplitting, copies_used
 from rl.networks.torsos.splitting import Splitting
@@ -45,7 +45,7 @@ def adopt(algo: Any, trained: Any) -> None:
         if hasattr(algo, f"{name}_targ"):
             getattr(algo, f"{name}_targ").set_weights(getattr(algo, name).get_weights())
     for name in algo.host:
-        if isinstance(getattr(algo, name), Moments):
+        if isinstance(getattr(algo, name), RunningMoments):
             getattr(algo, name).pool(getattr(trained, name))
     algo.refresh()
 

@@ -21,18 +21,17 @@ class Block:
         self.count = banks[0].count
         self.splits = banks[0].copy is not None
         self.stored = [(bank.axis, bank.variable) for bank in [*banks, *twins]]
-        self.stored += [(bank.axis, slot) for bank, own in zip(banks, slots) for slot in own]
+        for bank, slots_of_bank in zip(banks, slots):
+            self.stored += [(bank.axis, slot) for slot in slots_of_bank]
         self.maps = list({id(bank.copy): bank.copy for bank in [*banks, *twins]}.values())
-        self.size = sum(int(np.prod(bank.variable.shape)) for bank in banks) // (
-            self.bank.copies * self.count
-        )
+        numbers = sum(int(np.prod(bank.variable.shape)) for bank in banks)
+        self.size = numbers // (self.bank.copies * self.count)
 
     @property
     def map(self) -> np.ndarray:
         """`(count, num_tasks)`: the copy that each task uses."""
         if not self.splits:
-            own = np.arange(self.bank.num_tasks) % self.bank.copies
-            return own[None]
+            return np.arange(self.bank.num_tasks)[None] % self.bank.copies
         return np.array(self.maps[0]).reshape(self.count, -1)
 
     def use(self, maps: np.ndarray) -> None:
@@ -46,22 +45,33 @@ class Block:
         unit = number if self.count > 1 else None
         for axis, variable in self.stored:
             copy_rows([variable], axis, src, dst, unit)
-        self.use(np.where(leaves & (np.arange(self.count) == number)[:, None], dst, self.map))
+        is_this = np.arange(self.count) == number
+        self.use(np.where(leaves & is_this[:, None], dst, self.map))
 
     def report(self) -> dict[str, Any]:
         """Name, number of regions, parameters of a copy of one."""
         return {"name": self.bank.variable.name, "regions": self.count, "size": self.size}
 
 
+def regions_of(torsos: Sequence[Any]) -> list[list[Any]]:
+    """The regions of all torsos, each a list of banks."""
+    found = []
+    for torso in torsos:
+        found.extend(torso.regions)
+    return found
+
+
 def blocks_of(
     group: Sequence[Any], twins: Sequence[Any] = (), slots: Any = lambda variable: []
 ) -> list[Block]:
     """The blocks of a group of torsos; arguments as Splitter's."""
-    own, other = (
-        [banks for torso in torsos for banks in torso.regions] for torsos in (group, twins)
-    )
-    pairs = zip(own, other or [[]] * len(own), strict=True)
-    return [Block(banks, twin, [slots(bank.variable) for bank in banks]) for banks, twin in pairs]
+    regions = regions_of(group)
+    twin_regions = regions_of(twins) or [[] for _ in regions]
+    blocks = []
+    for banks, twin_banks in zip(regions, twin_regions, strict=True):
+        slots_of_banks = [slots(bank.variable) for bank in banks]
+        blocks.append(Block(banks, twin_banks, slots_of_banks))
+    return blocks
 
 
 def use_maps(blocks: Sequence[Block], maps: Any, name: str) -> None:
@@ -70,6 +80,6 @@ def use_maps(blocks: Sequence[Block], maps: Any, name: str) -> None:
     counts = [block.count for block in blocks]
     capacity = max(block.bank.copies for block in blocks)
     maps = checked(maps, (sum(counts), blocks[0].bank.num_tasks), capacity, name)
-    for block, own in zip(blocks, np.split(maps, np.cumsum(counts)[:-1])):
+    for block, maps_of_block in zip(blocks, np.split(maps, np.cumsum(counts)[:-1])):
         if block.splits:
-            block.use(own)
+            block.use(maps_of_block)

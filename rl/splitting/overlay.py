@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from rl.config import UserError
 from rl.networks.banks import WeightBank, part_weights
+from rl.splitting.blocks import regions_of
 from rl.splitting.criterion import ratio
 from rl.splitting.moments import Moments
 from rl.splitting.watch import Watch
@@ -34,42 +35,43 @@ class Overlay(Watch):
     """
 
     def __init__(self, group: Sequence[Any], twins: Sequence[Any], slots: Any, config: Any) -> None:
-        nets = [
-            [region for torso in torsos for region in torso.regions]
-            for torsos in (group, twins)
-            if torsos
-        ]
-        regions = nets[0]
+        regions = regions_of(group)
+        twin_regions = regions_of(twins)
         super().__init__(config, regions[0][0].num_tasks)
         if config.split_criterion != "conflict":
             raise UserError(
                 f"--split_criterion {config.split_criterion}: with --split_weights there is "
                 "conflict alone"
             )
-        self.places = [k for k, region in enumerate(regions) if isinstance(region[0], WeightBank)]
-        if any(
-            bank.copy is not None
-            for k, region in enumerate(regions)
-            if k not in self.places
-            for bank in region
-        ):
-            raise UserError("--std split: with --split_weights the log std can't split")
-        self.layers = [regions[k] for k in self.places]
-        self.banks = [bank for layer in self.layers for bank in layer]
-        pairs = [pair for k in self.places for pair in zip(*(net[k] for net in nets))]
-        self.masks = [[bank.copy for bank in pair] for pair in pairs]
-        self.stored = [
-            [*(bank.variable for bank in pair), *slots(pair[0].variable)] for pair in pairs
-        ]
+        self.places: list[int] = []  # of regions that are layers of weights
+        self.layers: list[list[WeightBank]] = []
+        self.banks: list[WeightBank] = []
+        self.masks: list[list[Any]] = []  # of each bank, and of its twin
+        self.stored: list[list[Any]] = []  # variables that hold each bank's values
+        for place, region in enumerate(regions):
+            if not isinstance(region[0], WeightBank):
+                if any(bank.copy is not None for bank in region):
+                    raise UserError("--std split: with --split_weights the log std can't split")
+                continue
+            self.places.append(place)
+            self.layers.append(region)
+            for number, bank in enumerate(region):
+                pair = [bank]
+                if twin_regions:
+                    pair.append(twin_regions[place][number])
+                self.banks.append(bank)
+                self.masks.append([member.copy for member in pair])
+                self.stored.append([member.variable for member in pair] + slots(bank.variable))
         self.moments = [Moments(tuple(bank.copy.shape), config.split_decay) for bank in self.banks]
         self.grams = Moments((len(self.layers), self.num_tasks, self.num_tasks), config.split_decay)
         self.sharing = self.score()
 
     @property
     def variables(self) -> list[Any]:
-        return [
-            variable for moments in [*self.moments, self.grams] for variable in moments.variables
-        ]
+        found = []
+        for moments in [*self.moments, self.grams]:
+            found.extend(moments.variables)
+        return found
 
     @property
     def private(self) -> np.ndarray:
@@ -88,10 +90,11 @@ class Overlay(Watch):
         present = self.present(present)
         regions = tasks.regions[name]
         self.grams.update(tf.gather(tasks.grams[name], self.places), present[:, None] * present)
-        gradients = [gradient for k in self.places for _, gradient in regions[k]]
-        for bank, gradient, moments in zip(self.banks, gradients, self.moments):
-            flag = tf.reshape(present, (-1, *[1] * (len(bank.copy.shape) - 1)))
-            moments.update(agreement(bank, gradient), flag)
+        moments_left = iter(self.moments)
+        for place in self.places:
+            for bank, gradient in regions[place]:
+                flag = tf.reshape(present, (-1, *[1] * (len(bank.copy.shape) - 1)))
+                next(moments_left).update(agreement(bank, gradient), flag)
 
     def check(self) -> None:
         if self.sharing <= self.config.split_min_sharing:
@@ -142,32 +145,34 @@ class Overlay(Watch):
         for bank, part, masks, stored, moments in zip(
             self.banks, parts, self.masks, self.stored, self.moments
         ):
-            own = part.reshape(bank.copy.shape)
-            if own.any():
-                part_weights(stored, bank.axis, own)
+            leaving = part.reshape(bank.copy.shape)
+            if leaving.any():
+                part_weights(stored, bank.axis, leaving)
                 for mask in masks:
-                    mask.assign(np.array(mask) | own)
+                    mask.assign(np.array(mask) | leaving)
                 if self.config.split_reset:
-                    moments.forget((slice(None), own.any(axis=0)))
-        by_bank = iter(part.sum(axis=1) for part in parts)
-        counts = [sum(next(by_bank) for _ in layer).tolist() for layer in self.layers]
+                    moments.forget((slice(None), leaving.any(axis=0)))
+        counts = []
+        parts_left = iter(parts)
+        for layer in self.layers:
+            of_layer = sum(next(parts_left).sum(axis=1) for _ in layer)
+            counts.append(of_layer.tolist())
         self.events.append({"updates": self.updates, "score": score, "private": counts})
         self.sharing = self.score()
 
     def report(self) -> dict[str, Any]:
         """Events, each with how many weights of each layer left with each task, and what Splitter's
         has but maps."""
-        sizes = [sum(int(np.prod(bank.copy.shape[1:])) for bank in layer) for layer in self.layers]
-        layers = [
-            {"name": own[0].variable.name, "regions": 1, "size": size}
-            for own, size in zip(self.layers, sizes)
-        ]
+        layers = []
+        for layer in self.layers:
+            size = sum(int(np.prod(bank.copy.shape[1:])) for bank in layer)
+            layers.append({"name": layer[0].variable.name, "regions": 1, "size": size})
         return self.summary(self.grams, layers, most=self.config.split_private)
 
 
 def agreement(bank: WeightBank, gradient: tf.Tensor) -> tf.Tensor:
     """c `(num_tasks, ...)` of the gradients `(*lead, num_tasks, ...)` of tasks' own parameters;
     members add up."""
-    own = tf.where(bank.shared(), gradient, 0.0)
-    product = own * (tf.reduce_sum(own, axis=bank.axis, keepdims=True) - own)
+    shared = tf.where(bank.shared(), gradient, 0.0)
+    product = shared * (tf.reduce_sum(shared, axis=bank.axis, keepdims=True) - shared)
     return tf.reduce_sum(tf.reshape(product, (-1, *product.shape[bank.axis :])), axis=0)

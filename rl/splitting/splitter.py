@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl.gradients.per_task import Products
-from rl.splitting.blocks import blocks_of
+from rl.splitting.blocks import Block, blocks_of
 from rl.splitting.criteria import CRITERIA
 from rl.splitting.maps import copies_of, partition, sharing_score
 from rl.splitting.moments import Moments
@@ -29,7 +29,9 @@ class Splitter(Watch):
         super().__init__(config, self.blocks[0].bank.num_tasks)
         self.criterion = CRITERIA[config.split_criterion](config)
         self.halves = self.criterion.halves
-        self.places = [(block, k) for block in self.blocks for k in range(block.count)]
+        self.places: list[tuple[Block, int]] = []  # of each region
+        for block in self.blocks:
+            self.places += [(block, number) for number in range(block.count)]
         self.sizes = np.array([block.size for block, _ in self.places], float)
         self.splits = np.array([block.splits for block, _ in self.places])
         self.room = np.array([block.bank.copies for block, _ in self.places])
@@ -37,14 +39,17 @@ class Splitter(Watch):
         regions = len(self.places)
         tasks = self.num_tasks
         gram = tf.zeros((regions, tasks, tasks))
-        own = tf.zeros((regions, tasks))
-        for name, value in self._measure(Products(gram, own, gram, own)).items():
+        norms = tf.zeros((regions, tasks))
+        for name, value in self._measure(Products(gram, norms, gram, norms)).items():
             self.moments[name] = Moments(tuple(value.shape), config.split_decay)
         self.sharing = self.score()
 
     @property
     def variables(self) -> list[Any]:
-        return [variable for moments in self.moments.values() for variable in moments.variables]
+        found = []
+        for moments in self.moments.values():
+            found.extend(moments.variables)
+        return found
 
     @property
     def maps(self) -> np.ndarray:
@@ -80,20 +85,15 @@ class Splitter(Watch):
             if parted or self.sharing <= self.config.split_min_sharing:
                 continue
             score = float(verdict.score[region, first, second])
-            self.split(
-                region,
-                (first, second),
-                partition(copy, verdict.distance[region], first, second),
-                score,
-            )
+            leaves = partition(copy, verdict.distance[region], first, second)
+            self.split(region, (first, second), leaves, score)
             done.add(region)
 
     def _candidates(self, score: np.ndarray, counts: np.ndarray) -> list[tuple[int, int, int]]:
         """Region and pair of what may split, in the order in which it does."""
         maps = self.maps
-        together = (maps[:, :, None] == maps[:, None]) & np.triu(
-            np.ones((self.num_tasks, self.num_tasks), bool), 1
-        )
+        pairs = np.triu(np.ones((self.num_tasks, self.num_tasks), bool), 1)
+        together = (maps[:, :, None] == maps[:, None]) & pairs
         may = together & self.splits[:, None, None] & (counts >= self.config.split_warmup)
         may &= score > self.criterion.threshold()
         full = copies_of(maps) == self.room

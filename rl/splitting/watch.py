@@ -49,11 +49,11 @@ class Watch:
         all have."""
         return tf.ones(self.num_tasks) if present is None else tf.cast(present, tf.float32)
 
-    def summary(self, grams: Moments, layers: list[Any], **own: Any) -> dict[str, Any]:
-        """JSON values: what every report has, `own` of a subclass, and the cosines by layer of mean
-        inner products."""
+    def summary(self, grams: Moments, layers: list[Any], **others: Any) -> dict[str, Any]:
+        """JSON values: what every report has, the `others` of a subclass, and the cosines by layer
+        of mean inner products."""
         cosine = np.round(cosines(tf.constant(grams.stat().mean)), 4).tolist()
-        report = {"updates": self.updates, "sharing": self.sharing, **own}
+        report = {"updates": self.updates, "sharing": self.sharing, **others}
         return report | {"events": self.events, "layers": layers, "cosines": cosine}
 
     def state(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import numpy as np
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 
 NUM_GOALS = 50
-TORN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def goal_lists(tasks: Sequence[str], seed: int) -> dict[str, np.ndarray]:
@@ -39,7 +39,7 @@ def goal_lists(tasks: Sequence[str], seed: int) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {task: file[task] for task in tasks}
-    except TORN:
+    except DAMAGE:
         goals = draw(tasks, seed)
         _keep(path, goals)
         return goals

@@ -37,7 +37,7 @@ def make_algo(algorithm, num_tasks=None, sizes=(8,), seed=0, spec=None, opt=None
 
 
 def make_batches(count, batch=4, num_tasks=None, seed=0):
-    """Random batches for `count` updates of an off-policy algorithm with the spec of `make_spec`."""
+    """Random batches for `count` updates of an off-policy algorithm whose spec is `make_spec`'s."""
     rng = np.random.default_rng(seed)
     lead = (count, batch) if num_tasks is None else (count, num_tasks, batch)
     batches = {

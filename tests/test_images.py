@@ -1,6 +1,7 @@
 """Observations that are images, from an env to the gradient."""
 
 import dataclasses
+import inspect
 
 import gymnasium as gym
 import numpy as np
@@ -13,9 +14,6 @@ import rl.networks
 from rl.config import UserError, flag
 from rl.networks.layers import Torso
 from tests.helpers import column, refused
-
-# A trial addition: what stands between the lines is all that images need beside the package.
-# --------------------------------------------------------------------------------------
 
 
 class Lamp(gym.Env):
@@ -65,7 +63,6 @@ def fixture_conv():
     del rl.flags.torsos.NETWORKS["conv"]
 
 
-# --------------------------------------------------------------------------------------
 FLAGS = {
     "obs_norm": False,
     "rollout_steps": 32,
@@ -95,6 +92,12 @@ def test_ppo_learns_from_images(tmp_path):
     picture[:, 4:] = 255
     assert agent.act(picture) == 1
     assert agent.act(np.stack([picture, picture[:, ::-1]])).tolist() == [1, 0]
+
+
+def test_it_takes_few_lines():
+    """What images need beside the package."""
+    parts = (Lamp, ConvFlags, Conv)
+    assert sum(len(inspect.getsource(part).splitlines()) for part in parts) <= 40
 
 
 @pytest.mark.parametrize(

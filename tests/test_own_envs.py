@@ -17,7 +17,7 @@ from rl.envs.contract import EnvError, SpaceWatch
 from rl.networks import MLP, PolicyValue
 from rl.networks.actor_critic import env_action
 from rl.spec import EnvSpec, Field
-from tests.helpers import command, refused, rows, train
+from tests.helpers import column, command, refused, rows, train
 from tests.own_envs import FLAGS
 
 OWN = "tests.own_envs:"
@@ -68,6 +68,16 @@ def test_observations_in_any_form(form, backend):
     assert all(step.obs2.dtype == np.float32 for step in steps)
     assert [step.obs2[1].tolist() for step in steps] == [[n, n] for n in (1, 2, 3, 4, 5, 1)]
     assert [step.obs[1].tolist() for step in steps] == [[n, n] for n in (1, 2, 3, 4, 0, 1)]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("algo", ["ddpg", "sac", "ppo"])
+def test_an_odd_env_trains(tmp_path, algo, backend):
+    """Its episodes are 5 steps long, and each ends well."""
+    flags = ["--env", OWN + "Odd", "--num_envs", "2", "--env_backend", backend, "--epochs", "1"]
+    run = train(tmp_path, *flags, algo=algo)
+    for name, value in (("EpLen", 5), ("AverageEpRet", 5), ("Success", 1), ("TestSuccess", 1)):
+        assert column(run, name) == [value]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

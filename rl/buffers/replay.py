@@ -4,11 +4,10 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
+from rl.buffers.fields import transition_fields
 from rl.buffers.final_obs import FinalObs
 from rl.buffers.n_step import n_step_return
 from rl.spec import Batch, EnvSpec, Field, map_fields
-
-NUMBER = Field()  # one for each transition
 
 
 class ReplayBuffer:
@@ -41,14 +40,7 @@ class ReplayBuffer:
         self.num_envs = num_envs
         self.gamma = np.float32(gamma)
         self.n_step = n_step
-        fields = {
-            "obs": spec.obs,
-            "act": spec.act,
-            "rew": NUMBER,
-            "obs2": spec.obs,
-            "done": NUMBER,
-            "end": NUMBER,
-        }
+        fields = transition_fields(spec)
         self.final_obs: Optional[FinalObs] = None
         if spec.has_images:
             del fields["obs2"]

@@ -4,9 +4,8 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
-from rl.spec import EnvSpec, Field, Memory, RolloutBatch
-
-NUMBER = Field()  # one for each step
+from rl.buffers.fields import NUMBER, transition_fields
+from rl.spec import EnvSpec, Memory, RolloutBatch
 
 Fields = dict[str, np.ndarray]
 
@@ -26,16 +25,7 @@ class Rollout:
     present: Optional[np.ndarray] = None
 
     def __init__(self, spec: EnvSpec, steps: int, num_envs: int) -> None:
-        fields = {
-            "obs": spec.obs,
-            "act": spec.act,
-            "rew": NUMBER,
-            "obs2": spec.obs,
-            "done": NUMBER,
-            "truncated": NUMBER,
-            "end": NUMBER,
-            "time": NUMBER,
-        }
+        fields = transition_fields(spec) | {"truncated": NUMBER, "time": NUMBER}
         self.data = {name: field.zeros(steps, num_envs) for name, field in fields.items()}
         self.memory: Memory = ()
         self.dims = spec.batch_dims

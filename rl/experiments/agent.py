@@ -13,7 +13,7 @@ from rl.experiments.rundir import RunDir, changed_flags
 from rl.files import Damaged, check_tree, load_tree
 from rl.spec import EnvSpec, Memory
 from rl.training.checkpoint import Checkpoints
-from rl.training.policy import from_tasks, to_tasks
+from rl.training.policy import EnvPolicy, Placement
 from rl.training.run import VARYING, check_flags
 
 
@@ -56,16 +56,14 @@ class Agent:
           UserError: `obs` has another size, or there is no such task.
         """
         rows, is_single = self._rows(obs)
-        place = self._place(len(rows), task)
+        placed = Placement(self.spec, self._place(len(rows), task))
+        policy = EnvPolicy(self.algo.policy, placed, self.normaliser)
         if len(self._start) != len(rows):
             self._start = np.ones(len(rows), bool)
-            copies = 1 if place is None else len(self.spec.tasks)
-            self._memory = self.algo.policy.initial_memory(len(rows) * copies)
-        seen = to_tasks(self.normaliser.obs(rows), self.spec, place)
-        start = to_tasks(self._start, self.spec, place)
+            self._memory = policy.initial_memory(len(rows))
         rng = self._rng if noise else None
-        units, self._memory = self.algo.policy.act(seen, self._memory, start, rng)
-        act = self.spec.env_action(from_tasks(units, self.spec, place))
+        units, self._memory = policy.act(rows, self._memory, self._start, rng)
+        act = self.spec.env_action(units)
         self._start = np.zeros(len(rows), bool)
         act = act.reshape(len(rows), *self.spec.act_shape)
         act = act.astype(self.spec.act_dtype, copy=False)

@@ -36,7 +36,8 @@ def check_network(
     """Raises a UserError if a network is not for an env.
 
     Args:
-      num_tasks: None for a single task. obs_shape: of an observation; one of three axes is an image.
+      num_tasks: None for a single task.
+      obs_shape: of an observation; one of three axes is an image.
     """
     name = config.network
     if name != "mlp":  # which is for one task and for several

@@ -1,13 +1,31 @@
 """How a policy acts in a vector env, whose envs may be of several tasks."""
 
-from typing import Optional
+from typing import NamedTuple, Optional, Protocol
 
 import numpy as np
 
 from rl.buffers.normaliser import Normaliser
-from rl.envs.interface import VectorEnv
 from rl.spec import EnvSpec, Memory
 from rl.training.contracts import Policy
+
+
+class Placed(Protocol):
+    """Envs that have their places among tasks, as a VectorEnv's have."""
+
+    @property
+    def spec(self) -> EnvSpec:
+        """Theirs."""
+
+    @property
+    def task(self) -> Optional[np.ndarray]:
+        """`(num_envs,)`, the task of each; None: those of a task are side by side."""
+
+
+class Placement(NamedTuple):
+    """The places of envs that somebody else steps; see Placed."""
+
+    spec: EnvSpec
+    task: Optional[np.ndarray]
 
 
 class EnvPolicy:
@@ -18,10 +36,11 @@ class EnvPolicy:
     where the env is counts.
 
     Args:
-      policy: for normalised observations by task. env: a VectorEnv. normaliser: of observations.
+      policy: for normalised observations by task. env: a VectorEnv, or a Placement.
+      normaliser: of observations.
     """
 
-    def __init__(self, policy: Policy, env: VectorEnv, normaliser: Normaliser) -> None:
+    def __init__(self, policy: Policy, env: Placed, normaliser: Normaliser) -> None:
         self.policy = policy
         self.env = env
         self.normaliser = normaliser

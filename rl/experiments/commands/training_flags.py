@@ -72,7 +72,7 @@ def parse(
     chosen = _choices(argv, defaults)
     if {"-h", "--help", "--help_all"} & set(argv):
         show_help(chosen, everything="--help_all" in argv)
-    asked = given(argv, defaults)
+    asked = vars(_parser(chosen).parse(argv))
     values = {"seed": [0], **defaults, **asked}
     flags: dict[str, Any] = {}
     for part in sections(chosen).values():

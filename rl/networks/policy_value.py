@@ -1,6 +1,6 @@
 """The actor and critic of on-policy algorithms."""
 
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd

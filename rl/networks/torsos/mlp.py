@@ -1,6 +1,6 @@
 """Multi-layer perceptron: the torso that every task shares."""
 
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 import tensorflow as tf
 

@@ -1,8 +1,7 @@
 """What several tasks cost an update of SAC at Meta-World's sizes: each architecture, each gradient
 method.
 
-    .venv/bin/python benchmarks/multitask_update.py --tasks 10 --out
-    benchmarks/results/multitask_update_10.json
+    .venv/bin/python benchmarks/multitask_update.py --tasks 10 --out multitask_update_10.json
 
 Observations 39, actions 4, hidden layers 400x3, 128 transitions a task, in compiled bursts. In
 every round all contenders are timed in turn, so that a machine that slows down slows down all;
@@ -34,12 +33,19 @@ from rl.gradients.optimizer import Config, Optimizer, Optimizers  # noqa: E402
 from rl.spec import Batch, EnvSpec, Field, Update  # noqa: E402
 from rl.splitting import TaskOptimizer, TaskOptimizers  # noqa: E402
 
-OBS, ACT, BATCH, UPDATES = 39, 4, 128, 4
-NETWORKS = [("mlp", "sum")] + [(name, "sum") for name in rl.networks.NETWORKS if name != "mlp"]
-METHODS = [("multi_head", "sum"), ("multi_head", "task gradients")]
-METHODS += [("multi_head", name) for name in gradients.GRADIENTS if name != "sum"] + [
-    ("multi_head", "backward")
-]
+OBS = 39
+ACT = 4
+BATCH = 128
+UPDATES = 4  # in a burst
+METHODS = ("sum", "task gradients", *gradients.GRADIENTS, "backward")
+
+
+def all_pairs() -> list[tuple[str, str]]:
+    """Every network with plain sums, "mlp" first, and a head per task with every method."""
+    networks = ["mlp", *rl.networks.NETWORKS]
+    pairs = [(network, "sum") for network in networks]
+    pairs += [("multi_head", method) for method in METHODS]
+    return list(dict.fromkeys(pairs))
 
 
 class Backward(TaskOptimizer):
@@ -160,30 +166,29 @@ def report(
     times: dict[Any, list[float]], compiled: dict[Any, float], args: argparse.Namespace
 ) -> None:
     """Prints, and writes, the ratios to the first."""
-    names, results = list(times), []
-    first = np.array(times[names[0]])
+    first_pair = next(iter(times))
+    first = np.array(times[first_pair])
+    typical = 1e3 * np.median(first)
     print(
-        f"{args.tasks} tasks; {names[0]}: {1e3 * np.median(first):.1f} ms an update, median of {args.rounds} rounds"
+        f"{args.tasks} tasks; {first_pair}: {typical:.1f} ms an update, median of {args.rounds} "
+        "rounds"
     )
-    for network, method in names:
-        own = times[network, method]
-        ratio = np.array(own) / first
+    results = []
+    for (network, method), seconds in times.items():
+        ratio = np.array(seconds) / first
         row = {
             "network": network,
             "method": method,
             "ratio": float(np.median(ratio)),
-            "ms": [1e3 * t for t in own],
-        }
-        row |= {
+            "ms": [1e3 * second for second in seconds],
             "low": float(ratio.min()),
             "high": float(ratio.max()),
             "compile": compiled[network, method],
         }
         results.append(row)
         print(
-            "{network:16} {method:15} {ratio:5.2f}  ({low:.2f}-{high:.2f})  compiled in {compile:.0f} s".format(
-                **row
-            )
+            f"{network:16} {method:15} {row['ratio']:5.2f}  ({row['low']:.2f}-{row['high']:.2f})  "
+            f"compiled in {row['compile']:.0f} s"
         )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory {peak:.0f} MB")
@@ -195,11 +200,9 @@ def report(
 
 def main() -> None:
     args = parse(__doc__)
-    pairs = (
-        [tuple(pair.split(":")) for pair in args.only]
-        if args.only
-        else list(dict.fromkeys(NETWORKS + METHODS))
-    )
+    pairs = all_pairs()
+    if args.only:
+        pairs = [tuple(pair.split(":")) for pair in args.only]
     measure(pairs, make, args)
 
 

@@ -1,7 +1,6 @@
 """What splitting costs an update of SAC at Meta-World's sizes: statistics by criterion, and splits.
 
-    .venv/bin/python benchmarks/splitting_update.py --tasks 10 --out
-    benchmarks/results/splitting_update_10.json
+    .venv/bin/python benchmarks/splitting_update.py --tasks 10 --out splitting_update_10.json
 
 As multitask_update.py, whose sizes and rounds it has. All are compared with the network `splitting`
 with task gradients but without statistics. `conflict 20` has split 20 times. `split_weights` is
@@ -20,19 +19,20 @@ from rl.algos import ALGOS
 from rl.experiments.build import make_torsos
 from rl.gradients.optimizer import Config
 
-PAIRS = [("splitting", "task gradients"), ("splitting", "conflict"), ("splitting", "conflict 5")]
-PAIRS += [
+PAIRS = [
+    ("splitting", "task gradients"),
+    ("splitting", "conflict"),
+    ("splitting", "conflict 5"),
     ("splitting", "conflict 20"),
     ("splitting", "halfbatch"),
     ("splitting", "v1"),
     ("splitting", "v1_region"),
-]
-PAIRS += [
     ("splitting", "v2"),
     ("sparse_splitting", "task gradients"),
     ("sparse_splitting", "conflict"),
+    ("split_weights", "task gradients"),
+    ("split_weights", "conflict"),
 ]
-PAIRS += [("split_weights", "task gradients"), ("split_weights", "conflict")]
 
 
 def make(network: str, method: str, tasks: int, hidden: list[int]) -> Any:
@@ -66,7 +66,10 @@ def split(splitter: Any, region: int, task: int) -> None:
 
 def main() -> None:
     args = parse(__doc__)
-    measure([tuple(pair.split(":")) for pair in args.only] if args.only else PAIRS, make, args)
+    pairs = PAIRS
+    if args.only:
+        pairs = [tuple(pair.split(":")) for pair in args.only]
+    measure(pairs, make, args)
 
 
 if __name__ == "__main__":

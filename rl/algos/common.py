@@ -109,8 +109,8 @@ class Algorithm(Generic[Batches]):
         torso = self.actor.torso
         if torso.memory_shape is not None and not self.memory:
             raise UserError(
-                f"{type(torso).__name__} has memory, which an on-policy algorithm needs: "
-                f"{type(self).__name__} learns from single steps"
+                f"{type(torso).__name__} has memory, and {type(self).__name__} learns from single "
+                "steps; networks with memory are for on-policy algorithms, such as ppo"
             )
         self.burst: Burst[Batches] = Burst(self.train_step)
         parts = [getattr(self, name) for name in self.saved]

@@ -141,10 +141,12 @@ class ReplayBuffer:
             obs2 = self.take("obs", (rows + self.num_envs) % self.capacity)
             self.final_obs.fill(obs2, rows)
             return obs2
-        picked = [
-            np.take(self.data[key][task], rows[task], axis=0) for task in range(self.num_tasks)
-        ]
-        return np.stack(picked) if len(picked) > 1 else picked[0][None]
+        picked = []
+        for task in range(self.num_tasks):
+            picked.append(np.take(self.data[key][task], rows[task], axis=0))
+        if self.num_tasks == 1:
+            return picked[0][None]  # without np.stack's copy
+        return np.stack(picked)
 
     def rewards(
         self, rows: np.ndarray, scale: Optional[Callable[..., np.ndarray]] = None

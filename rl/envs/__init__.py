@@ -60,8 +60,8 @@ def make(env_id: str, num_envs: int = 1, visit: str = "all", **options: Any) -> 
     if visit != "all":
         raise UserError(f"--visit {visit} is for several tasks; {env_id} is one")
     names = ("backend", "render_mode", "max_ep_len", "num_workers", "env_kwargs")
-    own = {name: value for name, value in options.items() if name in names}
-    return Gymnasium(env_id, num_envs, **own)
+    chosen = {name: value for name, value in options.items() if name in names}
+    return Gymnasium(env_id, num_envs, **chosen)
 
 
 def _family_of(env_id: str) -> Optional[Any]:

@@ -107,9 +107,9 @@ class Workers:
             process.join()
 
     def _ask(self, name: str, args: Sequence[tuple[Any, ...]]) -> list[Any]:
-        for pipe, own in zip(self.pipes, args):
+        for pipe, worker_args in zip(self.pipes, args):
             with contextlib.suppress(ConnectionError):  # a dead worker shows in its answer
-                pipe.send((name, own))
+                pipe.send((name, worker_args))
         return self._answers()
 
     def _answers(self) -> list[Any]:

@@ -19,28 +19,30 @@ def networks(algo: Any) -> list[Any]:
       by.
     """
     nets = [getattr(algo, name) for name in algo.saved]
-    torsos = [
-        torso
-        for net in nets
-        for group in getattr(net, "groups", {}).values()
-        for torso in group.torsos
-    ]
-    return [
-        net for net in torsos + nets if isinstance(net, (Splitting, MetaSplitting, Temperature))
-    ]
+    torsos: list[Any] = []
+    for net in nets:
+        for group in getattr(net, "groups", {}).values():
+            torsos.extend(group.torsos)
+    kinds = (Splitting, MetaSplitting, Temperature)
+    return [net for net in torsos + nets if isinstance(net, kinds)]
 
 
 def most_copies(algo: Any) -> int:
     """The largest number of copies of a layer that its tasks use."""
-    nets = [net for net in networks(algo) if isinstance(net, Splitting)]
-    return max(len(copies_used(banks)[0]) for net in nets for banks in net.layers_of_banks())
+    counts = []
+    for net in networks(algo):
+        if isinstance(net, Splitting):
+            for banks in net.layers_of_banks():
+                copies, _ = copies_used(banks)
+                counts.append(len(copies))
+    return max(counts)
 
 
 def adopt(algo: Any, trained: Any) -> None:
     """Gives `algo`, for other tasks, what `trained` has learned: copies of layers, means over its
     tasks of the rest."""
-    for own, learned in zip(networks(algo), networks(trained), strict=True):
-        own.adopt(learned)
+    for net, learned in zip(networks(algo), networks(trained), strict=True):
+        net.adopt(learned)
     for name in algo.saved:  # frozen targets would lag behind for good
         if hasattr(algo, f"{name}_targ"):
             getattr(algo, f"{name}_targ").set_weights(getattr(algo, name).get_weights())
@@ -60,11 +62,12 @@ def follow_best(algo: Any, trained: Any, env: Any, session: Any) -> dict[str, st
     tasks = env.spec.tasks
     names = trained.spec.tasks
     returns = []
-    each = env.num_envs // len(tasks)
+    episodes = env.num_envs // len(tasks)
     for k in range(len(names)):
         follow(algo, trained, [k] * len(tasks))
         policy = EnvPolicy(algo.policy, env, session.normaliser)
-        returns.append(evaluate(policy, env, each, session.seed_for(6))["EpRet"].mean(axis=1))
+        played = evaluate(policy, env, episodes, session.seed_for(6))
+        returns.append(played["EpRet"].mean(axis=1))
     best = np.argmax(returns, axis=0)
     follow(algo, trained, best)
     return {task: names[k] for task, k in zip(tasks, best)}
@@ -73,7 +76,7 @@ def follow_best(algo: Any, trained: Any, env: Any, session: Any) -> dict[str, st
 def follow(algo: Any, trained: Any, tasks: Sequence[int]) -> None:
     """Gives each task of `algo` the weights that make it the task of `trained` numbered in
     `tasks`."""
-    for own, learned in zip(networks(algo), networks(trained), strict=True):
-        if isinstance(own, MetaSplitting):
-            own.follow(learned, tasks)
+    for net, learned in zip(networks(algo), networks(trained), strict=True):
+        if isinstance(net, MetaSplitting):
+            net.follow(learned, tasks)
     algo.refresh()

@@ -37,6 +37,7 @@ class Agent:
         self.step = step
         self._rng = np.random.default_rng(seed)
         self._start = np.ones(0, bool)  # of each env, whether its next step is an episode's first
+        self._placed_by_name = False
         self._memory: Memory = ()
 
     def act(self, obs: Any, task: Optional[str] = None, noise: bool = False) -> np.ndarray:
@@ -58,9 +59,10 @@ class Agent:
         rows, is_single = self._rows(obs)
         placed = Placement(self.spec, self._place(len(rows), task))
         policy = EnvPolicy(self.algo.policy, placed, self.normaliser)
-        if len(self._start) != len(rows):
+        if len(self._start) != len(rows) or self._placed_by_name != (task is not None):
             self._start = np.ones(len(rows), bool)
             self._memory = policy.initial_memory(len(rows))
+            self._placed_by_name = task is not None  # memory is then of all tasks for each env
         rng = self._rng if noise else None
         units, self._memory = policy.act(rows, self._memory, self._start, rng)
         act = self.spec.env_action(units)

@@ -55,19 +55,28 @@ def adapt(source: RunDir, saved: dict[str, Any], asked: Any, flags: Sequence[str
 def adapting(saved: dict[str, Any], horizon: int) -> dict[str, Any]:
     """Flags of a run that adapts the networks of a run with flags `saved`, where not told
     otherwise."""
-    own: dict[str, Any] = dict(
-        network="meta_splitting", split="test", exp_name=f"{saved['exp_name']}_meta"
-    )
-    own |= dict(epochs=1, steps_per_epoch=1, num_envs=1, visit="all", save_memory=False)
-    own |= dict(overwrite=False, seed=[saved["seed"]])
+    flags = saved | {
+        "network": "meta_splitting",
+        "split": "test",
+        "exp_name": f"{saved['exp_name']}_meta",
+        "seed": [saved["seed"]],
+        "epochs": 1,
+        "steps_per_epoch": 1,
+        "num_envs": 1,
+        "visit": "all",
+        "save_memory": False,
+        "overwrite": False,
+    }
     if ALGOS[saved["algo"]].loop == "off_policy":
-        updates = horizon * len(
-            envs.tasks_of(saved["env"], "test")
-        )  # the first episode is collected
-        return saved | own | {"start_steps": 0, "update_after": min(saved["update_after"], updates)}
-    rollout = min(saved["rollout_steps"], horizon)
-    own |= {"rollout_steps": rollout, "batch_size": min(saved["batch_size"], rollout)}
-    return saved | own | {"std": "free" if saved["std"] == "split" else saved["std"]}
+        first_episodes = horizon * len(envs.tasks_of(saved["env"], "test"))
+        flags["start_steps"] = 0
+        flags["update_after"] = min(saved["update_after"], first_episodes)
+    else:
+        flags["rollout_steps"] = min(saved["rollout_steps"], horizon)
+        flags["batch_size"] = min(saved["batch_size"], flags["rollout_steps"])
+        if saved["std"] == "split":
+            flags["std"] = "free"
+    return flags
 
 
 def length(values: dict[str, Any], episodes: int, horizon: int, tried: int) -> dict[str, Any]:
@@ -86,7 +95,8 @@ def length(values: dict[str, Any], episodes: int, horizon: int, tried: int) -> d
             f"--start best tries the run's {tried} tasks in {need} of the --episodes, which are "
             f"{episodes}"
         )
-    own = {"epochs": epochs, "steps_per_epoch": every}
-    return own | {
-        k: values[k] + tried * every for k in ("start_steps", "update_after") if k in values
-    }
+    changed = {"epochs": epochs, "steps_per_epoch": every}
+    for name in ("start_steps", "update_after"):
+        if name in values:
+            changed[name] = values[name] + tried * every
+    return changed

@@ -49,8 +49,9 @@ def make_balancer(num_tasks: int, config: Config, options: Any = None) -> Balanc
       options: the method's own flags, its dataclass in rl.flags.gradients; None: their defaults.
     """
     name = config.gradient
-    own = method_flags.GRADIENTS[name]() if options is None else options
-    return GRADIENTS[name](num_tasks, own)
+    if options is None:
+        options = method_flags.GRADIENTS[name]()
+    return GRADIENTS[name](num_tasks, options)
 
 
 def register(name: str, method_class: type[Balancer], flags: type = NoFlags) -> None:

@@ -26,17 +26,18 @@ class Halves(NamedTuple):
     @classmethod
     def of(cls, whole: tf.Tensor, passes: list[tuple[Any, Any]]) -> "Halves":
         """Of all passes (x, d) through a layer: as one, whose halves are of the halves of each."""
-        xs, ds = (list(own) for own in zip(*passes))
-        return cls(whole, None if xs[0] is None else _joined(xs), _joined(ds))
+        inputs = [x for x, _ in passes]
+        output_gradients = [d for _, d in passes]
+        x = None if inputs[0] is None else _joined(inputs)
+        return cls(whole, x, _joined(output_gradients))
 
     def part(self) -> tf.Tensor:
         """The second half's part of the gradient."""
-        d = _cut(self.d)[1]
-        return (
-            tf.reduce_sum(d, axis=-2)
-            if self.x is None
-            else tf.matmul(_cut(self.x)[1], d, transpose_a=True)
-        )
+        second_d = _cut(self.d)[1]
+        if self.x is None:
+            return tf.reduce_sum(second_d, axis=-2)
+        second_x = _cut(self.x)[1]
+        return tf.matmul(second_x, second_d, transpose_a=True)
 
     def difference(self) -> tf.Tensor:
         """The first half's part less the second's."""
@@ -44,20 +45,16 @@ class Halves(NamedTuple):
 
     def products(self) -> tf.Tensor:
         """The parts' inner product for each unit, `(..., num_tasks, out)`."""
-        if self.x is not None:
-            one, two = _cut(self.x)
-            d_one, d_two = _cut(self.d)
-            half, fan_in = one.shape[-2:]
-            units = self.d.shape[-1]
-            if (
-                half is not None and half * (fan_in + units) <= fan_in * units
-            ):  # no more work than the part itself
-                return tf.reduce_sum(
-                    d_one * tf.matmul(tf.matmul(one, two, transpose_b=True), d_two), axis=-2
-                )
+        if self.x is not None and _samples_are_few(self.x, self.d):
+            first_x, second_x = _cut(self.x)
+            first_d, second_d = _cut(self.d)
+            between = tf.matmul(first_x, second_x, transpose_b=True)
+            return tf.reduce_sum(first_d * tf.matmul(between, second_d), axis=-2)
         part = self.part()
         product = (self.whole - part) * part
-        return product if self.x is None else tf.reduce_sum(product, axis=-2)
+        if self.x is None:
+            return product
+        return tf.reduce_sum(product, axis=-2)
 
 
 def samples(
@@ -66,11 +63,20 @@ def samples(
     """For each of `params` the (x, d) of the passes through it: `kernel, bias, x, y`. Gradients are
     those in the ys."""
     found: dict[int, list[Any]] = {id(param): [] for param in params}
-    for each, d in zip(passes, grads):
-        found[id(each.bias)].append((None, d))
-        if each.kernel is not None:
-            found[id(each.kernel)].append((each.x, d))
+    for layer_pass, d in zip(passes, grads):
+        found[id(layer_pass.bias)].append((None, d))
+        if layer_pass.kernel is not None:
+            found[id(layer_pass.kernel)].append((layer_pass.x, d))
     return list(found.values())
+
+
+def _samples_are_few(x: tf.Tensor, d: tf.Tensor) -> bool:
+    """Whether products of samples are no more work than the part of a gradient itself."""
+    batch, fan_in = x.shape[-2:]
+    units = d.shape[-1]
+    if batch is None:
+        return False
+    return batch // 2 * (fan_in + units) <= fan_in * units
 
 
 def _cut(batch: tf.Tensor) -> list[tf.Tensor]:
@@ -78,7 +84,10 @@ def _cut(batch: tf.Tensor) -> list[tf.Tensor]:
 
 
 def _joined(batches: list[tf.Tensor]) -> tf.Tensor:
+    """All first halves, then all second ones."""
     if len(batches) == 1:
         return batches[0]
-    first, second = zip(*map(_cut, batches))
+    halves = [_cut(batch) for batch in batches]
+    first = [one for one, _ in halves]
+    second = [two for _, two in halves]
     return tf.concat([*first, *second], axis=-2)

@@ -58,9 +58,8 @@ class DWA(Balancer):
 
     def __init__(self, num_tasks: int, config: flags.DWA) -> None:
         super().__init__(num_tasks, config)
-        self.sums = self.variable(
-            tf.zeros((3, num_tasks))
-        )  # of losses in this window, the last, the one before
+        # of losses in this window, the last, the one before
+        self.sums = self.variable(tf.zeros((3, num_tasks)))
         self.updates = self.variable(0.0)  # in this window
         self.windows = self.variable(0.0)  # that are full
 
@@ -68,12 +67,10 @@ class DWA(Balancer):
         full = self.updates >= self.config.dwa_window
         self.windows.assign(tf.where(full, tf.minimum(self.windows + 1, 2.0), self.windows))
         self.updates.assign(tf.where(full, 1.0, self.updates + 1))
-        sums = tf.where(
-            full, tf.concat([tf.zeros_like(self.sums[:1]), self.sums[:2]], axis=0), self.sums
-        )
-        sums = self.sums.assign(
-            sums + tf.stack([tf.nn.relu(losses), tf.zeros_like(losses), tf.zeros_like(losses)])
-        )
+        zeros = tf.zeros_like(losses)
+        moved_on = tf.concat([zeros[None], self.sums[:2]], axis=0)
+        sums = tf.where(full, moved_on, self.sums)
+        sums = self.sums.assign(sums + tf.stack([tf.nn.relu(losses), zeros, zeros]))
         kept = (sums[1] + SMALL) / (sums[2] + SMALL)
         return tf.where(self.windows < 2, 1.0, self.num_tasks * tf.nn.softmax(kept / TEMPERATURE))
 

@@ -57,7 +57,9 @@ class TaskGradients:
     """
 
     def __init__(self, net: Any, loss_fn: LossFn, halves: bool = False) -> None:
-        torsos = [torso for group in net.groups.values() for torso in group.torsos]
+        torsos: list[Any] = []
+        for group in net.groups.values():
+            torsos.extend(group.torsos)
         self.variables = net.trainable_variables
         self.halves = halves
         # group -> for each region its banks with their gradients; the same with Halves
@@ -105,7 +107,10 @@ class TaskGradients:
         return Products(self.grams[name], sums, self.grams[name] - gaps, norms)
 
     def _of_halves(self, name: str, value: Callable[[Halves], tf.Tensor]) -> list[Any]:
-        return [[(bank, value(halves)) for bank, halves in region] for region in self.parts[name]]
+        regions = []
+        for region in self.parts[name]:
+            regions.append([(bank, value(halves)) for bank, halves in region])
+        return regions
 
     def weighted(self, weights: dict[str, tf.Tensor]) -> list[tf.Tensor]:
         """For each variable the sum of the task gradients with weights `(regions, num_tasks)` of
@@ -125,13 +130,20 @@ class TaskGradients:
 
 def banks_of(torsos: Sequence[Any]) -> list[Any]:
     """The banks of all torsos."""
-    return [bank for torso in torsos for region in torso.regions for bank in region]
+    banks: list[Any] = []
+    for torso in torsos:
+        for region in torso.regions:
+            banks.extend(region)
+    return banks
 
 
 def by_region(torsos: Sequence[Any], values: Iterator[Any]) -> list[list[tuple[Any, Any]]]:
     """For each region of the torsos its banks, each with the next of `values`."""
-    regions = [region for torso in torsos for region in torso.regions]
-    return [[(bank, next(values)) for bank in region] for region in regions]
+    regions = []
+    for torso in torsos:
+        for region in torso.regions:
+            regions.append([(bank, next(values)) for bank in region])
+    return regions
 
 
 def inner(rows: tf.Tensor) -> tf.Tensor:

@@ -45,9 +45,12 @@ class TaskNet(Torso):
         self.num_tasks = input_shape[0]
         self.regions: list[list[Bank]] = []
         self.make(input_shape[-1] + (self.num_tasks if self.onehot else 0))
-        banks = [bank for region in self.regions for bank in region]
+        banks: list[Bank] = []
+        for region in self.regions:
+            banks.extend(region)
+        variables = [bank.variable for bank in banks]
         maps = [bank.copy for bank in banks if bank.copy is not None]
-        self.parameters = [*(bank.variable for bank in banks), *maps]  # for SavedModel
+        self.parameters = variables + maps  # for SavedModel
         self.built = True
 
     def make(self, fan_in: int) -> None:
@@ -95,9 +98,8 @@ class TaskNet(Torso):
         batch, out)`."""
         kernel, bias = params
         if kernel.shape[-3] > 1 or x.shape[-3] == 1:
-            return self.passed(
-                kernel, bias, x, matmul(x, kernel, self.precision) + bias[..., None, :]
-            )
+            y = matmul(x, kernel, self.precision) + bias[..., None, :]
+            return self.passed(kernel, bias, x, y)
         batch = tf.shape(x)[-2]  # shared: the samples of all tasks in one product
         flat = tf.reshape(x, (*x.shape[:-3], -1, x.shape[-1]))
         flat = matmul(flat, kernel[..., 0, :, :], self.precision) + bias

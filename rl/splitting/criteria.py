@@ -45,14 +45,16 @@ class V1(Criterion):
         distance = stats["distance"]
         square = stats["squares"]
         size = sizes[:, None, None]
-        count = (
-            distance.over(config.split_decay, capped=True) if config.split_cap else distance.count
-        )
+        count = distance.count
+        if config.split_cap:
+            count = distance.over(config.split_decay, capped=True)
         variance = square.mean - stats["component"].mean ** 2
-        pooled = config.split_variance or ratio((variance * square.count).sum(), square.count.sum())
-        score = np.sqrt(count) * ratio(
-            distance.mean - 2 * size * pooled, 2 * np.sqrt(2 * size) * pooled
-        )
+        pooled = config.split_variance
+        if not pooled:
+            pooled = ratio((variance * square.count).sum(), square.count.sum())
+        expected = 2 * size * pooled
+        std = 2 * np.sqrt(2 * size) * pooled
+        score = np.sqrt(count) * ratio(distance.mean - expected, std)
         return Verdict(score, distance.mean)
 
     def threshold(self) -> float:
@@ -90,14 +92,14 @@ class V1Region(Criterion):
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
         distance = stats["distance"]
         noise = np.maximum(stats["noise"].mean, 0)
-        one = noise[:, :, None]
-        other = noise[:, None]
+        noise_i = noise[:, :, None]
+        noise_j = noise[:, None]
         # The noise comes from the same batches, so what is tested is X_ii + X_jj - 2 K_ij, whose
         # variance this is.
-        std = 2 * np.sqrt((one**2 + other**2 + one * other) / sizes[:, None, None])
-        score = np.sqrt(distance.over(self.config.split_decay)) * ratio(
-            distance.mean - one - other, std
-        )
+        variance = 4 * (noise_i**2 + noise_j**2 + noise_i * noise_j) / sizes[:, None, None]
+        count = distance.over(self.config.split_decay)
+        gap = distance.mean - noise_i - noise_j
+        score = np.sqrt(count) * ratio(gap, np.sqrt(variance))
         return Verdict(score, distance.mean)
 
 
@@ -108,8 +110,8 @@ class HalfBatch(Criterion):
     halves = True
 
     def measure(self, products: Products, sizes: np.ndarray) -> dict[str, tf.Tensor]:
-        own = tf.linalg.diag_part(products.cross)
-        return {"gap": own[:, :, None] + own[:, None] - 2 * products.cross}
+        diagonal = tf.linalg.diag_part(products.cross)  # X_ii
+        return {"gap": diagonal[:, :, None] + diagonal[:, None] - 2 * products.cross}
 
     def judge(self, stats: dict[str, Stat], sizes: np.ndarray) -> Verdict:
         return Verdict(self.z_of_mean(stats["gap"]), stats["gap"].mean)

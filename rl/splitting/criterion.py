@@ -53,10 +53,9 @@ class Criterion:
     def z_of_mean(self, stat: Stat) -> np.ndarray:
         """A mean over its standard error."""
         count = stat.over(self.config.split_decay)
-        spread = np.sqrt(
-            np.maximum(stat.square - stat.mean**2, 0) * count / np.maximum(count - 1, 1)
-        )
-        return np.sqrt(count) * ratio(stat.mean, spread)
+        variance = np.maximum(stat.square - stat.mean**2, 0)
+        variance = variance * count / np.maximum(count - 1, 1)
+        return np.sqrt(count) * ratio(stat.mean, np.sqrt(variance))
 
     def threshold(self) -> float:
         """The least score that splits."""
@@ -65,8 +64,8 @@ class Criterion:
 
 def distances(gram: tf.Tensor) -> tf.Tensor:
     """|g_i - g_j|^2 of `(..., num_tasks, num_tasks)` inner products."""
-    own = tf.linalg.diag_part(gram)
-    return tf.nn.relu(own[..., :, None] + own[..., None, :] - 2 * gram)
+    square = tf.linalg.diag_part(gram)
+    return tf.nn.relu(square[..., :, None] + square[..., None, :] - 2 * gram)
 
 
 def ratio(top: Any, bottom: Any) -> Any:

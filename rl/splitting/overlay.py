@@ -76,9 +76,8 @@ class Overlay(Watch):
     @property
     def private(self) -> np.ndarray:
         """Bool `(num_tasks, weights)`: where a task has a value of its own."""
-        return np.concatenate(
-            [np.array(bank.copy).reshape(self.num_tasks, -1) for bank in self.banks], axis=1
-        )
+        masks = [np.array(bank.copy).reshape(self.num_tasks, -1) for bank in self.banks]
+        return np.concatenate(masks, axis=1)
 
     def score(self) -> float:
         """The fraction, of all weights of all tasks, that a task shares with another."""
@@ -99,24 +98,22 @@ class Overlay(Watch):
     def check(self) -> None:
         if self.sharing <= self.config.split_min_sharing:
             return
-        scores = np.concatenate(
-            [self.scores(*pair) for pair in zip(self.banks, self.moments)], axis=1
-        )
-        leaves = self.choose(scores)
+        scores = []
+        for bank, moments in zip(self.banks, self.moments):
+            scores.append(self.scores(bank, moments))
+        all_scores = np.concatenate(scores, axis=1)
+        leaves = self.choose(all_scores)
         if leaves.any():
-            self.split(leaves, float(scores[leaves].max()))
+            self.split(leaves, float(all_scores[leaves].max()))
 
     def scores(self, bank: WeightBank, moments: Moments) -> np.ndarray:
         """`(num_tasks, weights)`; -inf: no reason to leave."""
         stat = moments.stat()
-        score = -np.sqrt(stat.over(self.config.split_decay)) * ratio(
-            stat.mean, np.sqrt(stat.square)
-        )
-        may = (
-            np.array(bank.shared())
-            & (stat.count >= self.config.split_warmup)
-            & (score > self.config.split_z)
-        )
+        count = stat.over(self.config.split_decay)
+        score = -np.sqrt(count) * ratio(stat.mean, np.sqrt(stat.square))
+        may = np.array(bank.shared())
+        may &= stat.count >= self.config.split_warmup
+        may &= score > self.config.split_z
         return np.where(may, score, -np.inf).reshape(self.num_tasks, -1)
 
     def choose(self, scores: np.ndarray) -> np.ndarray:
@@ -129,9 +126,11 @@ class Overlay(Watch):
         task = scores.argmax(axis=0)
         score = scores.max(axis=0)
         order = np.argsort(-score, kind="stable")[: np.count_nonzero(score > -np.inf)]
-        within = np.concatenate(
-            [order[task[order] == t][: max(left, 0)] for t, left in enumerate(room)]
-        )
+        with_room = []
+        for t, left in enumerate(room):
+            of_task = order[task[order] == t]
+            with_room.append(of_task[: max(left, 0)])
+        within = np.concatenate(with_room)
         most = self.config.splits_per_check or max(1, round(PORTION * scores.size))
         chosen = within[np.argsort(-score[within], kind="stable")][:most]
         leaves[task[chosen], chosen] = True

@@ -65,7 +65,8 @@ class Splitter(Watch):
         present = self.present(present)
         for key, value in self._measure(tasks.products(name)).items():
             by_pair = len(value.shape) == 3
-            self.moments[key].update(value, present[:, None] * present if by_pair else present)
+            flag = present[:, None] * present if by_pair else present
+            self.moments[key].update(value, flag)
 
     def _measure(self, products: Products) -> dict[str, tf.Tensor]:
         layers = tf.split(products.gram, [block.count for block in self.blocks])
@@ -74,15 +75,17 @@ class Splitter(Watch):
 
     def check(self) -> None:
         stats = {name: moments.stat() for name, moments in self.moments.items()}
-        verdict = self.criterion.judge(
-            {k: v for k, v in stats.items() if k != "layers"}, self.sizes
-        )
+        del stats["layers"]  # for reports alone
+        verdict = self.criterion.judge(stats, self.sizes)
         counts = next(iter(stats.values())).count  # the first is of pairs in every criterion
         done: set[int] = set()
         for region, first, second in self._candidates(verdict.score, counts):
+            if self.sharing <= self.config.split_min_sharing:
+                break
+            if region in done and self.config.split_reset:
+                continue
             copy = self.maps[region]
-            parted = copy[first] != copy[second] or (self.config.split_reset and region in done)
-            if parted or self.sharing <= self.config.split_min_sharing:
+            if copy[first] != copy[second]:
                 continue
             score = float(verdict.score[region, first, second])
             leaves = partition(copy, verdict.distance[region], first, second)

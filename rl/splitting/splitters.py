@@ -3,6 +3,7 @@
 from typing import Any, Callable, Sequence
 
 from rl.flags.splitting import Config
+from rl.gradients.per_task import banks_of
 from rl.networks.banks import WeightBank
 from rl.splitting.overlay import Overlay
 from rl.splitting.splitter import Splitter
@@ -15,7 +16,6 @@ def make_splitter(
 
     Arguments are Splitter's.
     """
-    banks = [bank for torso in group for region in torso.regions for bank in region]
-    if any(isinstance(bank, WeightBank) for bank in banks):
+    if any(isinstance(bank, WeightBank) for bank in banks_of(group)):
         return Overlay(group, twins, slots, config)
     return Splitter(group, twins, slots, config)

@@ -69,17 +69,21 @@ class MetaWorldPool:
         """Makes the envs anew; env i draws its goals from `seed + i`, without a seed from 0 on.
         Returns obs `(num_envs, obs_dim)`."""
         seed = seed or 0
-        each = self.num_envs // len(self.pools)
-        return _joined([pool.reset(seed + i * each)[0] for i, pool in enumerate(self.pools)])
+        envs_per_task = self.num_envs // len(self.pools)
+        obs = []
+        for number, pool in enumerate(self.pools):
+            first_seed = seed + number * envs_per_task
+            obs.append(pool.reset(first_seed)[0])
+        return _joined(obs)
 
     def step(self, act: np.ndarray) -> Step:
         """Steps every env with `act` `(num_envs, act_dim)`."""
-        for pool, own in zip(self.pools, np.split(act, len(self.pools))):
-            pool.env.send(own)
+        for pool, act_of_task in zip(self.pools, np.split(act, len(self.pools))):
+            pool.env.send(act_of_task)
         obs, rew, terminated, truncated, info = zip(*(pool.env.recv() for pool in self.pools))
         obs2 = _joined(obs)
         over = np.concatenate(truncated)
-        success = np.concatenate([own["success"] for own in info]) > 0
+        success = np.concatenate([of_task["success"] for of_task in info]) > 0
         obs = self._restart() if over.any() else obs2
         return Step(
             obs2, np.concatenate(rew).astype(float), np.concatenate(terminated), over, obs, success

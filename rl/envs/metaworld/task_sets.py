@@ -32,11 +32,11 @@ def resolve(env_id: str) -> str:
     """
     if env_id in SETS:
         return env_id
-    own = re.fullmatch("(M[TL]1-)([^,]+)|(M[TL]:)(.+)", env_id)
-    if not own:
+    match = re.fullmatch("(M[TL]1-)([^,]+)|(M[TL]:)(.+)", env_id)
+    if not match:
         known = closest(env_id, [*SETS, "MT1-reach", "ML1-reach"])
         raise UserError(f"unknown env {env_id!r}; the closest known are {known}")
-    kind, names = filter(None, own.groups())
+    kind, names = filter(None, match.groups())
     tasks = [name if name in TASKS else f"{name}-v3" for name in names.split(",")]
     for name, task in zip(names.split(","), tasks):
         if task not in TASKS:

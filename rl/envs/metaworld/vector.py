@@ -70,8 +70,8 @@ class MetaWorld(Vector):
         A task's envs take turns: together they play goals 0, 1, 2, ... when each counts its own
         episodes from 0.
         """
-        each = self.num_envs // len(self.spec.tasks)
-        goals = (number * each + np.arange(self.num_envs) % each) % self.num_goals
+        per_task = self.num_envs // len(self.spec.tasks)
+        goals = (number * per_task + np.arange(self.num_envs) % per_task) % self.num_goals
         self.env.call("set_options", [{"goal": int(goal)} for goal in goals])
 
 
@@ -117,9 +117,14 @@ def make(
             )
         metaworld_pool.refuse(spec, config.goals, config.reward)
         return metaworld_pool.MetaWorldPool(spec, num_envs, limit)
-    lists = goal_lists(tasks, seed + (config.split == "test" and hidden and env_id not in SETS))
+    same_tasks = hidden and env_id not in SETS  # in both splits, which then differ in goals
+    if same_tasks and config.split == "test":
+        seed += 1
+    lists = goal_lists(tasks, seed)
     count = NUM_GOALS if config.goals == "random" else 1
-    served = [(task, lists[task][:count]) for task in tasks for _ in range(num_envs)]
+    served = []  # task and goals of each env
+    for task in tasks:
+        served += [(task, lists[task][:count])] * num_envs
     make_one = functools.partial(
         _make_one,
         served=served,

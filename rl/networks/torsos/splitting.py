@@ -38,9 +38,11 @@ class Splitting(StackNet):
             )
             fan_in = units
         if self.config.split_biases:
-            self.regions = [[bank] for region in self.regions for bank in region]
-            for kernel, bias in zip(self.regions[::2], self.regions[1::2]):
-                bias[0].copy = self.new_map(kernel[0].variable.shape[-1])
+            layers = self.layers_of_banks()
+            self.regions = []
+            for kernel, bias in layers:
+                bias.copy = self.new_map(kernel.variable.shape[-1])
+                self.regions += [[kernel], [bias]]
 
     def new_map(self, units: int) -> Any:
         """Which copy each task uses of a layer: the first, to begin with."""
@@ -59,12 +61,17 @@ class Splitting(StackNet):
 
     def layers_of_banks(self) -> list[tuple[Bank, Bank]]:
         """Kernel and bias of each layer."""
-        banks = [bank for region in self.regions for bank in region]
+        banks: list[Bank] = []
+        for region in self.regions:
+            banks.extend(region)
         return list(zip(banks[::2], banks[1::2]))
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
-        flat = [param for region in params for param in region]
-        return self.stack(list(zip(flat[::2], flat[1::2])), x)
+        flat: list[tf.Tensor] = []
+        for region in params:
+            flat.extend(region)
+        layers = list(zip(flat[::2], flat[1::2]))
+        return self.stack(layers, x)
 
 
 class SparseSplitting(Splitting):

@@ -13,7 +13,7 @@ from scipy import stats
 
 from rl.__main__ import main
 from rl.experiments.commands.compare import make_reports, parse
-from rl.experiments.comparison.report import method_table, notes, task_table
+from rl.experiments.comparison.report import method_table, notes, number, task_table
 from rl.experiments.comparison.run_scores import Scoring, score_run
 from rl.experiments.comparison.writers import escape
 from rl.experiments.plots.columns import Run
@@ -135,6 +135,29 @@ def test_eight_runs_have_bca_intervals(tmp_path):
         difference = summaries(report)["b"].difference
         assert difference.mean.kind == kind
         assert difference.mean.interval.low < 1 < difference.mean.interval.high
+
+
+@pytest.mark.parametrize(
+    "value, shown",
+    [
+        (0.0, "0.000"),
+        (-0.12345, "-0.123"),
+        (99.96, "100.0"),
+        (-3321.4, "-3321"),
+        (2.5e8, "2.5e+08"),
+        (3.14e-6, "3.1e-06"),
+        (math.nan, "-"),
+    ],
+)
+def test_numbers_in_tables(value, shown):
+    assert number(value) == shown
+
+
+def test_a_difference_too_small_to_find(tmp_path):
+    ends(tmp_path / "a", "a", [1, 2, 3])
+    ends(tmp_path / "b", "b", [1, 2, 3.001])
+    (report,) = reports(tmp_path, "--score", "last")
+    assert notes(report)[-1].endswith("of 0.00033 would take more than 1000 seeds a method")
 
 
 def test_holm_over_three_methods(tmp_path):
@@ -259,7 +282,7 @@ def test_the_gap_to_a_target(tmp_path):
     ends(tmp_path, "a", [100, 300])
     (report,) = reports(tmp_path, "--score", "last", "--target", "200")
     header, row = method_table(report)
-    assert row[header.index("gap to 200")] == "50"
+    assert row[header.index("gap to 200.0")] == "50.0"
 
 
 # Files --------------------------------------------------------------------------

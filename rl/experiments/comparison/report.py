@@ -14,11 +14,12 @@ from rl.experiments.comparison.run_scores import Scoring
 from rl.experiments.plots.text import shorten
 from rl.experiments.statistics.estimators import optimality_gap
 from rl.experiments.statistics.intervals import Interval
+from rl.experiments.statistics.power import MOST_RUNS
 
 NOTHING = "-"
 LINE = 300  # characters, at most
 ENOUGH_FOR_BOOTSTRAP = 10  # runs; of fewer, docs/experiments.md shows what intervals miss
-UNITS = {"run": "whole runs", "task": "the runs of each task"}
+UNIT_NAMES = {"run": "whole runs", "task": "the runs of each task"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _notes_on_intervals(report: EnvReport) -> list[str]:
     lines = []
     if any(count >= FEWEST_FOR_BOOTSTRAP for count in counts):
         resampled = "bootstrap intervals" if options.kind == "bootstrap" else "intervals of P"
-        lines.append(f"{resampled} resample {UNITS[options.unit]}, {options.resamples} times")
+        lines.append(f"{resampled} resample {UNIT_NAMES[options.unit]}, {options.resamples} times")
     if any(FEWEST_FOR_BOOTSTRAP <= count < ENOUGH_FOR_BOOTSTRAP for count in counts):
         if options.kind == "bootstrap":
             lines.append(
@@ -150,23 +151,26 @@ def _notes_on_method(summary: Summary, report: EnvReport) -> list[str]:
         return lines
     size = number(abs(difference.mean.value))
     line = f"too few seeds to tell {label} from {report.baseline}: "
-    if difference.runs_needed is None:
-        line += f"the difference of {size} is too small for any usual number of seeds"
-    else:
-        line += f"the difference of {size} would take about {difference.runs_needed} seeds a method"
-    return [*lines, line]
+    needed = f"more than {MOST_RUNS}"
+    if difference.runs_needed is not None:
+        needed = f"about {difference.runs_needed}"
+    return [*lines, f"{line}the difference of {size} would take {needed} seeds a method"]
 
 
 # Cells --------------------------------------------------------------------------
 
 
 def number(value: float) -> str:
-    """A score in a table: up to four digits; NOTHING where there is none."""
+    """A score in a table: three digits after the point, fewer of large ones; NOTHING where there is
+    none."""
+    size = abs(value)
     if math.isnan(value):
         return NOTHING
-    if 0.001 <= abs(value) < 10 or value == 0:
+    if 0.001 <= size < 10 or size == 0:
         return f"{value:.3f}"
-    return f"{value:.4g}"
+    if 10 <= size < 1000:
+        return f"{value:.1f}"
+    return f"{value:.0f}" if 1000 <= size < 1e7 else f"{value:.2g}"
 
 
 def with_interval(estimate: Estimate) -> str:

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from rl import envs
-from rl.experiments.scores import iqm, summary, wilson
+from rl.experiments.scores import summary
 from rl.spec import EnvSpec, Field, Step
 from rl.training.evaluate import evaluate
 from tests.helpers_loops import Acting
@@ -61,20 +60,6 @@ def test_success_rates_are_unbiased(per_task, solved):
 def test_uneven_shares_of_a_task():
     played = evaluate(STILL, Goals(({0}, {0}), 3), 7, seed=0)
     assert played["EpRet"].shape == (2, 7) and played["Success"].sum(1).tolist() == [1, 1]
-
-
-@pytest.mark.parametrize("successes, episodes", [(0, 50), (45, 50), (1, 20), (20, 20)])
-def test_wilson_inverts_the_score_test(successes, episodes):
-    interval = stats.binomtest(successes, episodes).proportion_ci(method="wilson")
-    np.testing.assert_allclose(
-        wilson(successes, episodes), (interval.low, interval.high), atol=1e-6
-    )
-
-
-def test_iqm():
-    values = np.random.default_rng(0).random(22)
-    assert iqm(values) == pytest.approx(stats.trim_mean(values, 0.25))
-    assert iqm(np.array([0.3])) == 0.3
 
 
 def test_summary_by_task():

@@ -59,6 +59,7 @@ def test_alone_it_prints_the_commands(capsys, argv):
         ("resume", "--help"),
         ("eval", "-h"),
         ("plot", "--help"),
+        ("compare", "--help"),
         ("meta-test", "-h"),
     ],
 )
@@ -82,6 +83,7 @@ def test_help_needs_no_tensorflow_and_no_second(argv):
         ("--env", "PointMass-MT4", "--network", "splitting", "--split_map", "nothing"),
         ("resume", "nothing"),
         ("eval", "nothing", "--episodes", "0"),
+        ("compare", "nothing", "--baseline", "x"),
     ],
 )
 def test_usage_errors_need_no_tensorflow(argv):

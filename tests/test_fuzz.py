@@ -412,6 +412,8 @@ def test_bad_command_lines(tmp_path, monkeypatch, case):
         ["eval", ".", "--episodes", "1e30"],
         ["plot"],
         ["plot", "\0"],
+        ["compare"],
+        ["compare", "\0"],
         ["meta-test"],
         ["meta-test", ".", "--start", "worst"],
         ["nothing"],

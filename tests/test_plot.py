@@ -17,6 +17,7 @@ from rl.experiments.plots.columns import column
 from rl.experiments.plots.groups import differences, label_runs
 from rl.experiments.plots.runs import find_runs
 from rl.experiments.plots.tree import history
+from rl.experiments.statistics import bootstrap
 from tests.plot_runs import drawn, legends, make_run, panels
 
 ROOT = Path(__file__).parents[1]
@@ -90,7 +91,7 @@ def test_bootstrap_intervals(monkeypatch):
     half = 1.96 * many.std(0, ddof=1) / np.sqrt(200)
     np.testing.assert_allclose(high - low, 2 * half, rtol=0.1)
     np.testing.assert_allclose((high + low) / 2, many.mean(0), atol=0.02)
-    monkeypatch.setattr(estimates, "CHUNK", 1)
+    monkeypatch.setattr(bootstrap, "CHUNK", 1)
     in_parts = estimates.band(many, "bootstrap", "mean")
     np.testing.assert_allclose(in_parts, (low, high), rtol=1e-12)
 
@@ -316,9 +317,10 @@ def test_a_picture_that_fails_leaves_the_old_one(tmp_path, monkeypatch, capsys):
     make_run(tmp_path / "a", [1, 2])
     out = tmp_path / "o.png"
     out.write_bytes(b"old")
-    monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+    monkeypatch.setattr(os, "fsync", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
     assert main(["plot", str(tmp_path / "a"), "-o", str(out)]) == 2
     assert out.read_bytes() == b"old" and "full" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "o.png"]
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -330,6 +332,24 @@ def test_values_without_bounds(tmp_path):
     for argv in (["x"], ["x", "-s", str(10**12)], ["y", "--by_task", "-y", "TestSuccess"]):
         path = str(tmp_path / argv[0])
         assert main(["plot", path, *argv[1:], "-o", str(tmp_path / "o.png")]) == 0
+
+
+def test_the_table_of_flags_as_text(tmp_path, capsys):
+    """All flags that differ, also those that the figure has no room for; none for equal ones."""
+    for name, value in (("one", 1), ("three", 3)):
+        config = {f"flag_{number}": value for number in range(12)}
+        make_run(tmp_path / name / f"{name}_s0", [1, 2], exp_name=name, config=config)
+    out = str(tmp_path / "o.png")
+    argv = ["plot", str(tmp_path / "one"), str(tmp_path / "three"), "--table", "-o", out]
+    assert main(argv) == 0
+    header, first, second, place = capsys.readouterr().out.splitlines()
+    assert header.split() == ["curve", *sorted(f"flag_{number}" for number in range(12))]
+    assert first.split() == ["one", *["1"] * 12] and second.split() == ["three", *["3"] * 12]
+    assert place == out
+    assert main(["plot", str(tmp_path / "one"), "--table", "-o", out]) == 0
+    assert capsys.readouterr().out == f"the curves differ in no flag\n{out}\n"
+    assert main([*argv, "--splits"]) == 2
+    assert "--table has no effect with --splits" in capsys.readouterr().err
 
 
 def test_fast_and_without_tensorflow(tmp_path):

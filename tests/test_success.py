@@ -8,7 +8,8 @@ import pytest
 
 from rl import envs, training
 from rl.__main__ import main
-from rl.experiments.scores import summary, wilson
+from rl.experiments.scores import summary
+from rl.experiments.statistics.intervals import wilson
 from rl.logging import EpochLogger
 from rl.training.evaluate import evaluate
 from tests.helpers import column, rows, train

@@ -1,32 +1,11 @@
 """What a policy's test episodes say: statistics of returns, success rates and how sure they are."""
 
-import math
 from typing import Any
 
 import numpy as np
 
-Z = 1.959964  # of a two-sided 95% interval
-
-
-def wilson(successes: int, episodes: int) -> tuple[float, float]:
-    """95% interval of a success rate. Wilson, 1927: https://doi.org/10.1080/01621459.1927.10502953.
-
-    For the episodes of one policy; those of several seeds are not independent and must not be
-    pooled.
-    """
-    rate = successes / episodes
-    spread = Z**2 / episodes
-    centre = (rate + spread / 2) / (1 + spread)
-    half = Z * math.sqrt(rate * (1 - rate) / episodes + spread / (4 * episodes)) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def iqm(values: np.ndarray) -> float:
-    """Interquartile mean: of what is left without the lowest and the highest quarter of values
-    `(n,)`."""
-    ordered = np.sort(values)
-    cut = len(values) // 4
-    return float(ordered[cut : len(ordered) - cut].mean())
+from rl.experiments.statistics.estimators import iqm
+from rl.experiments.statistics.intervals import wilson
 
 
 def summary(played: dict[str, np.ndarray], spec: Any) -> dict[str, Any]:
@@ -46,7 +25,7 @@ def summary(played: dict[str, np.ndarray], spec: Any) -> dict[str, Any]:
     rates = played["Success"].mean(-1)
     stats["success_mean"] = float(rates.mean())
     if spec.tasks:
-        stats |= {"success_iqm": iqm(rates), "tasks": {}}
+        stats |= {"success_iqm": float(iqm(rates, axis=0)), "tasks": {}}
         for task, won, ret in zip(spec.tasks, played["Success"], returns):
             interval = wilson(int(won.sum()), len(won))
             stats["tasks"][task] = {

@@ -2,8 +2,6 @@
 TensorFlow."""
 
 import argparse
-import contextlib
-import io
 import os
 from pathlib import Path
 from typing import Sequence
@@ -15,22 +13,30 @@ from rl.config import Parser, UserError
 from rl.experiments.plots.columns import STEPS, choose_runs
 from rl.experiments.plots.estimates import BANDS, ESTIMATORS, choose_band
 from rl.experiments.plots.flag_table import MOST_COLUMNS
-from rl.experiments.plots.groups import Group, differences, label_runs, pooled_differences
+from rl.experiments.plots.groups import (
+    Group,
+    check_legend,
+    differences,
+    label_runs,
+    warn_of_pooling,
+)
 from rl.experiments.plots.heatmap import draw_tasks
+from rl.experiments.plots.output import PICTURES, check_output, save_figure
 from rl.experiments.plots.panels import Options, draw
 from rl.experiments.plots.runs import find_runs
-from rl.experiments.plots.text import warn
+from rl.experiments.plots.text import aligned, warn
 from rl.experiments.plots.tree import draw_splits
 from rl.files import expanded
 
-DPI = 150
-MOST_PIXELS = 60_000  # in a side of the picture; the renderer draws fewer than 2 ** 16
-
 
 def main(argv: Sequence[str]) -> int:
-    """The command `main.py plot DIR ...`; prints the path of the figure."""
+    """The command `main.py plot DIR ...`; prints the path of the figure, after the table of flags
+    where it is asked for."""
     args = parse(argv)
-    save(make_figure(args), args.out)
+    groups = find_groups(args)
+    save_figure(make_figure(groups, args), args.out)
+    if args.table:
+        print(flags_as_text(groups))
     print(args.out)
     return 0
 
@@ -40,16 +46,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     args = make_parser().parse(argv)
     if args.smooth < 1:
         raise UserError(f"--smooth must be at least 1, got {args.smooth}")
-    if args.out.suffix not in (".png", ".svg", ".pdf"):
-        raise UserError(f"--out must end with .png, .svg or .pdf, got {args.out}")
-    if os.path.isdir(args.out):
-        raise UserError(f"--out must be a file, and {args.out} is a folder")
+    check_output(args.out, PICTURES)
     if not args.value:
         raise UserError("--value needs at least one column")
-    if args.legend and len(args.legend) != len(args.logdir):
-        raise UserError(
-            f"--legend needs one label per logdir: {len(args.logdir)}, got {len(args.legend)}"
-        )
+    if args.table and args.splits:
+        raise UserError("--table has no effect with --splits, which draws one run")
+    check_legend(args.legend, args.logdir)
     choose_band(args.band, args.est)
     return args
 
@@ -77,6 +79,8 @@ def make_parser() -> Parser:
     add("--by_task", action="store_true", help="values of every task over time, as colours")
     text = "how the networks of one run split, layer by layer"
     add("--splits", action="store_true", help=text)
+    text = "print the table of the flags that differ between curves, too"
+    add("--table", action="store_true", help=text)
     text = "a curve per run instead of one per experiment"
     add("--count", action="store_true", help=text)
     add("--smooth", "-s", type=int, default=1, help="window in rows (default: 1)")
@@ -100,14 +104,21 @@ def make_parser() -> Parser:
     return parser
 
 
-def make_figure(args: argparse.Namespace) -> Figure:
-    """The figure that `args` ask for; warns on stderr of what it can't show."""
+def find_groups(args: argparse.Namespace) -> list[Group]:
+    """The runs of each curve that `args` ask for; warns on stderr of what is left out."""
     found = find_runs(args.logdir, args.select, args.exclude)
     if args.splits:
-        return draw_splits(label_runs(found, args.legend, args.count))
+        return label_runs(found, args.legend, args.count)
     chosen = choose_runs(found, args.xaxis, args.value, args.by_task)
     groups = label_runs(chosen, args.legend, args.count)
-    _warn_of_pooling(groups)
+    warn_of_pooling(groups)
+    return groups
+
+
+def make_figure(groups: Sequence[Group], args: argparse.Namespace) -> Figure:
+    """The figure that `args` ask for; warns on stderr of what it can't show."""
+    if args.splits:
+        return draw_splits(groups)
     options = Options(args.xaxis, tuple(args.value), args.smooth, args.est, args.band)
     if args.by_task:
         return draw_tasks(groups, options)
@@ -119,28 +130,12 @@ def make_figure(args: argparse.Namespace) -> Figure:
         return draw(groups, options)
 
 
-def _warn_of_pooling(groups: Sequence[Group]) -> None:
-    pooled = pooled_differences(groups)
-    if pooled:
-        parts = [f"{label} ({', '.join(names)})" for label, names in pooled.items()]
-        warn(f"curves of runs with different flags: {'; '.join(parts)}")
-
-
-def save(figure: Figure, out: Path) -> None:
-    """Writes the picture in one go: an old one stays until the new one is whole.
-
-    Raises:
-      UserError: it can't be written there.
-    """
-    picture = io.BytesIO()
-    dpi = min(DPI, MOST_PIXELS / max(figure.get_size_inches()))
-    figure.savefig(picture, format=out.suffix[1:], bbox_inches="tight", dpi=dpi)
-    part = out.with_name(f".{out.name}.part")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(picture.getvalue())
-        os.replace(part, out)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise UserError(f"cannot write {out}: {error.strerror}") from None
+def flags_as_text(groups: Sequence[Group]) -> str:
+    """The table of the flags that differ between groups, all of them."""
+    names, rows = differences(groups)
+    if not names:
+        return "the curves differ in no flag"
+    table = [["curve", *names]]
+    for group, row in zip(groups, rows):
+        table.append([group.label, *row])
+    return aligned(table)

@@ -88,6 +88,11 @@ def column(run: Run, name: str) -> np.ndarray:
     return run.columns[found]
 
 
+def is_rate(name: str) -> bool:
+    """Whether a column has success rates, which are in [0, 1]."""
+    return "success" in name.lower()
+
+
 def tasks_of(run: Run, value: str) -> list[str]:
     """The tasks that have a column `<value>/<task>`, in the run's order."""
     prefix = f"{value}/"

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
+from rl.config import UserError
 from rl.experiments.plots.columns import Run
 from rl.experiments.plots.run_flags import (
     differing,
@@ -10,6 +11,7 @@ from rl.experiments.plots.run_flags import (
     flag_values,
     join_values,
 )
+from rl.experiments.plots.text import warn
 
 
 class Group(NamedTuple):
@@ -18,6 +20,12 @@ class Group(NamedTuple):
     label: str
     env: str  # "" where the runs don't say
     runs: list[Run]
+
+
+def check_legend(legend: Sequence[str] | None, paths: Sequence[str]) -> None:
+    """Raises a UserError if there is a legend without a label for each path."""
+    if legend and len(legend) != len(paths):
+        raise UserError(f"--legend needs one label per logdir: {len(paths)}, got {len(legend)}")
 
 
 def label_runs(
@@ -121,6 +129,14 @@ def pooled_differences(groups: Sequence[Group]) -> dict[str, list[str]]:
         if names:
             found[group.label] = sorted({*found.get(group.label, []), *names})
     return found
+
+
+def warn_of_pooling(groups: Sequence[Group]) -> None:
+    """Names on stderr the groups whose runs have different flags, and these flags."""
+    pooled = pooled_differences(groups)
+    if pooled:
+        parts = [f"{label} ({', '.join(names)})" for label, names in pooled.items()]
+        warn(f"curves of runs with different flags: {'; '.join(parts)}")
 
 
 def differences(groups: Sequence[Group]) -> tuple[list[str], list[list[str]]]:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rl.experiments.plots.columns import Run, tasks_of
+from rl.experiments.plots.columns import Run, is_rate, tasks_of
 from rl.experiments.plots.curves import read_curves
 from rl.experiments.plots.estimates import ESTIMATORS
 from rl.experiments.plots.groups import Group
@@ -77,7 +77,7 @@ def draw_tasks(groups: Sequence[Group], options: Options) -> Figure:
 def _color_range(value: str, grids: Sequence[TaskGrid]) -> tuple[float, float]:
     """The values of the first and the last colour."""
     finite = np.concatenate([grid.z[np.isfinite(grid.z)] for grid in grids])
-    if "Success" in value or not finite.size:
+    if is_rate(value) or not finite.size:
         return 0.0, 1.0
     return finite.min(), finite.max()
 

@@ -1,0 +1,1 @@
+"""What `compare` reads, computes and writes."""

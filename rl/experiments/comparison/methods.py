@@ -1,0 +1,130 @@
+"""Methods: the runs of one label in one env, as an array of scores."""
+
+import dataclasses
+from typing import Sequence
+
+import numpy as np
+
+from rl.config import UserError
+from rl.experiments.comparison.run_scores import RunScore, Scoring, score_run
+from rl.experiments.plots.columns import STEPS, column
+from rl.experiments.plots.curves import align
+from rl.experiments.plots.groups import Group
+from rl.experiments.plots.text import listed, warn
+from rl.experiments.statistics.area import mean_heights
+
+UNEVEN = 1.1  # times as many env steps, from which on methods count as trained for longer
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """The scores of a method in one env.
+
+    Attributes:
+      tasks: those that all methods of the env have; none where the runs have one score each.
+      scores: `(runs, tasks)`, or `(runs, 1)` where there are no tasks. areas: `(runs,)`, each run's
+        mean height of the learning curve; nan where the runs share no stretch of env steps.
+      episodes: that a run's score is made of.
+    """
+
+    label: str
+    tasks: tuple[str, ...]
+    scores: np.ndarray
+    areas: np.ndarray
+    episodes: int
+
+    @property
+    def count(self) -> int:
+        """How many runs there are."""
+        return len(self.scores)
+
+    @property
+    def totals(self) -> np.ndarray:
+        """The mean over tasks of each run, `(runs,)`."""
+        return self.scores.mean(axis=1)
+
+
+def read_methods(groups: Sequence[Group], scoring: Scoring) -> dict[str, list[Method]]:
+    """The methods of each env, in the order of `groups`.
+
+    Runs without a score are left out and named on stderr, and so are uneven budgets.
+
+    Raises:
+      UserError: no run has a score.
+    """
+    by_env: dict[str, dict[str, list[RunScore]]] = {}
+    lacking = []
+    for group in groups:
+        for run in group.runs:
+            score = score_run(run, scoring)
+            if score is None:
+                lacking.append(run.directory)
+            else:
+                by_env.setdefault(group.env, {}).setdefault(group.label, []).append(score)
+    if not by_env:
+        raise UserError(f"no finite value for the {scoring.describe()} in {listed(lacking)}")
+    if lacking:
+        warn(f"left out, having no finite {scoring.value} that counts: {listed(lacking)}")
+    methods = {}
+    for env, scores_by_label in by_env.items():
+        _warn_of_budgets(env, scores_by_label)
+        methods[env] = _make_methods(scores_by_label, scoring)
+    return methods
+
+
+def _make_methods(scores_by_label: dict[str, list[RunScore]], scoring: Scoring) -> list[Method]:
+    scores = [score for scores in scores_by_label.values() for score in scores]
+    tasks = _shared_tasks(scores)
+    areas = _areas(scores, scoring)
+    methods = []
+    first = 0
+    for label, of_method in scores_by_label.items():
+        rows = []
+        for score in of_method:
+            rows.append([score.by_task[task] for task in tasks] if tasks else [score.total])
+        after = first + len(of_method)
+        episodes = min(score.episodes for score in of_method)
+        methods.append(Method(label, tasks, np.array(rows), areas[first:after], episodes))
+        first = after
+    return methods
+
+
+def _shared_tasks(scores: Sequence[RunScore]) -> tuple[str, ...]:
+    """The tasks that all runs have, in the first one's order; the others are named on stderr."""
+    named: dict[str, None] = {}
+    for score in scores:
+        named.update(dict.fromkeys(score.by_task))
+    shared = [task for task in named if all(task in score.by_task for score in scores)]
+    missing = [task for task in named if task not in shared]
+    if missing and shared:
+        warn(f"left out, being tasks that not every run has: {listed(missing)}")
+    elif missing:
+        warn("the runs share no tasks: only their scores of all tasks are compared")
+    return tuple(shared)
+
+
+def _areas(scores: Sequence[RunScore], scoring: Scoring) -> np.ndarray:
+    """`(runs,)`: of all runs over the same stretch of env steps."""
+    curves = []
+    for score in scores:
+        steps = column(score.run, STEPS)
+        values = column(score.run, scoring.value)
+        if scoring.steps is not None:
+            values = np.where(steps <= scoring.steps, values, np.nan)
+        curves.append((steps, values))
+    return mean_heights(*align(curves))
+
+
+def _warn_of_budgets(env: str, scores_by_label: dict[str, list[RunScore]]) -> None:
+    """Says on stderr where runs of an env have not the same budget."""
+    ends = [score.steps for scores in scores_by_label.values() for score in scores]
+    if max(ends) <= UNEVEN * min(ends):
+        return
+    parts = []
+    for label, scores in scores_by_label.items():
+        of_method = [score.steps for score in scores]
+        low = min(of_method)
+        high = max(of_method)
+        parts.append(f"{label} {low:g}" if low == high else f"{label} {low:g} to {high:g}")
+    place = f" in {env}" if env else ""
+    warn(f"scores are of different numbers of env steps{place}: {'; '.join(parts)}; see --at")

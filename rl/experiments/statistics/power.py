@@ -1,0 +1,47 @@
+"""How many runs it takes to tell two methods apart."""
+
+import math
+
+from rl.experiments.statistics.intervals import t_quantile
+
+POWER = 0.8
+MOST_RUNS = 1000
+
+
+def power(difference: float, deviation: float, runs: int) -> float:
+    """How likely a t test of two methods at the 5% level is to find their difference.
+
+    Args:
+      difference: of their means. deviation: the standard deviation over runs, of both. runs: of
+        each method, at least 2.
+    """
+    # pylint: disable-next=import-outside-toplevel, no-name-in-module
+    from scipy.special import nctdtr
+
+    freedom = 2 * runs - 2
+    noncentrality = abs(difference) / deviation * math.sqrt(runs / 2)
+    critical = t_quantile(freedom)
+    above = 1 - float(nctdtr(freedom, noncentrality, critical))
+    below = float(nctdtr(freedom, noncentrality, -critical))
+    return above + (0.0 if math.isnan(below) else below)  # nan where it is too small a number
+
+
+def runs_needed(difference: float, deviation: float) -> int | None:
+    """The fewest runs of each method with which a t test finds the difference with POWER.
+
+    None where it is 0, where it takes more than MOST_RUNS, and where the runs of a method don't
+    differ, so that nothing is known of how they would.
+    """
+    if difference == 0 or not deviation > 0:
+        return None
+    few = 1
+    many = MOST_RUNS
+    if power(difference, deviation, many) < POWER:
+        return None
+    while many - few > 1:
+        middle = (few + many) // 2
+        if power(difference, deviation, middle) < POWER:
+            few = middle
+        else:
+            many = middle
+    return many

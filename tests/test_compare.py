@@ -83,7 +83,8 @@ def test_two_methods_of_five_runs(tmp_path):
     """Means 3 and 13, both of 5 numbers a step apart: no overlap."""
     ends(tmp_path / "a", "a", [1, 2, 3, 4, 5])
     ends(tmp_path / "b", "b", [11, 12, 13, 14, 15])
-    (report,) = reports(tmp_path / "a", tmp_path / "b", "--score", "last")
+    bootstrap = ("--score", "last", "--interval", "bootstrap")
+    (report,) = reports(tmp_path / "a", tmp_path / "b", *bootstrap)
     found = summaries(report)
     assert report.baseline == "a" and found["a"].difference is None
     assert found["a"].mean.value == 3 and found["a"].mean.kind == "bootstrap"
@@ -118,9 +119,9 @@ def test_fewer_than_five_runs_have_t_intervals(tmp_path):
     assert "too few seeds to tell b from a: the difference of 1.000 would take about 206" in text
 
 
-def test_t_intervals_on_request(tmp_path):
+def test_t_intervals_are_the_default(tmp_path):
     ends(tmp_path, "a", [1, 2, 3, 4, 5])
-    (report,) = reports(tmp_path, "--score", "last", "--interval", "t")
+    (report,) = reports(tmp_path, "--score", "last")
     (found,) = report.summaries
     half = stats.t.ppf(0.975, 4) * math.sqrt(2.5 / 5)
     assert found.mean.kind == "t"
@@ -131,7 +132,7 @@ def test_eight_runs_have_bca_intervals(tmp_path):
     ends(tmp_path / "a", "a", range(8))
     ends(tmp_path / "b", "b", range(1, 9))
     for flags, kind in (([], "BCa"), (["--unit", "task"], "bootstrap")):
-        (report,) = reports(tmp_path, *flags)
+        (report,) = reports(tmp_path, "--interval", "bootstrap", *flags)
         difference = summaries(report)["b"].difference
         assert difference.mean.kind == kind
         assert difference.mean.interval.low < 1 < difference.mean.interval.high
@@ -191,8 +192,9 @@ def test_tasks(tmp_path):
 def test_whole_runs_are_wider_than_the_runs_of_each_task(tmp_path):
     make_methods(tmp_path, {"a": 0.5})
     widths = {}
+    flags = ("-y", "TestSuccess", "--score", "last", "--interval", "bootstrap")
     for unit in ("run", "task"):
-        (report,) = reports(tmp_path, "-y", "TestSuccess", "--score", "last", "--unit", unit)
+        (report,) = reports(tmp_path, *flags, "--unit", unit)
         low, high = report.summaries[0].mean.interval
         widths[unit] = high - low
     assert widths["task"] < 0.8 * widths["run"]  # sqrt(1 / 2), by two tasks that say the same
@@ -312,7 +314,7 @@ def test_every_kind_of_file(tmp_path, capsys):
     assert float(of_b["mean"]) == pytest.approx(0.7) and of_b["runs"] == "5"
     assert float(of_b["difference"]) == pytest.approx(0.2)
     assert float(of_b["permutation_p"]) == pytest.approx(2 / 252)
-    assert of_b["baseline"] == "a" and of_b["mean_interval"] == "bootstrap"
+    assert of_b["baseline"] == "a" and of_b["mean_interval"] == "t"
     assert float(of_b["mean_low"]) < 0.7 < float(of_b["mean_high"])
     assert float(rows[4]["mean"]) == pytest.approx(0.8) and rows[4]["welch_p"] == ""
     lines = latex.read_text().splitlines()

@@ -99,10 +99,10 @@ def make_parser() -> Parser:
     text = "label that the others are tested against (default: the first of each env)"
     add("--baseline", metavar="LABEL", help=text)
     text = (
-        "of 95%%; bootstrap ones are of at least 5 runs, and of 5 to 10 still rather narrow; of "
-        "fewer runs they are t intervals as well (default: bootstrap)"
+        "of 95%%; bootstrap ones are too narrow up to 20 runs, and of fewer than 5 runs they are t "
+        "intervals as well (default: t)"
     )
-    add("--interval", choices=KINDS, default="bootstrap", help=text)
+    add("--interval", choices=KINDS, default="t", help=text)
     text = (
         "what the bootstrap resamples: whole runs, or the runs of each task apart, as rliable does "
         "(default: run)"

@@ -30,7 +30,7 @@ from rl.experiments.statistics.significance import holm, permutation_p, welch
 FEWEST_FOR_BOOTSTRAP = 5  # runs; of fewer, resamples are too much alike
 FEWEST_FOR_BCA = 8
 SIGNIFICANT = 0.05
-KINDS = ("bootstrap", "t")
+KINDS = ("t", "bootstrap")
 
 
 class Estimate(NamedTuple):
@@ -47,7 +47,7 @@ NO_ESTIMATE = Estimate(math.nan, None, "")
 class IntervalOptions(NamedTuple):
     """How intervals are made: `kind` is of KINDS, `unit` of `bootstrap.UNITS`."""
 
-    kind: str = "bootstrap"
+    kind: str = "t"
     unit: str = "run"
     resamples: int = 10_000
     seed: int = 0

@@ -60,6 +60,7 @@ def test_alone_it_prints_the_commands(capsys, argv):
         ("eval", "-h"),
         ("plot", "--help"),
         ("meta-test", "-h"),
+        ("sweep", "--help"),
     ],
 )
 def test_help_needs_no_tensorflow_and_no_second(argv):

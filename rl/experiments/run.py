@@ -107,17 +107,23 @@ def _find_source(flags: Mapping[str, Any], run: RunDir) -> RunDir:
     config = source.load_config(trust=True)
     if source.path.resolve() == run.path.resolve():
         raise UserError(f"--start_from: {source} is the run itself")
+    check_start(flags, config, str(source))
+    return source
+
+
+def check_start(flags: Mapping[str, Any], source: Mapping[str, Any], place: str) -> None:
+    """Raises a UserError if a run with `flags` can't begin with the networks of one with the flags
+    `source`, which is called `place`."""
     for name in ("algo", "network", "obs_norm", "norm_value"):
-        if config.get(name) != flags.get(name):
+        if source.get(name) != flags.get(name):
             raise UserError(
-                f"--start_from: {source} has --{name} {config[name]}, and this run {flags[name]}"
+                f"--start_from: {place} has --{name} {source[name]}, and this run {flags[name]}"
             )
     if NETWORKS[flags["network"]].splits:
         raise UserError(
             f"--start_from is for networks that stay as they are, and --network {flags['network']} "
             "may split"
         )
-    return source
 
 
 def _load_config(run: RunDir, trust: bool, env: Optional[PythonEnv]) -> dict[str, Any]:

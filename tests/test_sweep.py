@@ -209,10 +209,18 @@ def test_a_run_with_other_flags_is_refused(tmp_path):
         make_plan(Sweep("s", {"a": {**QUICK, "algo": "sac"}}), tmp_path)
 
 
-def test_stages_that_cannot_follow_each_other(tmp_path):
-    stages = [{"algo": "sac"}, {"algo": "td3"}]
-    with pytest.raises(UserError, match="a_stage2: --start_from: the stage before has --algo sac"):
-        make_plan(Sweep("s", {"a": stages}, common=PENDULUM), tmp_path)
+@pytest.mark.parametrize(
+    "first, second, words",
+    [
+        ({"algo": "sac"}, {"algo": "td3"}, "a_stage2: --start_from: the stage before has --algo"),
+        ({}, {"env": "MountainCarContinuous"}, "is (2,), and (3,) of Pendulum-v1"),
+        ({"env": "PointMass-MT4"}, {"env": "PointMass-Opposed2"}, "the number of tasks of"),
+    ],
+)
+def test_stages_that_cannot_follow_each_other(tmp_path, first, second, words):
+    with pytest.raises(UserError) as error:
+        make_plan(Sweep("s", {"a": [first, second]}, common=PENDULUM), tmp_path)
+    assert words in str(error.value)
 
 
 def test_a_folder_of_something_else(tmp_path, capsys):

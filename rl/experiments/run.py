@@ -14,6 +14,17 @@ from rl.flags import NETWORKS
 from rl.flags.binding import CHANGEABLE, SCHEDULE
 from rl.flags.owners import others
 
+# Flags in which a run and the one that it starts from must be alike.
+ALIKE = (
+    "algo",
+    "network",
+    "hidden_sizes",
+    "actor_sizes",
+    "critic_sizes",
+    "obs_norm",
+    "norm_value",
+)
+
 
 def train(
     values: Mapping[str, Any],
@@ -114,7 +125,7 @@ def _find_source(flags: Mapping[str, Any], run: RunDir) -> RunDir:
 def check_start(flags: Mapping[str, Any], source: Mapping[str, Any], place: str) -> None:
     """Raises a UserError if a run with `flags` can't begin with the networks of one with the flags
     `source`, which is called `place`."""
-    for name in ("algo", "network", "obs_norm", "norm_value"):
+    for name in ALIKE:
         if source.get(name) != flags.get(name):
             raise UserError(
                 f"--start_from: {place} has --{name} {source[name]}, and this run {flags[name]}"

@@ -9,10 +9,10 @@ from typing import Sequence
 from rl import lock
 from rl.config import Parser, UserError, program
 from rl.experiments.commands.train import make_current_folder_importable
-from rl.experiments.sweeps.definition import Sweep, load_sweep
+from rl.experiments.sweeps.definition import load_sweep
 from rl.experiments.sweeps.launcher import LocalLauncher, cores
 from rl.experiments.sweeps.overview import Overview, print_status
-from rl.experiments.sweeps.plan import FILE, make_plan, read_plan, save_plan
+from rl.experiments.sweeps.plan import FILE, SweepRun, make_plan, read_plan, save_plan
 from rl.experiments.sweeps.pool import Job, Pool
 from rl.experiments.sweeps.product import make_sweep, split_flags
 from rl.experiments.sweeps.stages import last_lines
@@ -43,11 +43,11 @@ def main(argv: Sequence[str]) -> int:
     make_current_folder_importable()
     sweep = load_sweep(args.file) if args.file else make_sweep(args.name, training)
     folder = args.data_dir / sweep.name
-    make_plan(sweep, args.data_dir)  # first, for what is refused leaves nothing behind
+    runs = make_plan(sweep, args.data_dir)  # first, for what is refused leaves nothing behind
     refuse_other(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with lock.locked(folder):
-        return work(sweep, folder, args, argv)
+        return work(runs, folder, args, argv)
 
 
 def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, list[str]]]:
@@ -113,9 +113,10 @@ def refuse_other(folder: Path) -> None:
         raise UserError(f"{folder} exists and is no sweep's folder; give the sweep another name")
 
 
-def work(sweep: Sweep, folder: Path, args: argparse.Namespace, argv: Sequence[str]) -> int:
+def work(
+    runs: Sequence[SweepRun], folder: Path, args: argparse.Namespace, argv: Sequence[str]
+) -> int:
     """Trains what is left of a sweep, whose folder's lock is held. Returns the exit code."""
-    runs = make_plan(sweep, args.data_dir)
     save_plan(folder, runs, argv)
     print(f"sweep: {folder}, {len(runs)} runs", flush=True)
     launcher = LocalLauncher(args.threads or max(1, cores() // args.jobs))

@@ -47,7 +47,7 @@ class Overview:
                 self._progress[job.run.name] = read_progress(job.run)
         table = make_table()
         for job in jobs:
-            add_row(table, job.run, job.note or job.state, self._progress[job.run.name])
+            add_row(table, job.run, status_of(job), self._progress[job.run.name])
         self._live.update(table, refresh=True)
         self._next = time.monotonic() + EVERY
 
@@ -59,14 +59,19 @@ class Overview:
     def _line(self, job: Job) -> str:
         """A change in one line."""
         progress = self._progress[job.run.name]
-        words = f"{job.run.name}: {job.note if job.state == 'running' else job.state}"
-        if job.note and job.state != "running":
-            words += f" ({job.note})"
+        words = f"{job.run.name}: {status_of(job)}"
         if progress.steps:
             words += f", {progress.steps}/{progress.total} steps"
         if not math.isnan(progress.last_return):
             words += f", return {progress.last_return:.5g}"
         return words
+
+
+def status_of(job: Job) -> str:
+    """How it stands with a job, in words."""
+    if job.state == "running":
+        return job.note
+    return f"{job.state} ({job.note})" if job.note else job.state
 
 
 def print_status(runs: Sequence[SweepRun]) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from rl.config import UserError
-from rl.envs import resolve
+from rl.envs import make, resolve
 from rl.experiments.commands.training_flags import CHOICES, parse
+from rl.experiments.environments import env_options
 from rl.experiments.run import check_start
 from rl.experiments.rundir import CONFIG, RunDir, check_trusted
 from rl.experiments.sweeps.definition import Sweep, Value, check_name, check_seeds
@@ -92,17 +93,47 @@ def _method_runs(sweep: Sweep, method: str, folder: Path) -> list[SweepRun]:
         check_name(name, "method")
         flags = _checked_flags(values, sweep.seeds, place)
         if before:
-            try:
-                check_start(flags, before, "the stage before")
-            except UserError as error:
-                raise UserError(f"{place}: {error}") from None
+            _check_stages(flags | {"seed": sweep.seeds[0]}, before, place)
         for seed in sweep.seeds:
             start_from = str(stages[seed][-1].run) if before else ""
             stage = _make_stage(values, data_dir, name, seed, start_from, flags)
             _refuse_contradiction(stage.run, flags | {"seed": seed}, bool(before))
             stages[seed].append(stage)
-        before = flags
+        before = flags | {"seed": sweep.seeds[0]}
     return [SweepRun(method, seed, folder / method, tuple(stages[seed])) for seed in sweep.seeds]
+
+
+def _check_stages(flags: Mapping[str, Any], before: Mapping[str, Any], place: str) -> None:
+    """Makes an env of each of two stages, to look at its spaces.
+
+    Raises:
+      UserError: the second can't begin with the networks of the first; the message begins with
+        `place`.
+    """
+    try:
+        check_start(flags, before, "the stage before")
+        spaces = _spaces_of(flags)
+        others = _spaces_of(before)
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None
+    for what, value in spaces.items():
+        if value != others[what]:
+            raise UserError(
+                f"{place}: {what} of {flags['env']} is {value}, and {others[what]} of "
+                f"{before['env']}, the stage before"
+            )
+
+
+def _spaces_of(flags: Mapping[str, Any]) -> dict[str, object]:
+    """What the shapes of networks depend on, in words, for the env that flags name."""
+    env = make(flags["env"], 1, **env_options(flags))
+    env.close()
+    return {
+        "the shape of observations": env.spec.obs.shape,
+        "the size of actions": env.spec.act_dim,
+        "the number of choices": env.spec.choices,
+        "the number of tasks": env.spec.num_tasks,
+    }
 
 
 def stage_names(method: str, count: int) -> list[str]:

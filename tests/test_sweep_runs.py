@@ -85,7 +85,7 @@ def test_a_run_and_the_sweep_are_killed(tmp_path):
     code, lines = finish(*argv, tmp_path / "killed")
     assert code == 1
     assert lines[-1] == f"{folder}: 3 of 4 runs finished, 1 failed"
-    assert any(line.startswith("ddpg_s0: failed (failed before") for line in lines)
+    assert any(line.startswith("ddpg_s0: failed (before;") for line in lines)
     assert state_of(read_plan(folder)[0]) == "failed"
     assert finish(*argv, tmp_path / "killed", "--retry")[0] == 0
     for method in ("ddpg", "td3"):

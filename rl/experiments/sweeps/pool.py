@@ -39,6 +39,11 @@ class Job:
     stage: int = -1
     look_again: float = 0.0
 
+    def become(self, state: str, note: str = "") -> None:
+        """Takes note of a change."""
+        self.state = state
+        self.note = note
+
 
 Show = Callable[[Sequence[Job]], None]
 
@@ -66,14 +71,13 @@ class Pool:
             self._begin(job, retry)
 
     def _begin(self, job: Job, retry: bool) -> None:
-        """The state of a run before anything is started."""
+        """The state of a run before anything is started: finished, failed before, or waiting."""
         try:
             if next_step(job.run) is None:
                 job.state = "finished"
             elif os.path.lexists(job.run.failure) and not retry:
-                job.state = "failed"
-                job.note = "failed before; --retry tries again"
-        except UserError as error:
+                job.become("failed", "before; --retry tries again")
+        except (UserError, OSError) as error:
             self._fail(job, str(error))
 
     def work(self) -> int:
@@ -139,7 +143,7 @@ class Pool:
         try:
             step = next_step(job.run)
             if step is None:
-                self._set(job, "finished")
+                job.become("finished")
             elif not step.argv:
                 job.note = "another process works on it"
                 job.look_again = time.monotonic() + BUSY
@@ -150,7 +154,7 @@ class Pool:
                 verb = "resumed" if step.argv[0] == "resume" else "started"
                 count = len(job.run.stages)
                 stage = f", stage {step.number + 1} of {count}" if count > 1 else ""
-                self._set(job, "running", verb + stage)
+                job.become("running", verb + stage)
         except UserError as error:
             self._fail(job, str(error))
         except OSError as error:
@@ -168,33 +172,24 @@ class Pool:
         """What the end of a run's process means for the run."""
         try:
             step = next_step(job.run)
-        except UserError as error:
+        except (UserError, OSError) as error:
             self._fail(job, str(error))
             return
         if step is None:
-            self._set(job, "finished")
+            job.become("finished")
         elif code == signals.STOPPED:
-            self._set(job, "stopped")
+            job.become("stopped")
         elif not step.argv:  # who came first works on it: this process was refused
-            self._set(job, "waiting", "another process works on it")
+            job.become("waiting", "another process works on it")
             job.look_again = time.monotonic() + BUSY
         elif code == 0 and step.number > job.stage:
-            self._set(job, "waiting")
+            job.become("waiting")
         else:
-            self._fail(job, self._reason(job, code))
-
-    def _reason(self, job: Job, code: int) -> str:
-        """Why a process failed, as far as its exit code and the disk tell."""
-        reason = f"exit code {code}"
-        if code > 128:
-            reason += f", ended by signal {code - 128}"
-        if _is_full(job.run):
-            reason += ", and the disk is full"
-        return reason
+            self._fail(job, _reason(job.run, code))
 
     def _fail(self, job: Job, reason: str) -> None:
         """Marks a run as one that failed, for later sweeps too, where the disk takes the mark."""
-        self._set(job, "failed", reason)
+        job.become("failed", reason)
         text = reason.encode(errors="replace") + b"\n"
         try:
             job.run.folder.mkdir(parents=True, exist_ok=True)
@@ -203,10 +198,6 @@ class Pool:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
                 raise
 
-    def _set(self, job: Job, state: str, note: str = "") -> None:
-        job.state = state
-        job.note = note
-
     def _end_all(self) -> None:
         """Has the processes that still go on stop, and waits for them."""
         left = [job.process for job in self.jobs if job.process is not None]
@@ -214,6 +205,16 @@ class Pool:
             process.signal(signal.SIGTERM)
         while any(process.poll() is None for process in left):
             time.sleep(POLL)
+
+
+def _reason(run: SweepRun, code: int) -> str:
+    """Why a process failed, as far as its exit code and the disk tell."""
+    reason = f"exit code {code}"
+    if code > 128:
+        reason += f", ended by signal {code - 128}"
+    if _is_full(run):
+        reason += ", and the disk is full"
+    return reason
 
 
 def _is_full(run: SweepRun) -> bool:

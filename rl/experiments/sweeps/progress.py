@@ -82,11 +82,9 @@ def _speed(rows: dict[str, list[float]]) -> float:
 def memory_of(directory: Path) -> Optional[int]:
     """Bytes of memory of the process that holds a directory's lock; None where there is none, or
     the system doesn't tell."""
-    holder = lock.holder(directory)
-    if holder is None:
-        return None
     try:
-        pages = Path(f"/proc/{holder}/statm").read_text(encoding="ascii").split()[1]
-    except (OSError, IndexError):
+        number = lock.holder(directory)
+        pages = Path(f"/proc/{number}/statm").read_text(encoding="ascii").split()[1]
+    except (OSError, UserError, IndexError):
         return None
     return int(pages) * os.sysconf("SC_PAGE_SIZE")

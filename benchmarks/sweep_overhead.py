@@ -45,7 +45,7 @@ def measure_sweep(flags: list[str], seeds: list[str], folder: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=5, help="of 2000 env steps, of each run")
+    parser.add_argument("--epochs", type=int, default=15, help="of 2000 env steps, of each run")
     parser.add_argument("--seeds", nargs="+", default=["0", "1"])
     args = parser.parse_args()
     flags = [*FLAGS, "--epochs", str(args.epochs)]

@@ -1,6 +1,7 @@
 """Sweeps: how methods are named and where they go, what is refused, and what the pool does with
 processes that end in every way."""
 
+import io
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import rl
 from rl import lock, signals
@@ -21,9 +23,9 @@ from rl.experiments.rundir import RunDir
 from rl.experiments.sweeps import launcher as launching
 from rl.experiments.sweeps.definition import Sweep, load_sweep
 from rl.experiments.sweeps.launcher import Command, LocalLauncher
-from rl.experiments.sweeps.overview import clock
+from rl.experiments.sweeps.overview import Overview, clock
 from rl.experiments.sweeps.plan import make_plan, read_plan, save_plan
-from rl.experiments.sweeps.pool import Pool
+from rl.experiments.sweeps.pool import Job, Pool
 from rl.experiments.sweeps.product import make_sweep, split_flags
 from rl.experiments.sweeps.progress import read_progress
 from rl.experiments.sweeps.stages import last_lines, next_step, state_of
@@ -283,6 +285,41 @@ def test_status_prints_every_run_once(tmp_path, capsys):
     assert "stopped" in of_a and "50%" in of_a and "-3.5" in of_a
     (of_b,) = [line for line in lines if " b " in line]
     assert "waiting" in of_b and "0%" in of_b
+
+
+def test_a_line_for_each_change(tmp_path):
+    plan = make_plan(Sweep("s", {"a": QUICK, "b": QUICK}), tmp_path)
+    write_run(plan[0])
+    jobs = [Job(run) for run in plan]
+    shown = io.StringIO()
+    overview = Overview(Console(file=shown))
+    overview.show(jobs)
+    jobs[0].become("running", "resumed")
+    overview.show(jobs)
+    overview.show(jobs)
+    jobs[0].become("finished")
+    jobs[1].become("failed", "exit code 2")
+    overview.show(jobs)
+    overview.close()
+    assert shown.getvalue().splitlines() == [
+        "a_s0: resumed, 50/100 steps, return -3.5",
+        "a_s0: finished, 50/100 steps, return -3.5",
+        "b_s0: failed (exit code 2)",
+    ]
+
+
+def test_a_table_on_a_terminal(tmp_path):
+    plan = make_plan(Sweep("s", {"a": QUICK, "b": QUICK}), tmp_path)
+    write_run(plan[0])
+    jobs = [Job(run) for run in plan]
+    jobs[1].become("failed", "exit code 2")
+    shown = io.StringIO()
+    overview = Overview(Console(file=shown, force_terminal=True, color_system=None, width=100))
+    overview.show(jobs)
+    overview.close()
+    (of_a,) = {line for line in shown.getvalue().splitlines() if " a " in line}
+    assert [cell.strip() for cell in of_a.split("│")[1:6]] == ["a", "0", "waiting", "50%", "-3.5"]
+    assert "failed (exit code 2)" in shown.getvalue()
 
 
 def test_last_lines(tmp_path):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rl.config import UserError
     from rl.experiments.api import load, make_env, resume, train
     from rl.experiments.rundir import RunDir
+    from rl.experiments.sweeps.definition import Sweep
     from rl.gradients import GRADIENTS
     from rl.networks import NETWORKS
 
@@ -20,6 +21,7 @@ __all__ = [
     "GRADIENTS",
     "NETWORKS",
     "RunDir",
+    "Sweep",
     "UserError",
     "load",
     "make_env",
@@ -30,6 +32,7 @@ __all__ = [
 # name -> the module that has it
 _LIGHT = {
     "RunDir": "rl.experiments.rundir",
+    "Sweep": "rl.experiments.sweeps.definition",
     "UserError": "rl.config",
     "load": "rl.experiments.api",
     "make_env": "rl.experiments.api",

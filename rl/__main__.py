@@ -22,6 +22,7 @@ COMMANDS = {
     "resume": Command("rl.experiments.commands.resume", "go on with a run, or make it longer"),
     "eval": Command("rl.experiments.commands.eval", "test a run's policy, film it, export it"),
     "plot": Command("rl.experiments.commands.plot", "draw the learning curves of runs"),
+    "sweep": Command("rl.experiments.commands.sweep", "train methods with seeds, side by side"),
     "compare": Command(
         "rl.experiments.commands.compare", "say which method is better, and how sure"
     ),

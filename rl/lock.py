@@ -5,12 +5,13 @@ import errno
 import fcntl
 import os
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Optional
 
 from rl.config import UserError
-from rl.files import open_plain
+from rl.files import open_plain, read_bytes
 
 NAME = "lock"
+DIGITS = 20  # most of a process id
 UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # by the file system
 _held: set[int] = set()  # descriptors of the locks of this process
 
@@ -71,12 +72,21 @@ def is_held(directory: Path) -> bool:
     return False
 
 
+def holder(directory: Path) -> Optional[int]:
+    """The process that holds the lock of a run directory, as it wrote there; None where none
+    does."""
+    if not is_held(directory):
+        return None
+    written = read_bytes(directory / NAME)[:DIGITS]
+    return int(written) if written.isdigit() else None
+
+
 def _take(descriptor: int, directory: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.pread(descriptor, 20, 0).decode(errors="replace")
-        number = f" (pid {holder})" if holder.isdigit() else ""
+        written = os.pread(descriptor, DIGITS, 0).decode(errors="replace")
+        number = f" (pid {written})" if written.isdigit() else ""
         raise UserError(f"another process{number} is using {directory}") from None
     except OSError as error:
         if error.errno not in UNSUPPORTED:

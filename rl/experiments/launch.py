@@ -39,7 +39,7 @@ def launch(argvs: Sequence[Sequence[str]], jobs: int = 1) -> list[int]:
                         process.send_signal(request)
                     passed_on += 1
                 for number in [n for n, process in running.items() if process.poll() is not None]:
-                    codes[number] = _exit_code(running.pop(number))
+                    codes[number] = exit_code(running.pop(number).returncode)
                     failed = failed or codes[number] != 0
                 if not running and (asked or failed or not waiting):
                     return codes
@@ -51,19 +51,22 @@ def launch(argvs: Sequence[Sequence[str]], jobs: int = 1) -> list[int]:
 
 
 def _start(argv: Sequence[str]) -> "subprocess.Popen[bytes]":
-    """Starts a command with this very package, wherever the current folder is."""
+    """Starts a command."""
+    return subprocess.Popen([sys.executable, "-m", "rl", *argv], env=environment())
+
+
+def environment() -> dict[str, str]:
+    """The environment of a process that has this very package, wherever the current folder is."""
     root = str(Path(__file__).parents[2])
     paths = [root]
     if os.environ.get("PYTHONPATH"):
         paths.append(os.environ["PYTHONPATH"])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    return subprocess.Popen([sys.executable, "-m", "rl", *argv], env=environment)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _exit_code(process: "subprocess.Popen[bytes]") -> int:
-    """The exit code of a process that has ended; of one that a signal ended before it could say
-    so, what it would have said."""
-    code = process.returncode
+def exit_code(code: int) -> int:
+    """The exit code of a process, from what Popen has; of one that a signal ended before it could
+    say so, what it would have said."""
     if code >= 0:
         return code
     return signals.STOPPED if -code in signals.SIGNALS else 128 - code

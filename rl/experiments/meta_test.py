@@ -65,6 +65,7 @@ def adapting(saved: dict[str, Any], horizon: int) -> dict[str, Any]:
         "num_envs": 1,
         "visit": "all",
         "save_memory": False,
+        "start_from": "",
         "overwrite": False,
     }
     if ALGOS[saved["algo"]].loop == "off_policy":

@@ -10,8 +10,20 @@ from rl.experiments import deferred
 from rl.experiments.environments import make_envs
 from rl.experiments.provenance import difference, provenance
 from rl.experiments.rundir import RunDir, changed_flags, flags_of, name_of
+from rl.flags import NETWORKS
 from rl.flags.binding import CHANGEABLE, SCHEDULE
 from rl.flags.owners import others
+
+# Flags in which a run and the one that it starts from must be alike.
+ALIKE = (
+    "algo",
+    "network",
+    "hidden_sizes",
+    "actor_sizes",
+    "critic_sizes",
+    "obs_norm",
+    "norm_value",
+)
 
 
 def train(
@@ -37,14 +49,19 @@ def train(
     flags = flags_of(values)
     run = RunDir.of(flags)
     run.refuse_existing(flags["overwrite"])
+    source = _find_source(flags, run) if flags["start_from"] else None
     env_id = resolve(flags["env"]) if env is None else env.name
     flags |= {"env": env_id, "exp_name": name_of(flags)}
     envs = make_envs(flags, env)
     with run.locked(flags["overwrite"]):
         print(f"run directory: {run}", flush=True)
         loop = deferred.load("rl.experiments.build").make_loop(flags, run.path, envs)
+        if source is not None:
+            deferred.load("rl.experiments.start").take_over(loop, source)
         run.clear()
         notes = prepare(loop)
+        if source is not None:  # `resume` goes on from here, whatever becomes of the source
+            loop.session.save(loop)
         _write_difference(run, "code.diff")
         run.write_config(flags | notes | provenance())
         _train(loop, run)
@@ -87,6 +104,37 @@ def resume(
         run.write_config(values)
         _train(loop, run, restored=True)
     return run
+
+
+def _find_source(flags: Mapping[str, Any], run: RunDir) -> RunDir:
+    """The run that `--start_from` names. Its networks are read as weights, and none of its code is
+    run.
+
+    Raises:
+      UserError: there is none, it is `run` itself, or its networks can't be those of a run with
+        `flags`.
+    """
+    source = RunDir.find(flags["start_from"])
+    config = source.load_config(trust=True)
+    if source.path.resolve() == run.path.resolve():
+        raise UserError(f"--start_from: {source} is the run itself")
+    check_start(flags, config, str(source))
+    return source
+
+
+def check_start(flags: Mapping[str, Any], source: Mapping[str, Any], place: str) -> None:
+    """Raises a UserError if a run with `flags` can't begin with the networks of one with the flags
+    `source`, which is called `place`."""
+    for name in ALIKE:
+        if source.get(name) != flags.get(name):
+            raise UserError(
+                f"--start_from: {place} has --{name} {source[name]}, and this run {flags[name]}"
+            )
+    if NETWORKS[flags["network"]].splits:
+        raise UserError(
+            f"--start_from is for networks that stay as they are, and --network {flags['network']} "
+            "may split"
+        )
 
 
 def _load_config(run: RunDir, trust: bool, env: Optional[PythonEnv]) -> dict[str, Any]:

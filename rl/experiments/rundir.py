@@ -257,13 +257,18 @@ def name_of(flags: Mapping[str, Any]) -> str:
     if not name:
         plain = re.sub(r"[^\w.-]+", "_", f"{flags['algo']}_{flags['env']}")
         return plain[:LONGEST_NAME]
+    check_plain(name, "--exp_name")
+    return name
+
+
+def check_plain(name: str, what: str) -> None:
+    """Raises a UserError, which begins with `what`, unless `name` is that of a plain folder."""
     is_plain = name.isprintable() and not set(name) & {"/", "\\"} and name[0] not in ".-"
     if not is_plain or len(name.encode()) > LONGEST_NAME:
         raise UserError(
-            "--exp_name must be a plain folder name inside data_dir, without / and \\, of at most "
+            f"{what} must be a plain folder name inside data_dir, without / and \\, of at most "
             f"{LONGEST_NAME} bytes, and not begin with . or -, got {name[:LONGEST_NAME]!r}"
         )
-    return name
 
 
 def flags_of(values: Mapping[str, Any]) -> dict[str, Any]:

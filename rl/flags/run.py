@@ -26,6 +26,7 @@ class Config:
     exp_name: str = flag("", "name of the experiment's folder in data_dir; empty: <algo>_<env>")
     data_dir: str = flag("data", "folder of all experiments")
     overwrite: bool = flag(False, "replace an existing run")
+    start_from: str = flag("", "directory of a run whose networks' weights are the first ones here")
     tensorboard: bool = flag(True, "write TensorBoard event files")
     table: bool = flag(False, "show every column of each row, not only the most telling ones")
     check_inputs: bool = flag(False, "check shapes, finiteness and tasks inside updates; slower")

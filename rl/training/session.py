@@ -125,9 +125,17 @@ class Session:
         if due or (self.stopped and not self.config.reset_at_checkpoint):
             best = due and score > self.best
             self.best = score if best else self.best
-            if self.config.reset_at_checkpoint:
-                loop.begin(loop.env.rebuild(self.seed_for(2, self.logger.epoch)))
-            self._save(loop, best)
+            self.save(loop, best)
+
+    def save(self, loop: "Loop", best: bool = False) -> None:
+        """Writes a checkpoint, between two episodes where envs must begin anew for it.
+
+        Args:
+          best: whether it is also kept as the best one.
+        """
+        if self.config.reset_at_checkpoint:
+            loop.begin(loop.env.rebuild(self.seed_for(2, self.logger.epoch)))
+        self._save(loop, best)
 
     def stop(self, loop: "Loop") -> None:
         """Writes the row of the epoch so far and a checkpoint from which the run goes on

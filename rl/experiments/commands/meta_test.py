@@ -30,6 +30,7 @@ FIXED = {
     "epochs",
     "steps_per_epoch",
     "max_ep_len",
+    "start_from",
 }
 
 

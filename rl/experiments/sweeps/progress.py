@@ -1,0 +1,90 @@
+"""What an overview tells of a run: read from its directories, so that any process can."""
+
+import dataclasses
+import math
+import os
+from pathlib import Path
+from typing import Optional
+
+from rl import lock
+from rl.config import UserError
+from rl.experiments.rundir import RunDir
+from rl.experiments.sweeps.plan import SweepRun
+from rl.experiments.sweeps.stages import stage_at_work
+
+RETURNS = ("AverageTestEpRet", "AverageEpRet")  # the first that a run has is its return
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+      steps, total: env steps that its rows tell of, and of the whole run, of all stages together.
+      last_return: of the newest row, nan where there is none yet.
+      speed: env steps per second in the newest epoch, nan where there is none.
+      memory: bytes that its process has in memory; None where none goes on.
+    """
+
+    steps: int
+    total: int
+    last_return: float
+    speed: float
+    memory: Optional[int]
+
+    @property
+    def seconds_left(self) -> float:
+        """At the speed of the newest epoch; nan where there is none."""
+        return (self.total - self.steps) / self.speed if self.speed > 0 else math.nan
+
+
+def read_progress(run: SweepRun) -> Progress:
+    """How far a run is, as far as its directories can be read."""
+    at_work = stage_at_work(run)
+    steps = 0
+    last_return = math.nan
+    speed = math.nan
+    for stage in run.stages:
+        rows = _rows(stage.run)
+        if rows.get("TotalEnvInteracts"):
+            steps += int(rows["TotalEnvInteracts"][-1])
+        if stage is at_work:
+            last_return = _last_return(rows)
+            speed = _speed(rows)
+    total = sum(stage.steps for stage in run.stages)
+    return Progress(steps, total, last_return, speed, memory_of(at_work.run.path))
+
+
+def _rows(run: RunDir) -> dict[str, list[float]]:
+    """The columns of a run's rows; none where they can't be read."""
+    try:
+        return run.rows
+    except (UserError, OSError):
+        return {}
+
+
+def _last_return(rows: dict[str, list[float]]) -> float:
+    for name in RETURNS:
+        if rows.get(name):
+            return rows[name][-1]
+    return math.nan
+
+
+def _speed(rows: dict[str, list[float]]) -> float:
+    """Env steps per second between the last two rows, or until the first."""
+    steps = [0.0, *rows.get("TotalEnvInteracts", [])]
+    seconds = [0.0, *rows.get("Time", [])]
+    if len(steps) < 2 or len(seconds) != len(steps) or seconds[-1] <= seconds[-2]:
+        return math.nan
+    return (steps[-1] - steps[-2]) / (seconds[-1] - seconds[-2])
+
+
+def memory_of(directory: Path) -> Optional[int]:
+    """Bytes of memory of the process that holds a directory's lock; None where there is none, or
+    the system doesn't tell."""
+    try:
+        number = lock.holder(directory)
+        pages = Path(f"/proc/{number}/statm").read_text(encoding="ascii").split()[1]
+    except (OSError, UserError, IndexError):
+        return None
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,29 @@
+"""Stands in for a run in tests of what starts processes: `DESCRIPTOR threads | fail | wait`."""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+from rl.attended import watch
+from rl.experiments.sweeps.launcher import THREADS
+
+
+def stop(number, frame):
+    del number, frame
+    print("asked to stop", flush=True)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    if sys.argv[2] == "threads":
+        print(*(os.environ[name] for name in THREADS))
+    elif sys.argv[2] == "fail":
+        print("no")
+        sys.exit(9)
+    else:
+        signal.signal(signal.SIGTERM, stop)
+        threading.Thread(target=watch, args=(int(sys.argv[1]),), daemon=True).start()
+        print(os.getpid(), flush=True)
+        time.sleep(60)

@@ -7,6 +7,7 @@ from rl import lock, training
 from rl.config import UserError
 from rl.envs import PythonEnv, resolve
 from rl.experiments import deferred
+from rl.experiments.advice import advice, available_cores
 from rl.experiments.environments import make_envs
 from rl.experiments.provenance import difference, provenance
 from rl.experiments.rundir import RunDir, changed_flags, flags_of, name_of
@@ -47,7 +48,7 @@ def train(
         notes = prepare(loop)
         _write_difference(run, "code.diff")
         run.write_config(flags | notes | provenance())
-        _train(loop, run)
+        _train(loop, run, env)
     return run
 
 
@@ -85,7 +86,7 @@ def resume(
         training.restore(loop)  # where that is refused, the config stays as it was
         _write_difference(run, f"code_{len(values['resumes'])}.diff")
         run.write_config(values)
-        _train(loop, run, restored=True)
+        _train(loop, run, env, restored=True)
     return run
 
 
@@ -127,9 +128,16 @@ def _write_difference(run: RunDir, name: str) -> None:
         run.write_text(name, patch)
 
 
-def _train(loop: Any, run: RunDir, restored: bool = False) -> None:
-    """Runs the loop until it ends or a signal stops it, and closes its envs."""
+def _train(loop: Any, run: RunDir, env: Optional[PythonEnv] = None, restored: bool = False) -> None:
+    """Runs the loop until it ends or a signal stops it, closes its envs, and says what its rows
+    advise."""
+    session = loop.session
     try:
         training.run(loop, run.name, restored)
     finally:
-        loop.session.close(loop)
+        session.close(loop)
+    is_single = env is not None and env.is_single
+    history = session.logger.history()
+    line = advice(history, session.flags, loop.env.num_envs, available_cores(), is_single)
+    if line:
+        print(line)

@@ -12,7 +12,8 @@ from rl.config import SPLITS
 from rl.envs.interface import VectorEnv
 from rl.files import write_json
 from rl.flags.training import Config
-from rl.logging import Board, EpochLogger, Terminal, Timer
+from rl.logging import Board, EpochLogger, Resources, Terminal, Timer
+from rl.logging.resources import MB
 from rl.training.checkpoint import Checkpoints
 from rl.training.contracts import Learner
 from rl.training.evaluate import Stopped, evaluate
@@ -55,6 +56,7 @@ class Session:
         self.directory = Path(directory)
         self.total_steps = config.epochs * config.steps_per_epoch
         self.timer = Timer(*self.parts)
+        self.resources = Resources()
         self.terminal: Optional[Terminal] = None  # also gets the rows, once there is one
         self.table = False  # whether the terminal shows every column
         self.flags: dict[str, Any] = {}  # the run's, which its checkpoints bind
@@ -83,6 +85,9 @@ class Session:
         }
         for part in self.parts:
             columns[f"Time{part.capitalize()}"] = "value"
+        columns["CPU"] = "value"
+        columns["MemoryMB"] = "value"
+        columns["GPUMemoryMB"] = "mean"
         columns["Success"] = "rate"
         columns["TestSuccess"] = "rate"
         for score in ("EpRet", "Success", "TestEpRet", "TestSuccess"):
@@ -92,9 +97,11 @@ class Session:
             for name in list(columns):
                 if name.startswith("Test"):
                     del columns[name]
-        maybe = () if tasks else ("Success", "TestSuccess")  # envs of several tasks always tell
+        maybe = ["GPUMemoryMB"]
+        if not tasks:  # envs of several tasks always tell
+            maybe += ["Success", "TestSuccess"]
         window = self.config.window
-        return EpochLogger(self.directory, columns, window, tasks=tasks, optional=maybe)
+        return EpochLogger(self.directory, columns, window, tasks=tasks, optional=tuple(maybe))
 
     def seed_for(self, stream: int, epoch: int = 0) -> int:
         """A seed that depends on the run's, the stream and the epoch alone."""
@@ -164,7 +171,10 @@ class Session:
     def _write(self, step: int, complete: bool) -> dict[str, float]:
         epoch = math.ceil(step / self.config.steps_per_epoch)
         seconds = time.perf_counter() - self.began
-        values = {"Epoch": epoch, "TotalEnvInteracts": step, "Time": seconds, **self.timer.drain()}
+        values = {"Epoch": epoch, "TotalEnvInteracts": step, "Time": seconds}
+        values |= self.timer.drain() | self.resources.drain()
+        if self.resources.gpu_bytes:
+            self.logger.store(GPUMemoryMB=self.resources.gpu_bytes() / MB)
         with self.timer("log"):
             row = self.logger.dump(complete, **values)
             if self.board:

@@ -47,8 +47,9 @@ def train(
         run.clear()
         notes = prepare(loop)
         _write_difference(run, "code.diff")
-        run.write_config(flags | notes | provenance())
-        _train(loop, run, env)
+        config = flags | notes | provenance()
+        run.write_config(config)
+        _train(loop, run, config, env)
     return run
 
 
@@ -84,9 +85,11 @@ def resume(
         loop.session.changed = changed_flags(values)
         _refuse_finished(loop, run.path, done)
         training.restore(loop)  # where that is refused, the config stays as it was
+        _refuse_stopped(loop, run.path)
+        values.pop("stopped_early", None)
         _write_difference(run, f"code_{len(values['resumes'])}.diff")
         run.write_config(values)
-        _train(loop, run, env, restored=True)
+        _train(loop, run, values, env, restored=True)
     return run
 
 
@@ -121,6 +124,21 @@ def _refuse_finished(loop: Any, directory: Path, done: int) -> None:
         raise UserError(f"{directory} already has {done} of {total} steps; extend it with --epochs")
 
 
+def _refuse_stopped(loop: Any, directory: Path) -> None:
+    """Raises a UserError if the run ended early, and its flags say so still."""
+    if loop.session.early_stop.reason:
+        raise UserError(
+            f"{directory} stopped early, {_early_end(loop)}; go on with --early_stop none or a "
+            "larger --epochs"
+        )
+
+
+def _early_end(loop: Any) -> str:
+    """When a run ended early, and why."""
+    session = loop.session
+    return f"at {loop.step} of {session.total_steps} steps: {session.early_stop.reason}"
+
+
 def _write_difference(run: RunDir, name: str) -> None:
     """Keeps what the code differs from its commit by, where it does."""
     patch = difference()
@@ -128,14 +146,23 @@ def _write_difference(run: RunDir, name: str) -> None:
         run.write_text(name, patch)
 
 
-def _train(loop: Any, run: RunDir, env: Optional[PythonEnv] = None, restored: bool = False) -> None:
-    """Runs the loop until it ends or a signal stops it, closes its envs, and says what its rows
-    advise."""
+def _train(
+    loop: Any,
+    run: RunDir,
+    config: Mapping[str, Any],
+    env: Optional[PythonEnv] = None,
+    restored: bool = False,
+) -> None:
+    """Runs the loop until it ends or a signal stops it, and closes its envs. Notes in its `config`
+    why it ended early, if it did, and says what its rows advise."""
     session = loop.session
     try:
         training.run(loop, run.name, restored)
     finally:
         session.close(loop)
+    if session.early_stop.reason and loop.step < session.total_steps:
+        run.write_config({**config, "stopped_early": _early_end(loop)})
+        print(f"stopped early, {_early_end(loop)}")
     is_single = env is not None and env.is_single
     history = session.logger.history()
     line = advice(history, session.flags, loop.env.num_envs, available_cores(), is_single)

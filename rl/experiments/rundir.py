@@ -25,6 +25,7 @@ from rl.files import (
 )
 from rl.flags import sections
 from rl.training.checkpoint import Checkpoints
+from rl.training.early_stop import stopped_early
 
 CONFIG = "config.json"
 # What `config.json` has beside the values of flags, and of what type.
@@ -34,6 +35,7 @@ NOTES = {
     "code": str,
     "resumes": list,
     "schedule_from": int,
+    "stopped_early": str,
     "meta_run": str,
     "meta_start": dict,
 }
@@ -170,7 +172,7 @@ class RunDir:
         """How far the run is.
 
         "new": there is nothing to go on with. "running": a process works on it. "unfinished": it
-        was stopped, or killed. "finished": it is at its end, with the last test.
+        was stopped, or killed. "finished": it is at its end, or ended early, with the last test.
         """
         if lock.is_held(self.path):
             return "running"
@@ -181,13 +183,16 @@ class RunDir:
     def _is_at_its_end(self) -> bool:
         config = self.config
         step = self.step
-        if step < config["epochs"] * config["steps_per_epoch"]:
+        is_complete = step >= config["epochs"] * config["steps_per_epoch"]
+        if not is_complete and config["early_stop"] == "none":
             return False
         try:
             state = load_tree(Checkpoints(self.path).path(step))
         except Damaged:
             return False
-        return state.get("test_due") is False
+        if state.get("test_due") is not False:
+            return False
+        return is_complete or bool(stopped_early(state, config))
 
     # Writing ---------------------------------------------------------------------
 

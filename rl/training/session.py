@@ -16,6 +16,7 @@ from rl.logging import Board, EpochLogger, Resources, Terminal, Timer
 from rl.logging.resources import MB
 from rl.training.checkpoint import Checkpoints
 from rl.training.contracts import Learner
+from rl.training.early_stop import EarlyStop
 from rl.training.evaluate import Stopped, evaluate
 from rl.training.policy import EnvPolicy
 from rl.training.schedule import Schedule
@@ -64,9 +65,10 @@ class Session:
         self.schedule_from = 0  # env step at which the schedule began
         self.logger = self._make_logger()
         self.checkpoints = Checkpoints(directory, config.keep)
+        self.early_stop = EarlyStop(config, algo.spec.reward_threshold)
         self.best = -np.inf
         self.stopping = False  # whether a signal asked to stop
-        self.stopped = False  # whether that was done
+        self.stopped = False  # whether that was done, or the run ended early
         self.test_due = False  # whether an epoch has ended, but its test, and with it its row, not
         self.began = time.perf_counter()  # of a resumed run, as if it had never stopped
 
@@ -109,7 +111,7 @@ class Session:
 
     def end_epoch(self, loop: "Loop", save: bool = False) -> None:
         """Tests the policy, writes the row; saves where that is due or asked for, as at the start
-        of `meta-test`.
+        of `meta-test`. Ends the run where that test is a reason to.
 
         Asked to stop during the test, it writes the row without one, and a checkpoint from which
         the run goes on with the whole test.
@@ -125,10 +127,9 @@ class Session:
         row = self._write(loop.step, complete=True)
         score = row.get("AverageTestEpRet", row["AverageEpRet"])
         self.schedule.observe(score)
-        due = (
-            save or self.logger.epoch % self.config.save_freq == 0 or loop.step == self.total_steps
-        )
-        self.stopped = self.stopping
+        ends = bool(self.early_stop.reason) or loop.step == self.total_steps
+        due = save or ends or self.logger.epoch % self.config.save_freq == 0
+        self.stopped = self.stopping or bool(self.early_stop.reason)
         if due or (self.stopped and not self.config.reset_at_checkpoint):
             best = due and score > self.best
             self.best = score if best else self.best
@@ -143,6 +144,11 @@ class Session:
         self._write(loop.step, complete=False)
         if not self.config.reset_at_checkpoint:
             self._save(loop, best=False)
+
+    def at_end(self, step: int) -> bool:
+        """Whether a run at env step `step` has nothing left to do."""
+        reached = step >= self.total_steps or bool(self.early_stop.reason)
+        return reached and not self.test_due
 
     def close(self, loop: "Loop") -> None:
         """Ends the envs of training and of tests."""
@@ -167,6 +173,7 @@ class Session:
             self.logger.store(**{f"Test{score}": values})
             for task, of_task in zip(self.algo.spec.tasks, values):
                 self.logger.store(**{f"Test{score}/{task}": of_task})
+        self.early_stop.observe(played)
 
     def _write(self, step: int, complete: bool) -> dict[str, float]:
         epoch = math.ceil(step / self.config.steps_per_epoch)
@@ -192,6 +199,7 @@ class Session:
             "logger": self.logger.state(),
             "normaliser": self.normaliser.state(),
             "schedule": self.schedule.state(),
+            "early_stop": self.early_stop.state(),
             "best": float(self.best),
             "time": time.perf_counter() - self.began,
             "test_due": self.test_due,

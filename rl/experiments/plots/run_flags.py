@@ -16,6 +16,7 @@ IGNORED = (
     "code",
     "resumes",
     "schedule_from",
+    "stopped_early",
     "logger",
     "logger_kwargs",
     "env_id",

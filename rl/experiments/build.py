@@ -79,7 +79,7 @@ def make_loop(values: Mapping[str, Any], directory: Path, made: Optional[Envs] =
         flags["seed"],
         Normaliser(env.spec, normalised, env.num_envs, algo.config.gamma),
         schedule.Schedule(build(schedule.Config, flags)),
-        Board(directory) if flags["tensorboard"] else None,
+        [Board(directory)] if flags["tensorboard"] else [],
     )
     session.flags = flags
     session.table = flags["table"]

@@ -59,7 +59,7 @@ def adapting(saved: dict[str, Any], horizon: int) -> dict[str, Any]:
         network="meta_splitting", split="test", exp_name=f"{saved['exp_name']}_meta"
     )
     own |= dict(epochs=1, steps_per_epoch=1, num_envs=1, visit="all", save_memory=False)
-    own |= dict(overwrite=False, seed=[saved["seed"]], early_stop="none")
+    own |= dict(overwrite=False, seed=[saved["seed"]], early_stop="none", track="none")
     if ALGOS[saved["algo"]].loop == "off_policy":
         updates = horizon * len(
             envs.tasks_of(saved["env"], "test")

@@ -11,8 +11,10 @@ from rl.experiments.advice import advice, available_cores
 from rl.experiments.environments import make_envs
 from rl.experiments.provenance import difference, provenance
 from rl.experiments.rundir import RunDir, changed_flags, flags_of, name_of
+from rl.experiments.tracking import make_tracker
 from rl.flags.binding import CHANGEABLE, SCHEDULE
 from rl.flags.owners import others
+from rl.logging import Tracker
 
 
 def train(
@@ -40,12 +42,13 @@ def train(
     run.refuse_existing(flags["overwrite"])
     env_id = resolve(flags["env"]) if env is None else env.name
     flags |= {"env": env_id, "exp_name": name_of(flags)}
+    tracker = make_tracker(flags, run.name)
     envs = make_envs(flags, env)
     with run.locked(flags["overwrite"]):
         print(f"run directory: {run}", flush=True)
         loop = deferred.load("rl.experiments.build").make_loop(flags, run.path, envs)
         run.clear()
-        notes = prepare(loop)
+        notes = _follow(loop, tracker) | prepare(loop)
         _write_difference(run, "code.diff")
         config = flags | notes | provenance()
         run.write_config(config)
@@ -74,6 +77,7 @@ def resume(
     with lock.locked(run.path):
         values = {**_load_config(run, trust, env), **changes}
         flags = flags_of(values)
+        tracker = make_tracker(flags, run.name, values.get("track_id", ""))
         envs = make_envs(flags, env)
         loop = deferred.load("rl.experiments.build").make_loop(flags, run.path, envs)
         done = run.step
@@ -87,6 +91,7 @@ def resume(
         training.restore(loop)  # where that is refused, the config stays as it was
         _refuse_stopped(loop, run.path)
         values.pop("stopped_early", None)
+        values |= _follow(loop, tracker)
         _write_difference(run, f"code_{len(values['resumes'])}.diff")
         run.write_config(values)
         _train(loop, run, values, env, restored=True)
@@ -137,6 +142,14 @@ def _early_end(loop: Any) -> str:
     """When a run ended early, and why."""
     session = loop.session
     return f"at {loop.step} of {session.total_steps} steps: {session.early_stop.reason}"
+
+
+def _follow(loop: Any, tracker: Optional[Tracker]) -> dict[str, str]:
+    """Lets a tracker, if there is one, have the rows of a loop. Returns what to note of it."""
+    if tracker is None:
+        return {}
+    loop.session.sinks.append(tracker)
+    return {"track_id": tracker.name}
 
 
 def _write_difference(run: RunDir, name: str) -> None:

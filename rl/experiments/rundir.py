@@ -13,6 +13,7 @@ from typing import Any, Iterator, Mapping, Union
 
 from rl import lock
 from rl.config import SPLITS, UserError, build, program
+from rl.experiments.tracking import PLAIN
 from rl.files import (
     Damaged,
     expanded,
@@ -36,6 +37,7 @@ NOTES = {
     "resumes": list,
     "schedule_from": int,
     "stopped_early": str,
+    "track_id": str,
     "meta_run": str,
     "meta_start": dict,
 }
@@ -285,6 +287,8 @@ def check_notes(notes: Mapping[str, Any], file: Path) -> None:
     wrong = [name for name, value in notes.items() if not isinstance(value, NOTES[name])]
     if not wrong and not all(map(_is_resume, notes.get("resumes", []))):
         wrong = ["resumes"]
+    if not wrong and not PLAIN.fullmatch(notes.get("track_id", "none")):
+        wrong = ["track_id"]
     if wrong:
         raise UserError(f"{file}: {wrong[0]} is not as a run writes it")
 

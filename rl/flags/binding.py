@@ -8,9 +8,19 @@ from rl.config import UserError
 RATES = ("pi_lr", "q_lr", "lr", "alpha_lr", "task_weight_lr")
 SCHEDULE = ("lr_schedule", "lr_end", "lr_cycles", "lr_factor", "lr_patience")
 ENDING = ("epochs", "early_stop", "early_stop_epochs")
-CHANGEABLE = (*ENDING, *RATES, *SCHEDULE)
+CHANGEABLE = (*ENDING, "track", *RATES, *SCHEDULE)
 # Those that say nothing of what a checkpoint holds; and a run may be moved, or renamed.
-FREE = ("exp_name", "data_dir", "overwrite", "tensorboard", "table", "device", "keep", "save_freq")
+FREE = (
+    "exp_name",
+    "data_dir",
+    "overwrite",
+    "tensorboard",
+    "track",
+    "table",
+    "device",
+    "keep",
+    "save_freq",
+)
 
 
 def check_unchanged(

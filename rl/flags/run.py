@@ -27,6 +27,11 @@ class Config:
     data_dir: str = flag("data", "folder of all experiments")
     overwrite: bool = flag(False, "replace an existing run")
     tensorboard: bool = flag(True, "write TensorBoard event files")
+    track: str = flag(
+        "none",
+        "also log to Weights & Biases or Trackio",
+        choices=("none", "wandb", "trackio"),
+    )
     table: bool = flag(False, "show every column of each row, not only the most telling ones")
     check_inputs: bool = flag(False, "check shapes, finiteness and tasks inside updates; slower")
     device: str = flag(

@@ -67,8 +67,8 @@ def _run(loop: Loop, name: str, restored: bool) -> bool:
             loop.train(total)
     finally:
         session.terminal.close()
-        if session.board:
-            session.board.close()
+        for sink in session.sinks:
+            sink.close()
     return session.at_end(loop.step)
 
 

@@ -3,7 +3,7 @@
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from rl.config import SPLITS
 from rl.envs.interface import VectorEnv
 from rl.files import write_json
 from rl.flags.training import Config
-from rl.logging import Board, EpochLogger, Resources, Terminal, Timer
+from rl.logging import EpochLogger, Resources, Sink, Terminal, Timer
 from rl.logging.resources import MB
 from rl.training.checkpoint import Checkpoints
 from rl.training.contracts import Learner
@@ -31,7 +31,7 @@ class Session:
     Args:
       directory: the run's. test_env: a VectorEnv, or None.
       config: an rl.training.config.Config. seed: every stream of random numbers derives from it.
-      normaliser, schedule: the run's. board: also gets the rows, if given.
+      normaliser, schedule: the run's. sinks: also get the rows.
     """
 
     parts = ("env", "act", "update", "test", "log", "checkpoint")
@@ -45,13 +45,13 @@ class Session:
         seed: int,
         normaliser: Normaliser,
         schedule: Schedule,
-        board: Optional[Board] = None,
+        sinks: Sequence[Sink] = (),
     ) -> None:
         self.algo = algo
         self.test_env = test_env
         self.config = config
         self.seed = seed
-        self.board = board
+        self.sinks = list(sinks)
         self.normaliser = normaliser
         self.schedule = schedule
         self.directory = Path(directory)
@@ -184,8 +184,9 @@ class Session:
             self.logger.store(GPUMemoryMB=self.resources.gpu_bytes() / MB)
         with self.timer("log"):
             row = self.logger.dump(complete, **values)
-            if self.board:
-                self.board.write(step, row)
+            for sink in self.sinks:
+                if complete or sink.takes_partial_rows:
+                    sink.write(step, row)
             if self.terminal:
                 self.terminal.epoch(step, row)
         return row

@@ -17,6 +17,7 @@ IGNORED = (
     "resumes",
     "schedule_from",
     "stopped_early",
+    "track_id",
     "logger",
     "logger_kwargs",
     "env_id",

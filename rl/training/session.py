@@ -179,10 +179,11 @@ class Session:
         epoch = math.ceil(step / self.config.steps_per_epoch)
         seconds = time.perf_counter() - self.began
         values = {"Epoch": epoch, "TotalEnvInteracts": step, "Time": seconds}
-        values |= self.timer.drain() | self.resources.drain()
-        if self.resources.gpu_bytes:
-            self.logger.store(GPUMemoryMB=self.resources.gpu_bytes() / MB)
+        values |= self.timer.drain()
         with self.timer("log"):
+            values |= self.resources.drain()
+            if self.resources.gpu_bytes:
+                self.logger.store(GPUMemoryMB=self.resources.gpu_bytes() / MB)
             row = self.logger.dump(complete, **values)
             for sink in self.sinks:
                 if complete or sink.takes_partial_rows:

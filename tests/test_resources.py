@@ -117,6 +117,14 @@ GREW = history(memory=(500, 6100), TimeEnv=40, TimeUpdate=60)
             "cores, smaller --hidden_sizes or a smaller --batch_size would",
         ),
         (
+            UPDATES,
+            OFF_POLICY,
+            1,
+            4,
+            "updates took 91% of the time, on 1.8 of 4 cores: more envs would not help; smaller "
+            "--hidden_sizes or a smaller --batch_size would",
+        ),
+        (
             ENVS,
             OFF_POLICY,
             1,

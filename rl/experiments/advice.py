@@ -11,6 +11,7 @@ MOST = {"TimeUpdate": 0.7, "TimeEnv": 0.5, "TimeAct": 0.5, "TimeTest": 0.5, "Tim
 # A faster env costs less here than the message to a worker.
 SLOW_STEP = 1e-4  # seconds
 GROWTH = 2e3  # MB, of memory that has also doubled
+BUSY = 0.8  # share of the cores in use from which more of them would help
 NUMBERS = (8, 4, 2)  # of envs that may be advised
 
 History = Mapping[str, Sequence[float]]
@@ -59,9 +60,11 @@ def _slowest(history: History, cores: int, more_envs: int, can_have_workers: boo
         return ""
     share = f"took {shares[slowest]:.0%} of the time"
     if slowest == "TimeUpdate":
+        used = _mean_cores(history)
+        more_cores = "more cores, " if used >= BUSY * cores else ""
         return (
-            f"updates {share}, on {_mean_cores(history):.1f} of {cores} cores: more envs would not "
-            "help; more cores, smaller --hidden_sizes or a smaller --batch_size would"
+            f"updates {share}, on {used:.1f} of {cores} cores: more envs would not help; "
+            f"{more_cores}smaller --hidden_sizes or a smaller --batch_size would"
         )
     if slowest == "TimeTest":
         return f"tests {share}: fewer --num_test_episodes would help"

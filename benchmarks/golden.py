@@ -5,8 +5,8 @@
     .venv/bin/python benchmarks/golden.py compare /somewhere/golden
 
 `record` trains every run of RUNS with the code of a checkout; `compare` trains them with this one,
-and compares rows, but for times, and final weights, byte for byte. Both take `--only NAME ...`.
-With `--quick` XLA compiles without optimising, in half the time; both sides must then have it.
+and compares rows, but for what depends on the machine, and final weights, byte for byte. Both take
+`--only NAME ...`. With `--quick` XLA compiles without optimising, in half the time; both sides must then have it.
 """
 
 import argparse
@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from rl.files import load_tree  # noqa: E402
+from rl.logging import depends_on_machine  # noqa: E402
 
 QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 FRAME = "--hidden_sizes 16 16 --num_test_episodes 2 --tensorboard false --epochs 3"
@@ -199,11 +200,11 @@ class Trainer:
 
 
 def rows(directory: Path) -> list[list[str]]:
-    """The cells of `progress.txt`, without the columns of times."""
+    """The cells of `progress.txt`, without the columns that depend on the machine."""
     lines = (directory / "progress.txt").read_text().splitlines()
     cells = [line.split("\t") for line in lines]
-    timeless = [i for i, name in enumerate(cells[0]) if not name.startswith("Time")]
-    return [[row[i] for i in timeless] for row in cells]
+    compared = [i for i, name in enumerate(cells[0]) if not depends_on_machine(name)]
+    return [[row[i] for i in compared] for row in cells]
 
 
 def weights(directory: Path) -> dict[str, list[np.ndarray]]:

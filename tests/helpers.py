@@ -11,6 +11,7 @@ from rl import training
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.experiments.build import make_loop
+from rl.logging import depends_on_machine
 
 ROOT = Path(__file__).parents[1]
 SHORT = "--hidden_sizes 16 --num_test_episodes 2 --tensorboard false --epochs 3".split()
@@ -115,14 +116,14 @@ def train_killed(data_dir, *args, algo, count, delay=0.0):
 
 
 def rows(directory):
-    """`progress.txt` without its time columns, as text lines of cells."""
+    """`progress.txt` without the columns that depend on the machine, as text lines of cells."""
     lines = [line.split("\t") for line in (directory / "progress.txt").read_text().splitlines()]
-    columns = [i for i, name in enumerate(lines[0]) if not name.startswith("Time")]
+    columns = [i for i, name in enumerate(lines[0]) if not depends_on_machine(name)]
     return [[line[i] for i in columns] for line in lines]
 
 
 def records(directory):
-    """`progress.txt` as a dict of floats for each row, times included."""
+    """`progress.txt` as a dict of floats for each row, with every column."""
     header, *body = (directory / "progress.txt").read_text().splitlines()
     names = header.split("\t")
     return [dict(zip(names, map(float, line.split("\t")))) for line in body]

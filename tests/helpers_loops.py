@@ -42,7 +42,7 @@ class Fake:
     """Acts `acted`, explores `explored`, and remembers what it was asked to do."""
 
     columns = {"Loss": "mean"}
-    spec = types.SimpleNamespace(tasks=())
+    spec = types.SimpleNamespace(tasks=(), reward_threshold=None)
     config = DDPGConfig(gamma=0.9)
 
     def __init__(self, loss=0.0, explored=0.25, acted=0.5):
@@ -78,6 +78,9 @@ class Fake:
 
     def state(self):
         return {}
+
+    def load_state(self, state):
+        pass
 
 
 def make_session(

@@ -64,16 +64,11 @@ def test_test_episodes_told_at_their_end():
     assert 0 < played["Success"].sum() < 20
 
 
-class Resumable(Fake):
-    def load_state(self, state):
-        pass
-
-
 def run_in_parts(path, env, stops):
     """Four epochs of 40 steps, stopped at each of `stops` and resumed; None: to the end."""
     path.mkdir()
     for stop in stops:
-        loop = make_off_policy(path, Resumable(), env=env, num_envs=2, epochs=4, steps_per_epoch=40)
+        loop = make_off_policy(path, Fake(), env=env, num_envs=2, epochs=4, steps_per_epoch=40)
         collect = loop.collect
 
         def collect_until(loop=loop, collect=collect, stop=stop):

@@ -55,7 +55,7 @@ def resume(
       directory: of the run, or of an experiment with one run.
       env: what the run was trained in, if that was no id.
       trust: whether to import the module of its env, and to give its env arguments.
-      changes: new values of `epochs`, of learning rates or of their schedule.
+      changes: new values of `epochs`, `early_stop`, `track`, learning rates or their schedule.
 
     Returns:
       The run, as `train` does.

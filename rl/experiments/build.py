@@ -1,6 +1,7 @@
 """From the values of all flags to the objects of a run."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any, Mapping, Optional
 
@@ -44,6 +45,18 @@ def use_device(name: str) -> None:
         ) from None
 
 
+def gpu_bytes() -> float:
+    """The most memory that TensorFlow has held on the GPUs so far, in bytes; nan where it can't
+    tell."""
+    total = 0.0
+    for number, _ in enumerate(tf.config.get_visible_devices("GPU")):
+        try:
+            total += tf.config.experimental.get_memory_info(f"GPU:{number}")["peak"]
+        except (KeyError, RuntimeError, ValueError, tf.errors.OpError):
+            return math.nan
+    return total
+
+
 def make_loop(values: Mapping[str, Any], directory: Path, made: Optional[Envs] = None) -> Any:
     """The loop of a run, with all its parts, from the values of all flags.
 
@@ -66,10 +79,12 @@ def make_loop(values: Mapping[str, Any], directory: Path, made: Optional[Envs] =
         flags["seed"],
         Normaliser(env.spec, normalised, env.num_envs, algo.config.gamma),
         schedule.Schedule(build(schedule.Config, flags)),
-        Board(directory) if flags["tensorboard"] else None,
+        [Board(directory)] if flags["tensorboard"] else [],
     )
     session.flags = flags
     session.table = flags["table"]
+    if tf.config.get_visible_devices("GPU"):
+        session.resources.gpu_bytes = gpu_bytes
     loop = LOOPS[algo.loop]
     return loop(algo, env, build(loop.flags, flags), session)
 

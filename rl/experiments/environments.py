@@ -6,6 +6,8 @@ import json
 import os
 from typing import Any, Mapping, NamedTuple, Optional
 
+import numpy as np
+
 from rl import envs
 from rl.config import SPLITS, UserError, build
 from rl.envs import EnvSpec, PythonEnv, VectorEnv
@@ -18,6 +20,8 @@ from rl.flags.network import check_network
 from rl.flags.optimizer import check_parameters
 from rl.flags.ppo import check_critic
 from rl.training.config import check_rollouts, check_visits
+
+PROBE = 1000  # steps at most in which an env is seen to tell of success
 
 
 class Envs(NamedTuple):
@@ -73,6 +77,7 @@ def make_envs(values: Mapping[str, Any], env: Optional[PythonEnv] = None) -> Env
     memory.check_envs(values)
     check_epochs(values)
     check_split_map(values)
+    check_tests(frame)
     if env is not None and env.is_single and frame.num_test_episodes:
         raise UserError(
             "--num_test_episodes: tests need an env of their own; hand over a function that makes "
@@ -93,7 +98,46 @@ def make_envs(values: Mapping[str, Any], env: Optional[PythonEnv] = None) -> Env
     memory.check(values, train.spec, train.num_envs)
     count = min(frame.num_test_episodes, 1 if train.spec.tasks else 10)
     test = make(count, **options) if count else None
+    if test and frame.early_stop == "solved":
+        check_solvable(test)
     return Envs(train, test)
+
+
+def check_tests(frame: training.Config) -> None:
+    """Raises a UserError if a run that may end early by its tests has none."""
+    if frame.early_stop != "none" and not frame.num_test_episodes:
+        raise UserError(
+            f"--early_stop {frame.early_stop} goes by the tests, and --num_test_episodes is 0"
+        )
+
+
+def check_solvable(env: VectorEnv) -> None:
+    """Raises a UserError if nothing tells when an env is solved. Where it is not known otherwise
+    whether it tells of success, an episode is played.
+
+    Args:
+      env: to test in, which is reset before each test.
+    """
+    spec = env.spec
+    if spec.tasks or spec.reward_threshold is not None or _tells_success(env):
+        return
+    raise UserError(
+        f"--early_stop solved: {spec.env_id} has no reward_threshold, and its episodes don't tell "
+        "of success; plateau needs neither"
+    )
+
+
+def _tells_success(env: VectorEnv) -> bool:
+    """Whether an env tells of its success, or failure, in the first steps of an episode."""
+    env.reset(0)
+    act = env.spec.env_action(np.zeros((env.num_envs, env.spec.act_dim), np.float32))
+    for _ in range(min(env.max_ep_len, PROBE)):
+        step = env.step(act)
+        if step.success is not None:
+            return True
+        if (step.terminated | step.truncated).any():
+            return False
+    return False
 
 
 def check_epochs(values: Mapping[str, Any]) -> None:

@@ -66,6 +66,8 @@ def adapting(saved: dict[str, Any], horizon: int) -> dict[str, Any]:
         "visit": "all",
         "save_memory": False,
         "start_from": "",
+        "early_stop": "none",
+        "track": "none",
         "overwrite": False,
     }
     if ALGOS[saved["algo"]].loop == "off_policy":

@@ -7,12 +7,15 @@ from rl import lock, training
 from rl.config import UserError
 from rl.envs import PythonEnv, resolve
 from rl.experiments import deferred
+from rl.experiments.advice import advice, available_cores
 from rl.experiments.environments import make_envs
 from rl.experiments.provenance import difference, provenance
 from rl.experiments.rundir import RunDir, changed_flags, flags_of, name_of
+from rl.experiments.tracking import make_tracker
 from rl.flags import NETWORKS
 from rl.flags.binding import CHANGEABLE, SCHEDULE
 from rl.flags.owners import others
+from rl.logging import Tracker
 
 # Flags in which a run and the one that it starts from must be alike.
 ALIKE = (
@@ -52,6 +55,7 @@ def train(
     source = _find_source(flags, run) if flags["start_from"] else None
     env_id = resolve(flags["env"]) if env is None else env.name
     flags |= {"env": env_id, "exp_name": name_of(flags)}
+    tracker = make_tracker(flags, run.name)
     envs = make_envs(flags, env)
     with run.locked(flags["overwrite"]):
         print(f"run directory: {run}", flush=True)
@@ -59,12 +63,13 @@ def train(
         if source is not None:
             deferred.load("rl.experiments.start").take_over(loop, source)
         run.clear()
-        notes = prepare(loop)
+        notes = _follow(loop, tracker) | prepare(loop)
         if source is not None:  # `resume` goes on from here, whatever becomes of the source
             loop.session.save(loop)
         _write_difference(run, "code.diff")
-        run.write_config(flags | notes | provenance())
-        _train(loop, run)
+        config = flags | notes | provenance()
+        run.write_config(config)
+        _train(loop, run, config, env)
     return run
 
 
@@ -89,6 +94,7 @@ def resume(
     with lock.locked(run.path):
         values = {**_load_config(run, trust, env), **changes}
         flags = flags_of(values)
+        tracker = make_tracker(flags, run.name, values.get("track_id", ""))
         envs = make_envs(flags, env)
         loop = deferred.load("rl.experiments.build").make_loop(flags, run.path, envs)
         done = run.step
@@ -100,9 +106,12 @@ def resume(
         loop.session.changed = changed_flags(values)
         _refuse_finished(loop, run.path, done)
         training.restore(loop)  # where that is refused, the config stays as it was
+        _refuse_stopped(loop, run.path)
+        values.pop("stopped_early", None)
+        values |= _follow(loop, tracker)
         _write_difference(run, f"code_{len(values['resumes'])}.diff")
         run.write_config(values)
-        _train(loop, run, restored=True)
+        _train(loop, run, values, env, restored=True)
     return run
 
 
@@ -168,6 +177,29 @@ def _refuse_finished(loop: Any, directory: Path, done: int) -> None:
         raise UserError(f"{directory} already has {done} of {total} steps; extend it with --epochs")
 
 
+def _refuse_stopped(loop: Any, directory: Path) -> None:
+    """Raises a UserError if the run ended early, and its flags say so still."""
+    if loop.session.early_stop.reason:
+        raise UserError(
+            f"{directory} stopped early, {_early_end(loop)}; go on with --early_stop none or a "
+            "larger --epochs"
+        )
+
+
+def _early_end(loop: Any) -> str:
+    """When a run ended early, and why."""
+    session = loop.session
+    return f"at {loop.step} of {session.total_steps} steps: {session.early_stop.reason}"
+
+
+def _follow(loop: Any, tracker: Optional[Tracker]) -> dict[str, str]:
+    """Lets a tracker, if there is one, have the rows of a loop. Returns what to note of it."""
+    if tracker is None:
+        return {}
+    loop.session.sinks.append(tracker)
+    return {"track_id": tracker.name}
+
+
 def _write_difference(run: RunDir, name: str) -> None:
     """Keeps what the code differs from its commit by, where it does."""
     patch = difference()
@@ -175,9 +207,25 @@ def _write_difference(run: RunDir, name: str) -> None:
         run.write_text(name, patch)
 
 
-def _train(loop: Any, run: RunDir, restored: bool = False) -> None:
-    """Runs the loop until it ends or a signal stops it, and closes its envs."""
+def _train(
+    loop: Any,
+    run: RunDir,
+    config: Mapping[str, Any],
+    env: Optional[PythonEnv] = None,
+    restored: bool = False,
+) -> None:
+    """Runs the loop until it ends or a signal stops it, and closes its envs. Notes in its `config`
+    why it ended early, if it did, and says what its rows advise."""
+    session = loop.session
     try:
         training.run(loop, run.name, restored)
     finally:
-        loop.session.close(loop)
+        session.close(loop)
+    if session.early_stop.reason and loop.step < session.total_steps:
+        run.write_config({**config, "stopped_early": _early_end(loop)})
+        print(f"stopped early, {_early_end(loop)}")
+    is_single = env is not None and env.is_single
+    history = session.logger.history()
+    line = advice(history, session.flags, loop.env.num_envs, available_cores(), is_single)
+    if line:
+        print(line)

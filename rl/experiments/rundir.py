@@ -13,6 +13,7 @@ from typing import Any, Iterator, Mapping, Union
 
 from rl import lock
 from rl.config import SPLITS, UserError, build, program
+from rl.experiments.tracking import PLAIN
 from rl.files import (
     Damaged,
     expanded,
@@ -25,6 +26,7 @@ from rl.files import (
 )
 from rl.flags import sections
 from rl.training.checkpoint import Checkpoints
+from rl.training.early_stop import stopped_early
 
 CONFIG = "config.json"
 # What `config.json` has beside the values of flags, and of what type.
@@ -34,6 +36,8 @@ NOTES = {
     "code": str,
     "resumes": list,
     "schedule_from": int,
+    "stopped_early": str,
+    "track_id": str,
     "meta_run": str,
     "meta_start": dict,
 }
@@ -170,7 +174,7 @@ class RunDir:
         """How far the run is.
 
         "new": there is nothing to go on with. "running": a process works on it. "unfinished": it
-        was stopped, or killed. "finished": it is at its end, with the last test.
+        was stopped, or killed. "finished": it is at its end, or ended early, with the last test.
         """
         if lock.is_held(self.path):
             return "running"
@@ -181,13 +185,16 @@ class RunDir:
     def _is_at_its_end(self) -> bool:
         config = self.config
         step = self.step
-        if step < config["epochs"] * config["steps_per_epoch"]:
+        is_complete = step >= config["epochs"] * config["steps_per_epoch"]
+        if not is_complete and config["early_stop"] == "none":
             return False
         try:
             state = load_tree(Checkpoints(self.path).path(step))
         except Damaged:
             return False
-        return state.get("test_due") is False
+        if state.get("test_due") is not False:
+            return False
+        return is_complete or bool(stopped_early(state, config))
 
     # Writing ---------------------------------------------------------------------
 
@@ -285,6 +292,8 @@ def check_notes(notes: Mapping[str, Any], file: Path) -> None:
     wrong = [name for name, value in notes.items() if not isinstance(value, NOTES[name])]
     if not wrong and not all(map(_is_resume, notes.get("resumes", []))):
         wrong = ["resumes"]
+    if not wrong and not PLAIN.fullmatch(notes.get("track_id", "none")):
+        wrong = ["track_id"]
     if wrong:
         raise UserError(f"{file}: {wrong[0]} is not as a run writes it")
 

@@ -7,9 +7,20 @@ from rl.config import UserError
 # Those that `resume` takes.
 RATES = ("pi_lr", "q_lr", "lr", "alpha_lr", "task_weight_lr")
 SCHEDULE = ("lr_schedule", "lr_end", "lr_cycles", "lr_factor", "lr_patience")
-CHANGEABLE = ("epochs", *RATES, *SCHEDULE)
+ENDING = ("epochs", "early_stop", "early_stop_epochs")
+CHANGEABLE = (*ENDING, "track", *RATES, *SCHEDULE)
 # Those that say nothing of what a checkpoint holds; and a run may be moved, or renamed.
-FREE = ("exp_name", "data_dir", "overwrite", "tensorboard", "table", "device", "keep", "save_freq")
+FREE = (
+    "exp_name",
+    "data_dir",
+    "overwrite",
+    "tensorboard",
+    "track",
+    "table",
+    "device",
+    "keep",
+    "save_freq",
+)
 
 
 def check_unchanged(
@@ -30,6 +41,15 @@ def check_unchanged(
             raise UserError(
                 f"{place} says {name} {now!r}, and its checkpoint was made with {then!r}"
             )
+
+
+def ends_alike(values: Mapping[str, Any], saved: Any) -> bool:
+    """Whether the flags that say when a run ends are those that a checkpoint was made with.
+
+    Args:
+      values: of the flags now. saved: what the checkpoint has for its flags.
+    """
+    return isinstance(saved, dict) and all(values.get(name) == saved.get(name) for name in ENDING)
 
 
 def _plain(value: Any) -> Any:

@@ -53,6 +53,7 @@ NEEDS = {
     "split": TEST_TASKS,
     "env_kwargs": GYMNASIUM,
     "num_workers": _is("env_backend", "async"),
+    "early_stop_epochs": _is_not("early_stop", "none"),
     "per_alpha": _is("replay", "prioritised"),
     "per_beta": _is("replay", "prioritised"),
     "overlap": _is("update_at", "steps"),

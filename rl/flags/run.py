@@ -28,6 +28,11 @@ class Config:
     overwrite: bool = flag(False, "replace an existing run")
     start_from: str = flag("", "directory of a run whose networks' weights are the first ones here")
     tensorboard: bool = flag(True, "write TensorBoard event files")
+    track: str = flag(
+        "none",
+        "also log to Weights & Biases or Trackio",
+        choices=("none", "wandb", "trackio"),
+    )
     table: bool = flag(False, "show every column of each row, not only the most telling ones")
     check_inputs: bool = flag(False, "check shapes, finiteness and tasks inside updates; slower")
     device: str = flag(

@@ -40,6 +40,14 @@ class Config:
     num_test_episodes: int = flag(
         10, "deterministic episodes at the end of each epoch, of each task; 0: none", low=0
     )
+    early_stop: str = flag(
+        "none",
+        "end before the last epoch: solved, when the test success is 1 in all tasks, or the test "
+        "return reaches the env's reward_threshold; plateau, when neither of the two improves any "
+        "more by more than noise",
+        choices=("none", "solved", "plateau"),
+    )
+    early_stop_epochs: int = flag(5, "early_stop: tests in a row that it takes", low=1)
     window: int = flag(10, "epochs in the moving averages of returns", low=1)
     save_freq: int = flag(1, "epochs between two checkpoints", low=1)
     keep: int = flag(2, "newest checkpoints kept, besides the best", low=1)

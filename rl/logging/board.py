@@ -16,6 +16,8 @@ class Board:
       UserError: tb is something else than a folder of regular files.
     """
 
+    takes_partial_rows = True
+
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory) / "tb"
         file_names(self.directory, lambda name: True)

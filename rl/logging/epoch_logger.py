@@ -127,6 +127,13 @@ class EpochLogger:
                     row[prefix + name] = float("nan")
         return row
 
+    def history(self) -> dict[str, list[float]]:
+        """The complete rows so far, by heading; empty before the first."""
+        header, *rows = self.table.rows()
+        if not rows:
+            return {}
+        return {name: [float(cells[i]) for cells in rows] for i, name in enumerate(header)}
+
     def _moving(self, name: str) -> float:
         """The mean over all values of the last `window` epochs, this one included."""
         past = self.past[name]

@@ -7,7 +7,7 @@ from typing import Any, Iterable, Mapping, Optional
 from rl import signals
 from rl.config import UserError
 from rl.files import Damaged, check_tree
-from rl.flags.binding import check_unchanged
+from rl.flags.binding import check_unchanged, ends_alike
 from rl.logging import Terminal
 from rl.training.loop import Loop
 from rl.training.session import Session
@@ -47,7 +47,7 @@ def run(loop: Loop, name: str = "run", restored: bool = False) -> bool:
       restored: whether `restore` was called already.
 
     Returns:
-      Whether it reached the end.
+      Whether it reached the end, the last epoch's or an early one.
     """
     with signals.handled(Request(loop.session)):
         return _run(loop, name, restored)
@@ -63,13 +63,13 @@ def _run(loop: Loop, name: str, restored: bool) -> bool:
     try:
         if session.test_due:
             session.end_epoch(loop)
-        if not session.stopped:
+        if not (session.stopped or session.at_end(loop.step)):
             loop.train(total)
     finally:
         session.terminal.close()
-        if session.board:
-            session.board.close()
-    return loop.step >= total and not session.test_due
+        for sink in session.sinks:
+            sink.close()
+    return session.at_end(loop.step)
 
 
 # Places in a run's state where lengths change: what episodes, rollouts and epochs have so far, what
@@ -145,6 +145,9 @@ def _put_back(loop: Loop, state: dict[str, Any]) -> None:
     session.algo.load_state(state["algo"])
     session.normaliser.load_state(state["normaliser"])
     session.schedule.load_state(state["schedule"])
+    session.early_stop.load_state(state["early_stop"])
+    if session.early_stop.reason and not ends_alike(session.flags, state["flags"]):
+        session.early_stop.begin()  # it goes on
     session.best = state["best"]
     session.began = time.perf_counter() - state["time"]
     session.test_due = state["test_due"]

@@ -3,7 +3,7 @@
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Sequence
 
 import numpy as np
 
@@ -12,9 +12,11 @@ from rl.config import SPLITS
 from rl.envs.interface import VectorEnv
 from rl.files import write_json
 from rl.flags.training import Config
-from rl.logging import Board, EpochLogger, Terminal, Timer
+from rl.logging import EpochLogger, Resources, Sink, Terminal, Timer
+from rl.logging.resources import MB
 from rl.training.checkpoint import Checkpoints
 from rl.training.contracts import Learner
+from rl.training.early_stop import EarlyStop
 from rl.training.evaluate import Stopped, evaluate
 from rl.training.policy import EnvPolicy
 from rl.training.schedule import Schedule
@@ -29,7 +31,7 @@ class Session:
     Args:
       directory: the run's. test_env: a VectorEnv, or None.
       config: an rl.training.config.Config. seed: every stream of random numbers derives from it.
-      normaliser, schedule: the run's. board: also gets the rows, if given.
+      normaliser, schedule: the run's. sinks: also get the rows.
     """
 
     parts = ("env", "act", "update", "test", "log", "checkpoint")
@@ -43,18 +45,19 @@ class Session:
         seed: int,
         normaliser: Normaliser,
         schedule: Schedule,
-        board: Optional[Board] = None,
+        sinks: Sequence[Sink] = (),
     ) -> None:
         self.algo = algo
         self.test_env = test_env
         self.config = config
         self.seed = seed
-        self.board = board
+        self.sinks = list(sinks)
         self.normaliser = normaliser
         self.schedule = schedule
         self.directory = Path(directory)
         self.total_steps = config.epochs * config.steps_per_epoch
         self.timer = Timer(*self.parts)
+        self.resources = Resources()
         self.terminal: Optional[Terminal] = None  # also gets the rows, once there is one
         self.table = False  # whether the terminal shows every column
         self.flags: dict[str, Any] = {}  # the run's, which its checkpoints bind
@@ -62,9 +65,10 @@ class Session:
         self.schedule_from = 0  # env step at which the schedule began
         self.logger = self._make_logger()
         self.checkpoints = Checkpoints(directory, config.keep)
+        self.early_stop = EarlyStop(config, algo.spec.reward_threshold)
         self.best = -np.inf
         self.stopping = False  # whether a signal asked to stop
-        self.stopped = False  # whether that was done
+        self.stopped = False  # whether that was done, or the run ended early
         self.test_due = False  # whether an epoch has ended, but its test, and with it its row, not
         self.began = time.perf_counter()  # of a resumed run, as if it had never stopped
 
@@ -83,6 +87,9 @@ class Session:
         }
         for part in self.parts:
             columns[f"Time{part.capitalize()}"] = "value"
+        columns["CPU"] = "value"
+        columns["MemoryMB"] = "value"
+        columns["GPUMemoryMB"] = "mean"
         columns["Success"] = "rate"
         columns["TestSuccess"] = "rate"
         for score in ("EpRet", "Success", "TestEpRet", "TestSuccess"):
@@ -92,9 +99,11 @@ class Session:
             for name in list(columns):
                 if name.startswith("Test"):
                     del columns[name]
-        maybe = () if tasks else ("Success", "TestSuccess")  # envs of several tasks always tell
+        maybe = ["GPUMemoryMB"]
+        if not tasks:  # envs of several tasks always tell
+            maybe += ["Success", "TestSuccess"]
         window = self.config.window
-        return EpochLogger(self.directory, columns, window, tasks=tasks, optional=maybe)
+        return EpochLogger(self.directory, columns, window, tasks=tasks, optional=tuple(maybe))
 
     def seed_for(self, stream: int, epoch: int = 0) -> int:
         """A seed that depends on the run's, the stream and the epoch alone."""
@@ -102,7 +111,7 @@ class Session:
 
     def end_epoch(self, loop: "Loop", save: bool = False) -> None:
         """Tests the policy, writes the row; saves where that is due or asked for, as at the start
-        of `meta-test`.
+        of `meta-test`. Ends the run where that test is a reason to.
 
         Asked to stop during the test, it writes the row without one, and a checkpoint from which
         the run goes on with the whole test.
@@ -118,10 +127,9 @@ class Session:
         row = self._write(loop.step, complete=True)
         score = row.get("AverageTestEpRet", row["AverageEpRet"])
         self.schedule.observe(score)
-        due = (
-            save or self.logger.epoch % self.config.save_freq == 0 or loop.step == self.total_steps
-        )
-        self.stopped = self.stopping
+        ends = bool(self.early_stop.reason) or loop.step == self.total_steps
+        due = save or ends or self.logger.epoch % self.config.save_freq == 0
+        self.stopped = self.stopping or bool(self.early_stop.reason)
         if due or (self.stopped and not self.config.reset_at_checkpoint):
             best = due and score > self.best
             self.best = score if best else self.best
@@ -144,6 +152,11 @@ class Session:
         self._write(loop.step, complete=False)
         if not self.config.reset_at_checkpoint:
             self._save(loop, best=False)
+
+    def at_end(self, step: int) -> bool:
+        """Whether a run at env step `step` has nothing left to do."""
+        reached = step >= self.total_steps or bool(self.early_stop.reason)
+        return reached and not self.test_due
 
     def close(self, loop: "Loop") -> None:
         """Ends the envs of training and of tests."""
@@ -168,15 +181,21 @@ class Session:
             self.logger.store(**{f"Test{score}": values})
             for task, of_task in zip(self.algo.spec.tasks, values):
                 self.logger.store(**{f"Test{score}/{task}": of_task})
+        self.early_stop.observe(played)
 
     def _write(self, step: int, complete: bool) -> dict[str, float]:
         epoch = math.ceil(step / self.config.steps_per_epoch)
         seconds = time.perf_counter() - self.began
-        values = {"Epoch": epoch, "TotalEnvInteracts": step, "Time": seconds, **self.timer.drain()}
+        values = {"Epoch": epoch, "TotalEnvInteracts": step, "Time": seconds}
+        values |= self.timer.drain()
         with self.timer("log"):
+            values |= self.resources.drain()
+            if self.resources.gpu_bytes:
+                self.logger.store(GPUMemoryMB=self.resources.gpu_bytes() / MB)
             row = self.logger.dump(complete, **values)
-            if self.board:
-                self.board.write(step, row)
+            for sink in self.sinks:
+                if complete or sink.takes_partial_rows:
+                    sink.write(step, row)
             if self.terminal:
                 self.terminal.epoch(step, row)
         return row
@@ -190,6 +209,7 @@ class Session:
             "logger": self.logger.state(),
             "normaliser": self.normaliser.state(),
             "schedule": self.schedule.state(),
+            "early_stop": self.early_stop.state(),
             "best": float(self.best),
             "time": time.perf_counter() - self.began,
             "test_due": self.test_due,

@@ -16,6 +16,8 @@ IGNORED = (
     "code",
     "resumes",
     "schedule_from",
+    "stopped_early",
+    "track_id",
     "logger",
     "logger_kwargs",
     "env_id",

@@ -33,9 +33,10 @@ def test_a_process_and_all_below_it(tmp_path):
     add_process(tmp_path, 11, 10, (10, 0, 0, 0), 5, name="a) S 1 (b c")
     add_process(tmp_path, 12, 11, (1, 1, 0, 0), 2)
     add_process(tmp_path, 13, 1, (1000, 0, 0, 0), 1000)  # of somebody else
-    used = resources.usage(tmp_path, root=10)
+    used = resources.usage_of(10, tmp_path)
     assert used.seconds == pytest.approx((124 + 10 + 2) / TICKS)
     assert used.memory == (50 + 5 + 2) * PAGE
+    assert resources.usage_of(77, tmp_path) is None
 
 
 def test_a_system_that_does_not_tell(tmp_path):

@@ -47,18 +47,23 @@ class Resources:
         return {"CPU": cores, "MemoryMB": used.memory / MB}
 
 
-def usage(proc: Path = Path("/proc"), root: Optional[int] = None) -> Usage:
-    """What a process and all below it use; pages that several of them share count for each.
+def usage(proc: Path = Path("/proc")) -> Usage:
+    """What this process and all below it use; pages that several of them share count for each.
 
     Args:
       proc: where Linux tells of processes. On systems that don't, memory is the most that this
         process alone has had, and processor time leaves out children that are still running.
-      root: id of the process; None: this one.
     """
+    return usage_of(os.getpid(), proc) or _own_usage()
+
+
+def usage_of(root: int, proc: Path = Path("/proc")) -> Optional[Usage]:
+    """What the process `root` and all below it use; None where there is none, or the system
+    doesn't tell."""
     processes = _processes(proc)
-    family = {os.getpid() if root is None else root}
-    if not family & processes.keys():
-        return _own_usage()
+    if root not in processes:
+        return None
+    family = {root}
     grown = True
     while grown:
         children = {pid for pid, process in processes.items() if process.parent in family}

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 from pathlib import Path
 from typing import Optional
 
@@ -11,6 +10,7 @@ from rl.config import UserError
 from rl.experiments.rundir import RunDir
 from rl.experiments.sweeps.plan import SweepRun
 from rl.experiments.sweeps.stages import stage_at_work
+from rl.logging.resources import usage_of
 
 RETURNS = ("AverageTestEpRet", "AverageEpRet")  # the first that a run has is its return
 
@@ -80,11 +80,11 @@ def _speed(rows: dict[str, list[float]]) -> float:
 
 
 def memory_of(directory: Path) -> Optional[int]:
-    """Bytes of memory of the process that holds a directory's lock; None where there is none, or
-    the system doesn't tell."""
+    """Bytes of memory of the process that holds a directory's lock and of its env workers; None
+    where there is none, or the system doesn't tell."""
     try:
         number = lock.holder(directory)
-        pages = Path(f"/proc/{number}/statm").read_text(encoding="ascii").split()[1]
-    except (OSError, UserError, IndexError):
+    except (OSError, UserError):
         return None
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    used = None if number is None else usage_of(number)
+    return None if used is None else int(used.memory)

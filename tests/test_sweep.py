@@ -176,6 +176,13 @@ def test_where_runs_go(tmp_path):
     assert [run.name for run in read_plan(tmp_path)] == [run.name for run in plan]
 
 
+def test_a_text_may_name_the_seed(tmp_path):
+    flags = {**QUICK, "start_from": "data/x/x_s{seed}"}
+    plan = make_plan(Sweep("s", {"a": flags}, seeds=(3, 14)), tmp_path)
+    sources = [run.stages[0].argv[-4] for run in plan]
+    assert sources == ["--start_from=data/x/x_s3", "--start_from=data/x/x_s14"]
+
+
 def test_runs_of_before_stay_in_the_plan(tmp_path):
     (tmp_path / "s").mkdir()
     for method in ("a", "b"):

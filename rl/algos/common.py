@@ -9,6 +9,7 @@ from rl.config import UserError
 from rl.gradients.optimizer import Info, Optimizer
 from rl.networks.policy import Policy
 from rl.spec import Batch, EnvSpec, RolloutBatch, Update, map_fields
+from rl.splitting.parameters import used_parameters
 
 TrainStep = Callable[[Any, Update], Info]
 # What an algorithm learns from; with a leading axis, many of them.
@@ -139,6 +140,16 @@ class Algorithm(Generic[Batches]):
         for optimizer in self.optimizers:
             networks |= optimizer.report()
         return {"tasks": self.spec.tasks, "networks": networks} if networks else {}
+
+    def parameters(self) -> int:
+        """How many numbers of the networks some task uses, targets apart; of algorithms for several
+        tasks."""
+        count = 0
+        for name in self.saved:
+            if not name.endswith("_targ"):
+                for group in getattr(getattr(self, name), "groups", {}).values():
+                    count += sum(used_parameters(torso) for torso in group.torsos)
+        return count
 
     def state(self) -> dict[str, Any]:
         """Everything that updates and acting change."""

@@ -46,6 +46,9 @@ class Learner(Protocol):
     def splits(self) -> dict[str, Any]:
         """What split so far, as JSON values."""
 
+    def parameters(self) -> int:
+        """How many numbers of its networks some task uses; of several tasks."""
+
     def state(self) -> dict[str, Any]:
         """All that updates and acting change."""
 

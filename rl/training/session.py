@@ -83,8 +83,10 @@ class Session:
             "TestEpLen": "mean",
             "TotalEnvInteracts": "value",
             **self.algo.columns,
-            "Time": "value",
         }
+        if tasks:
+            columns["Parameters"] = "value"
+        columns["Time"] = "value"
         for part in self.parts:
             columns[f"Time{part.capitalize()}"] = "value"
         columns["CPU"] = "value"
@@ -187,6 +189,8 @@ class Session:
         epoch = math.ceil(step / self.config.steps_per_epoch)
         seconds = time.perf_counter() - self.began
         values = {"Epoch": epoch, "TotalEnvInteracts": step, "Time": seconds}
+        if self.algo.spec.tasks:
+            values["Parameters"] = self.algo.parameters()
         values |= self.timer.drain()
         with self.timer("log"):
             values |= self.resources.drain()

@@ -24,7 +24,8 @@ class Sweep:
       name: of the sweep's folder in data_dir.
       methods: name -> flags of its runs; or a list of such flags, its stages: each is a run that
         begins with the networks of the one before, see `--start_from`.
-      seeds: each method is trained with every one.
+      seeds: each method is trained with every one. "{seed}" in a text among the flags stands for
+        it, as in `"start_from": "data/x/x_s{seed}"`.
       common: flags of every method, where it doesn't have others.
 
     Raises:

@@ -91,15 +91,18 @@ def _method_runs(sweep: Sweep, method: str, folder: Path) -> list[SweepRun]:
     for name, values in zip(names, given):
         place = f"method {method}" if len(given) == 1 else f"method {method}, {name}"
         check_name(name, "method")
-        flags = _checked_flags(values, sweep.seeds, place)
-        if before:
-            _check_stages(flags | {"seed": sweep.seeds[0]}, before, place)
+        first_flags: dict[str, Any] = {}  # of the first seed
         for seed in sweep.seeds:
+            values_of_seed = with_seed(values, seed)
+            flags = _checked_flags(values_of_seed, seed, place)
+            if before and not first_flags:
+                _check_stages(flags, before, place)
+            first_flags = first_flags or flags
             start_from = str(stages[seed][-1].run) if before else ""
-            stage = _make_stage(values, data_dir, name, seed, start_from, flags)
-            _refuse_contradiction(stage.run, flags | {"seed": seed}, bool(before))
+            stage = _make_stage(values_of_seed, data_dir, name, seed, start_from, flags)
+            _refuse_contradiction(stage.run, flags, bool(before))
             stages[seed].append(stage)
-        before = flags | {"seed": sweep.seeds[0]}
+        before = first_flags
     return [SweepRun(method, seed, folder / method, tuple(stages[seed])) for seed in sweep.seeds]
 
 
@@ -149,18 +152,25 @@ def stage_data_dir(folder: Path, method: str, count: int) -> Path:
     return folder if count == 1 else folder / method
 
 
-def _checked_flags(values: Mapping[str, Value], seeds: Sequence[int], place: str) -> dict[str, Any]:
-    """The values of all flags of training, as a run's config has them, but for name and seed.
+def with_seed(values: Mapping[str, Value], seed: int) -> dict[str, Value]:
+    """The values for the run of a seed: "{seed}" in a text stands for it."""
+    replaced: dict[str, Value] = {}
+    for name, value in values.items():
+        replaced[name] = value.replace("{seed}", str(seed)) if isinstance(value, str) else value
+    return replaced
+
+
+def _checked_flags(values: Mapping[str, Value], seed: int, place: str) -> dict[str, Any]:
+    """The values of all flags of training, as a run's config has them, but for its name.
 
     Raises:
       UserError: a value is refused; the message begins with `place`.
     """
     try:
-        argv = [*flag_words(values), "--seed", *map(str, seeds)]
-        flags = parse(argv)
+        flags = parse([*flag_words(values), f"--seed={seed}"])
         if flags["network"] == "meta_splitting":
             raise UserError("--network meta_splitting is made from a run, by meta-test")
-        return flags | {"env": resolve(flags["env"])}
+        return flags | {"env": resolve(flags["env"]), "seed": seed}
     except UserError as error:
         raise UserError(f"{place}: {error}") from None
 

@@ -1,0 +1,62 @@
+"""How many numbers tasks use of networks that hold copies, worked by hand."""
+
+import numpy as np
+import pytest
+
+from rl.experiments import build
+from rl.experiments.rundir import flags_of
+from tests.helpers_algos import make_spec
+
+TASKS = 3
+# Observations of 3 numbers, actions of 2 and a one-hot code of 3; one hidden layer of 8 units.
+ACTOR_HIDDEN = 6 * 8 + 8
+ACTOR_HEAD = 8 * 2 + 2
+CRITIC_HIDDEN = 8 * 8 + 8
+CRITIC_HEAD = 8 + 1
+SHARED = ACTOR_HIDDEN + ACTOR_HEAD + CRITIC_HIDDEN + CRITIC_HEAD
+
+
+def make_algo(algo, **flags):
+    """With networks of one hidden layer, for three tasks."""
+    values = flags_of({"algo": algo, "hidden_sizes": (8,), **flags})
+    return build.make_algo(values, make_spec(TASKS))
+
+
+@pytest.mark.parametrize(
+    "network, count",
+    [
+        ("mlp", SHARED),
+        ("multi_head", ACTOR_HIDDEN + CRITIC_HIDDEN + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
+        ("independent", TASKS * SHARED),
+        ("splitting", SHARED),
+    ],
+)
+def test_parameters_in_use(network, count):
+    assert make_algo("ddpg", network=network).parameters() == count
+
+
+def test_twin_critics_count_twice_and_targets_do_not():
+    critics = 2 * (CRITIC_HIDDEN + CRITIC_HEAD)
+    assert make_algo("td3", network="mlp").parameters() == (ACTOR_HIDDEN + ACTOR_HEAD + critics)
+
+
+def test_a_split_adds_its_layer():
+    algo = make_algo("ddpg", network="splitting")
+    splitter = algo.pi_opt.splitters["LossPi"]
+    leaves = np.array([False, True, True])
+    splitter.split(1, (0, 1), leaves, score=1.0)
+    assert algo.parameters() == SHARED + ACTOR_HEAD
+    splitter.split(1, (1, 2), np.array([False, False, True]), score=1.0)
+    assert algo.parameters() == SHARED + 2 * ACTOR_HEAD
+
+
+def test_weights_that_left():
+    algo = make_algo("ddpg", network="sparse_splitting", split_weights=True)
+    splitter = algo.pi_opt.splitters["LossPi"]
+    leaves = np.zeros(splitter.private.shape, bool)
+    leaves[0, :5] = True
+    splitter.split(leaves, score=1.0)
+    assert algo.parameters() == SHARED + 5
+    leaves[1:, :5] = True  # now nobody shares them
+    splitter.split(leaves, score=1.0)
+    assert algo.parameters() == SHARED - 5 + 15

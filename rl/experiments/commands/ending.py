@@ -4,7 +4,7 @@ from rl.experiments.rundir import RunDir
 from rl.signals import STOPPED
 
 
-def report(run: RunDir) -> int:
+def tell_end(run: RunDir) -> int:
     """Prints how a run ended. Returns the exit code."""
     if run.status == "finished":
         print(f"done: {run}")

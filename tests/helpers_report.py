@@ -71,10 +71,10 @@ def make_page(out, *argv):
     return page
 
 
-def browse(page, profile):
+def browse(page, profile, *flags):
     """The document that Chromium makes of a page, and what it says on the console."""
     address = [f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
-    command = [CHROMIUM, *QUIET, *address]
+    command = [CHROMIUM, *QUIET, *flags, *address]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout, re.findall(r"CONSOLE[^\"]*\"(.*)\", source", done.stderr)
 

@@ -10,7 +10,6 @@ from rl.experiments.report.thinning import thin_columns, thin_curve
 from tests.helpers import refused
 from tests.helpers_compare import make_methods
 from tests.helpers_report import (
-    NASTY,
     curve_figures,
     grid_figures,
     make_page,
@@ -102,6 +101,14 @@ def test_another_axis_and_smoothing(tmp_path):
     [figure] = curve_figures(page)
     [run] = figure["curves"][0]["runs"]
     assert run["x"] == [5, 10, 20] and run["y"] == [1.5, 3, 4.5]
+
+
+def test_runs_without_env_steps(tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "progress.txt").write_text("Time\tScore\n1\t5\n2\t6\n")
+    page = make_page(tmp_path / "o.html", tmp_path / "x", "-x", "Time", "-y", "Score")
+    assert curve_figures(page)[0]["curves"][0]["lines"][0]["y"] == [5, 6]
+    assert "Score is not compared: no run has TotalEnvInteracts" in page.texts["p"]
 
 
 def test_runs_of_unequal_length(tmp_path):

@@ -100,22 +100,25 @@ def test_a_browser_runs_nothing_of_a_stranger(tmp_path):
 
 @needs_chromium
 def test_zoom_readout_legend_and_theme(tmp_path, monkeypatch):
-    for name in ("page.css", "page.js"):
-        shutil.copy(page_module.FOLDER / name, tmp_path)
+    """On a phone, with a name that is wider than that."""
+    name = "ppo" * 25
+    for file in ("page.css", "page.js"):
+        shutil.copy(page_module.FOLDER / file, tmp_path)
     with (tmp_path / "page.js").open("a") as script:
         script.write(DRIVER.read_text())
     monkeypatch.setattr(page_module, "FOLDER", tmp_path)
-    make_methods(tmp_path / "data", {"sac": 0.4, "ppo": 0.6})
+    make_methods(tmp_path / "data", {"sac": 0.4, name: 0.6})
     page = make_page(tmp_path / "o.html", tmp_path / "data", "-y", "TestSuccess")
     assert "dispatchEvent" in page.texts["script"][1]
-    document, said = browse(tmp_path / "o.html", tmp_path / "profile")
+    document, said = browse(tmp_path / "o.html", tmp_path / "profile", "--window-size=390,900")
     assert not said
     seen = json.loads(document.split('data-seen="')[1].split('"')[0].replace("&quot;", '"'))
     assert seen["width"] <= 0  # no scrolling sideways
     assert seen["curves"] == 2
     assert seen["readout"].startswith("TotalEnvInteracts 1") and "sac: 0" in seen["readout"]
+    assert 40 < seen["readoutHeight"] < 160  # three lines, one of them broken
     assert seen["zoomed"] and seen["reset"] and seen["keyZoomed"] and seen["keyReset"]
-    assert "ppo: 0" in seen["keyReadout"]
+    assert f"{name}: 0" in seen["keyReadout"]
     assert seen["hidden"] == [1, "false"]
     assert seen["single"] == 12  # two means and ten runs
     assert seen["cell"] == "reach, TotalEnvInteracts 500 to 1500: 0"

@@ -281,7 +281,7 @@ class CurveChart {
       const place = { x: MARGIN.left - 7, y: y + 4, "text-anchor": "end" };
       addSvg(this.svg, "text", place, showTick(value));
     }
-    for (const value of ticks(...this.x, clamp(width / 110, 3, 8))) {
+    for (const value of ticks(...this.x, clamp(width / 80, 3, 8))) {
       const x = MARGIN.left + this.placeX(value);
       addSvg(this.svg, "line", { class: "gridline", x1: x, x2: x, y1: MARGIN.top, y2: bottom });
       const place = { x, y: bottom + 16, "text-anchor": "middle" };

@@ -18,7 +18,6 @@ from rl.experiments.report.code_versions import CodeVersion, find_versions
 from rl.experiments.report.costs import cost_table
 from rl.experiments.report.curve_figures import CurveFigure, make_curve_figure
 from rl.experiments.report.grid_figures import GridFigure, make_task_figures
-from rl.experiments.report.reproduction import reproduce
 from rl.experiments.report.split_figures import make_split_figures
 
 NO_ENV = "env unknown"
@@ -145,6 +144,9 @@ def comparison_section(groups: Sequence[Group], request: Request) -> Section:
     body = []
     for scoring in request.scorings:
         scored = _having(groups, scoring.value)
+        if not scored:
+            body.append(markup.paragraph(f"{scoring.value} is not compared: no run has {STEPS}"))
+            continue
         try:
             reports = make_env_reports(
                 scored, scoring, request.intervals, request.baseline, request.target
@@ -223,6 +225,9 @@ def costs_section(groups: Sequence[Group]) -> Section:
 
 def commands_section(groups: Sequence[Group]) -> Section:
     """The command that makes each run again."""
+    # pylint: disable-next=import-outside-toplevel
+    from rl.experiments.report.reproduction import reproduce  # half a second, not for --help
+
     body: list[str] = []
     for group in groups:
         parts = []

@@ -1,4 +1,3 @@
-
 // Does what a person would, and writes down what comes of it.
 SVGElement.prototype.setPointerCapture = () => {};
 function point(target, name, x, y) {
@@ -9,7 +8,7 @@ function point(target, name, x, y) {
 function press(target, key) {
   target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
 }
-requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => {
+function drive() {
   const seen = {};
   const figure = document.querySelector("figure");
   const svg = figure.querySelector(".plot svg");
@@ -20,6 +19,7 @@ requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => {
   const before = ticks();
   point(svg, "pointermove", 300, 100);
   seen.readout = figure.querySelector(".readout").textContent;
+  seen.readoutHeight = figure.querySelector(".readout").clientHeight;
   point(svg, "pointerdown", 200, 100);
   point(svg, "pointermove", 300, 102);
   point(svg, "pointerup", 300, 102);
@@ -48,4 +48,6 @@ requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => {
   theme.click();
   seen.themes = [...themes, color()];
   document.body.dataset.seen = JSON.stringify(seen);
-}, 100)));
+}
+
+drive();

@@ -47,9 +47,9 @@ def test_commands_of_runs(tmp_path):
     make_run(tmp_path / "x", [1, 2])
     write_config(tmp_path / "x", seed=2, q_lr=0.01)
     page = make_page(tmp_path / "o.html", tmp_path / "x")
-    assert page.texts["pre"] == [
-        "python main.py --algo ddpg --env Pendulum-v1 --seed 2 --q_lr 0.01"
-    ]
+    shown = ["python main.py", "--algo ddpg", "--env Pendulum-v1", "--seed 2", "--q_lr 0.01"]
+    assert page.texts["span"] == shown
+    assert page.texts["pre"] == [" " * 4]  # between them
     assert str(tmp_path / "x") in page.texts["h4"]
 
 

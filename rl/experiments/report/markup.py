@@ -1,6 +1,7 @@
 """Parts of the page as HTML. All text comes in through `escape`: some of it is a stranger's."""
 
 import html
+import re
 from typing import Sequence
 
 CELL_LENGTH = 300  # characters
@@ -49,6 +50,13 @@ def items(lines: Sequence[str]) -> str:
 def preformatted(text: str) -> str:
     """Text as it is, in a typewriter's letters; it scrolls by itself."""
     return f'<pre tabindex="0">{escape(text)}</pre>'
+
+
+def command(text: str) -> str:
+    """A command line, which is broken between its flags only."""
+    parts = re.split(" (?=--)", text)
+    inside = " ".join(f"<span>{escape(part)}</span>" for part in parts)
+    return f'<pre class="command" tabindex="0">{inside}</pre>'
 
 
 def folded(summary: str, body: Sequence[str], is_open: bool = False) -> str:

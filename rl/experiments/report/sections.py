@@ -235,7 +235,7 @@ def commands_section(groups: Sequence[Group]) -> Section:
             made = reproduce(run)
             parts.append(markup.small_heading(str(run.directory)))
             if made.command:
-                parts.append(markup.preformatted(made.command))
+                parts.append(markup.command(made.command))
             if made.note:
                 parts.append(markup.paragraph(made.note, "hint"))
         title = f"{group.label}, {group.env or NO_ENV} (n={len(group.runs)})"

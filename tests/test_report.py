@@ -231,7 +231,7 @@ def test_splits(tmp_path):
     assert second["cells"] == [[0, 0, 0], [0, 1, 1], [0, 1, 2]]
     assert cosines["cells"] == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     assert cosines["columns"] == second["rows"]
-    assert "Pi: sharing score 0.50" in page.texts["h4"]
+    assert "Pi: sharing score 0.50" in page.texts["h3"]
 
 
 def test_splits_of_units(tmp_path):

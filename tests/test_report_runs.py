@@ -50,7 +50,7 @@ def test_commands_of_runs(tmp_path):
     shown = ["python main.py", "--algo ddpg", "--env Pendulum-v1", "--seed 2", "--q_lr 0.01"]
     assert page.texts["span"] == shown
     assert page.texts["pre"] == [" " * 4]  # between them
-    assert str(tmp_path / "x") in page.texts["h4"]
+    assert str(tmp_path / "x") in page.texts["h3"]
 
 
 def test_commands_of_other_runs(tmp_path):

@@ -30,8 +30,8 @@ def heading(text: str) -> str:
 
 
 def small_heading(text: str) -> str:
-    """A heading of a part of what `heading` heads."""
-    return f"<h4>{escape(text)}</h4>"
+    """The same in small letters, of a part of what is folded."""
+    return f'<h3 class="small">{escape(text)}</h3>'
 
 
 def paragraph(text: str, kind: str = "") -> str:

@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": Command(
         "rl.experiments.commands.compare", "say which method is better, and how sure"
     ),
+    "report": Command("rl.experiments.commands.report", "write one HTML page about runs"),
     "meta-test": Command(
         "rl.experiments.commands.meta_test", "adapt a splitting network to the test tasks"
     ),

@@ -60,6 +60,7 @@ def test_alone_it_prints_the_commands(capsys, argv):
         ("eval", "-h"),
         ("plot", "--help"),
         ("compare", "--help"),
+        ("report", "--help"),
         ("meta-test", "-h"),
         ("sweep", "--help"),
     ],
@@ -85,6 +86,7 @@ def test_help_needs_no_tensorflow_and_no_second(argv):
         ("resume", "nothing"),
         ("eval", "nothing", "--episodes", "0"),
         ("compare", "nothing", "--baseline", "x"),
+        ("report", "nothing", "--out", "x.html"),
     ],
 )
 def test_usage_errors_need_no_tensorflow(argv):

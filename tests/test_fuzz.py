@@ -414,6 +414,8 @@ def test_bad_command_lines(tmp_path, monkeypatch, case):
         ["plot", "\0"],
         ["compare"],
         ["compare", "\0"],
+        ["report"],
+        ["report", "\0"],
         ["meta-test"],
         ["meta-test", ".", "--start", "worst"],
         ["nothing"],

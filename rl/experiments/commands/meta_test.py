@@ -6,7 +6,7 @@ from typing import Any, Sequence
 from rl import envs
 from rl.config import Parser, UserError, add_flags, build, flag
 from rl.experiments import deferred
-from rl.experiments.commands.report import report
+from rl.experiments.commands.ending import tell_end
 from rl.experiments.commands.resume import DIRECTORY, TRUST
 from rl.experiments.commands.train import make_current_folder_importable
 from rl.experiments.commands.training_flags import given, parse
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
     check(run, saved)
     check_flags(run, saved, flags)
     adapt = deferred.load("rl.experiments.meta_test").adapt
-    return report(adapt(run, saved, config, flags))
+    return tell_end(adapt(run, saved, config, flags))
 
 
 def arguments() -> Parser:

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Sequence
 
 from rl.config import Parser, add_flags
-from rl.experiments.commands.report import report
+from rl.experiments.commands.ending import tell_end
 from rl.experiments.commands.train import make_current_folder_importable
 from rl.experiments.run import resume
 from rl.experiments.rundir import RunDir
@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> int:
     trust = changes.pop("trust")
     if trust:
         make_current_folder_importable()
-    return report(resume(run, changes, trust))
+    return tell_end(resume(run, changes, trust))
 
 
 def arguments() -> Parser:

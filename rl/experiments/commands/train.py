@@ -5,7 +5,7 @@ import sys
 from typing import Sequence
 
 from rl.config import UserError
-from rl.experiments.commands.report import report
+from rl.experiments.commands.ending import tell_end
 from rl.experiments.commands.training_flags import parse
 from rl.experiments.launch import launch
 from rl.experiments.run import train
@@ -19,7 +19,7 @@ def main(argv: Sequence[str]) -> int:
     if values["network"] == "meta_splitting":
         raise UserError("--network meta_splitting is made from a run: main.py meta-test DIR")
     if len(seeds) == 1:
-        return report(train(values | {"seed": seeds[0]}))
+        return tell_end(train(values | {"seed": seeds[0]}))
     if len(set(seeds)) < len(seeds):
         raise UserError(f"--seed: each seed makes a run, so none can be given twice, got {seeds}")
     commands = [[*argv, "--seed", str(seed)] for seed in seeds]  # the last --seed counts

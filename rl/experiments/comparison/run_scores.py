@@ -89,12 +89,19 @@ def _choose_rows(values: np.ndarray, steps: np.ndarray, scoring: Scoring) -> np.
 
 def task_columns(run: Run, value: str) -> dict[str, np.ndarray]:
     """The column of each task: `<value>/<task>`, and of AverageTestEpRet `TestEpRet/<task>`."""
+    prefix = task_prefix(run, value)
+    if not prefix:
+        return {}
+    return {task: run.columns[f"{prefix}/{task}"] for task in tasks_of(run, prefix)}
+
+
+def task_prefix(run: Run, value: str) -> str:
+    """What the columns of tasks begin with, before the slash; "" where there are none."""
     name = find_name(run.columns, value) or value
     for prefix in (name, name.removeprefix("Average")):
-        tasks = tasks_of(run, prefix)
-        if tasks:
-            return {task: run.columns[f"{prefix}/{task}"] for task in tasks}
-    return {}
+        if tasks_of(run, prefix):
+            return prefix
+    return ""
 
 
 def _episodes(run: Run) -> int:

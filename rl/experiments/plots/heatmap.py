@@ -64,7 +64,7 @@ def draw_tasks(groups: Sequence[Group], options: Options) -> Figure:
         FigureCanvasAgg(figure)
         axes = figure.subplots(len(rows), len(groups), squeeze=False)
         for panels, value, grids in zip(axes, options.values, rows):
-            low, high = _color_range(value, grids)
+            low, high = color_range(value, grids)
             for panel, group, grid in zip(panels, groups, grids):
                 image = _draw_grid(panel, grid, low, high)
                 env = f", {group.env}" if several_envs else ""
@@ -74,7 +74,7 @@ def draw_tasks(groups: Sequence[Group], options: Options) -> Figure:
     return figure
 
 
-def _color_range(value: str, grids: Sequence[TaskGrid]) -> tuple[float, float]:
+def color_range(value: str, grids: Sequence[TaskGrid]) -> tuple[float, float]:
     """The values of the first and the last colour."""
     finite = np.concatenate([grid.z[np.isfinite(grid.z)] for grid in grids])
     if is_rate(value) or not finite.size:
@@ -85,14 +85,14 @@ def _color_range(value: str, grids: Sequence[TaskGrid]) -> tuple[float, float]:
 def _draw_grid(panel: Any, grid: TaskGrid, low: float, high: float) -> Any:
     rows = np.arange(len(grid.tasks))
     row_edges = np.arange(len(rows) + 1) - 0.5
-    image = panel.pcolormesh(_edges(grid.x), row_edges, grid.z, vmin=low, vmax=high)
+    image = panel.pcolormesh(cell_edges(grid.x), row_edges, grid.z, vmin=low, vmax=high)
     panel.set(yticks=rows, yticklabels=grid.tasks)
     panel.invert_yaxis()
     panel.ticklabel_format(style="sci", axis="x", scilimits=(0, 4))
     return image
 
 
-def _edges(x: np.ndarray) -> np.ndarray:
+def cell_edges(x: np.ndarray) -> np.ndarray:
     """Edges of cells around `x`, half-way between neighbours: one more."""
     if not x.size:
         return np.zeros(1)

@@ -18,7 +18,9 @@ MOST_PIXELS = 60_000  # in a side of the picture; the renderer draws fewer than 
 def check_output(out: Path, suffixes: Sequence[str]) -> None:
     """Raises a UserError if a file can't be written there, or is of none of these kinds."""
     if out.suffix not in suffixes:
-        known = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+        known = suffixes[-1]
+        if len(suffixes) > 1:
+            known = f"{', '.join(suffixes[:-1])} or {known}"
         raise UserError(f"--out must end with {known}, got {out}")
     if os.path.isdir(out):
         raise UserError(f"--out must be a file, and {out} is a folder")

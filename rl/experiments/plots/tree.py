@@ -20,6 +20,22 @@ TASK_HEIGHT = 0.22
 MARGINS = 1.0  # above and below the tasks of a layer
 
 
+class Sharing(NamedTuple):
+    """What the tasks of a layer share, from one split to the next.
+
+    Attributes:
+      edges: updates, `(stretches + 1,)`, rising.
+      values: `(stretches, num_tasks)`: the copy that a task uses where `by_copy`, which is where
+        whole layers split; else the share of its units or weights that aren't the first copy's.
+      most: the largest that a share can be.
+    """
+
+    edges: np.ndarray
+    values: np.ndarray
+    by_copy: bool
+    most: float
+
+
 class Layer(NamedTuple):
     """A layer of a network: its number among the network's, its description, and the place of its
     regions among those of all layers."""
@@ -126,24 +142,30 @@ def draw_splits(groups: Sequence[Group]) -> Figure:
 def _draw_copies(
     panel: Any, network: Mapping[str, Any], place: slice, tasks: Sequence[str]
 ) -> None:
+    sharing = sharing_of(network, place)
+    rows = np.arange(len(tasks))
+    row_edges = np.arange(len(tasks) + 1) - 0.5
+    colors: dict[str, Any] = {"vmin": 0, "vmax": sharing.most}
+    if sharing.by_copy:
+        colors = {"cmap": "tab20", "vmin": 0, "vmax": 19}
+    panel.pcolormesh(sharing.edges, row_edges, sharing.values.T, **colors)
+    panel.set(yticks=rows, yticklabels=tasks, xlabel="updates")
+    panel.invert_yaxis()
+    if sharing.by_copy:
+        _draw_scores(panel, network["events"], place.start)
+
+
+def sharing_of(network: Mapping[str, Any], place: slice) -> Sharing:
+    """What the tasks share of the layer whose regions are at `place`."""
     updates, maps = history(network)
     end = max(network["updates"], updates[-1] + 1)
     edges = np.array([*updates, end], float)
-    rows = np.arange(len(tasks))
-    row_edges = np.arange(len(tasks) + 1) - 0.5
     num_regions = place.stop - place.start
-    whole_layers_split = "maps" in network and num_regions == 1
-    shown = maps[:, place.start]
+    values = maps[:, place.start]
     if num_regions > 1:
-        shown = (maps[:, place] > 0).mean(axis=1)
-    colors = {"vmin": 0, "vmax": network.get("most", 1)}
-    if whole_layers_split:
-        colors = {"cmap": "tab20", "vmin": 0, "vmax": 19}
-    panel.pcolormesh(edges, row_edges, shown.T, **colors)
-    panel.set(yticks=rows, yticklabels=tasks, xlabel="updates")
-    panel.invert_yaxis()
-    if whole_layers_split:
-        _draw_scores(panel, network["events"], place.start)
+        values = (maps[:, place] > 0).mean(axis=1)
+    by_copy = "maps" in network and num_regions == 1
+    return Sharing(edges, values, by_copy, network.get("most", 1))
 
 
 def _draw_scores(panel: Any, events: Sequence[Mapping[str, Any]], region: int) -> None:

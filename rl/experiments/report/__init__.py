@@ -1,0 +1,1 @@
+"""What `report` reads, computes and writes: one page about runs, which needs no other file."""

@@ -1,0 +1,96 @@
+"""How the networks of runs split, as the page draws it."""
+
+import math
+from typing import Any, Mapping, NamedTuple, Sequence
+
+import numpy as np
+
+from rl.config import SPLITS, UserError
+from rl.experiments.plots.columns import Run
+from rl.experiments.plots.tree import Layer, layers, load_splits, sharing_of
+from rl.experiments.report.grid_figures import GridFigure, row_names
+from rl.experiments.report.numbers import exact, rounded
+from rl.experiments.report.thinning import thin_columns
+
+# What text of another shape than a run's makes the readers of its parts raise.
+MISSHAPEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
+
+
+class NetworkFigures(NamedTuple):
+    """A network: for each layer what its tasks share over the updates, and the cosines between
+    their mean gradients."""
+
+    title: str
+    figures: list[GridFigure]
+
+
+def make_split_figures(run: Run) -> list[NetworkFigures]:
+    """Of each network of a run that has `splits.json`.
+
+    Raises:
+      UserError: there is none, it can't be read, or is not as a run writes it.
+    """
+    report = load_splits(run)
+    try:
+        tasks = row_names(report["tasks"])
+        return [_draw(name, network, tasks) for name, network in report["networks"].items()]
+    except MISSHAPEN:
+        raise UserError(f"{run.directory / SPLITS} is not as a run writes it") from None
+
+
+def _draw(name: str, network: Mapping[str, Any], tasks: list[str]) -> NetworkFigures:
+    sharing_score = float(network["sharing"])
+    figures = []
+    for layer in layers(network):
+        figures.append(_draw_sharing(network, layer, tasks))
+        figures.append(_draw_cosines(network, layer, tasks))
+    title = f"{name.removeprefix('Loss')}: sharing score {sharing_score:.2f}"
+    return NetworkFigures(title, figures)
+
+
+def _draw_sharing(network: Mapping[str, Any], layer: Layer, tasks: list[str]) -> GridFigure:
+    sharing = sharing_of(network, layer.place)
+    changes = np.flatnonzero((sharing.values[1:] != sharing.values[:-1]).any(axis=1)) + 1
+    starts = np.append(0, changes)
+    kept = starts[thin_columns(len(starts))]
+    edges = np.append(sharing.edges[kept], sharing.edges[-1])
+    cells = sharing.values[kept].T.astype(float)
+    _check_shape(cells, (len(tasks), len(kept)))
+    most = float(sharing.most)
+    if not math.isfinite(most):
+        raise ValueError(f"shares up to {most}")
+    what = "copy that each task uses" if sharing.by_copy else "share that is not the first copy's"
+    return GridFigure(
+        kind="grid",
+        title=f"{layer.description['name']}: {what}",
+        colors="copies" if sharing.by_copy else "values",
+        low=0.0,
+        high=most,
+        xaxis="updates",
+        rows=tasks,
+        columns=[],
+        edges=exact(edges),
+        cells=rounded(cells),
+    )
+
+
+def _draw_cosines(network: Mapping[str, Any], layer: Layer, tasks: list[str]) -> GridFigure:
+    cosines = np.array(network["cosines"][layer.number], float)
+    _check_shape(cosines, (len(tasks), len(tasks)))
+    return GridFigure(
+        kind="grid",
+        title=f"{layer.description['name']}: cosines between the tasks' gradients",
+        colors="cosines",
+        low=-1.0,
+        high=1.0,
+        xaxis="",
+        rows=tasks,
+        columns=tasks,
+        edges=exact(np.arange(len(tasks) + 1.0)),
+        cells=rounded(cosines),
+    )
+
+
+def _check_shape(cells: np.ndarray, shape: Sequence[int]) -> None:
+    if cells.shape != tuple(shape):
+        raise ValueError(f"cells {cells.shape} where {tuple(shape)} belong")

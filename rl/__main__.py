@@ -66,6 +66,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         signals.discard(sys.stdout.fileno())  # or flushing it at exit would raise once more
         return signals.STOPPED
     except OSError as error:
+        if signals.is_hangup(error):
+            return signals.STOPPED
         if error.errno not in DISK:
             raise
         place = error.filename or "the run's files"

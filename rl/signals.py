@@ -5,6 +5,7 @@ Where there is, `handled` has somebody else decide. Workers hear none of them: s
 """
 
 import contextlib
+import errno
 import functools
 import multiprocessing
 import os
@@ -92,18 +93,27 @@ def ignore() -> None:
 def _call(handler: Handler, number: int, frame: Optional[FrameType]) -> None:
     del frame
     if number == signal.SIGHUP:
-        _drop_terminal()
+        drop_terminal()
     handler(number)
 
 
-def _drop_terminal() -> None:
+def drop_terminal() -> bool:
     """Output to a terminal that closes would raise errors, in place of the last row and the
-    checkpoint: it goes nowhere instead."""
+    checkpoint: it goes nowhere instead. Returns whether there was a terminal."""
+    found = False
     for descriptor in (1, 2):
         with contextlib.suppress(OSError):
             # isatty() no longer knows a terminal that is gone.
             if stat.S_ISCHR(os.fstat(descriptor).st_mode):
                 discard(descriptor)
+                found = True
+    return found
+
+
+def is_hangup(error: OSError) -> bool:
+    """Whether an error is that the terminal has closed, which may show before its SIGHUP does. If
+    so, output goes nowhere from now on."""
+    return error.errno == errno.EIO and drop_terminal()
 
 
 def discard(descriptor: int) -> None:

@@ -193,6 +193,29 @@ def test_a_closed_terminal(tmp_path):
     assert_saved(run)
 
 
+def show_on_a_closed_terminal(code):
+    """The exit code of a process that runs `code` with a terminal that has closed, of which no
+    SIGHUP told."""
+    master, slave = pty.openpty()
+    script = f"import sys; sys.stdin.read(); {code}"
+    argv = [sys.executable, "-c", script]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=slave, stderr=slave, cwd=ROOT)
+    os.close(slave)
+    os.close(master)
+    process.communicate(b"now")
+    return process.returncode
+
+
+def test_a_terminal_that_closes_before_its_signal_comes():
+    shown = "Terminal('x', 10, 0, ())"
+    code = (
+        f"from rl.logging import Terminal; t = {shown}; t.epoch(5, {{}}); t.advance(7); t.close()"
+    )
+    assert show_on_a_closed_terminal(code) == 0
+    code = "from rl.__main__ import process; sys.exit(process())"
+    assert show_on_a_closed_terminal(f"sys.argv = ['main.py']; {code}") == signals.STOPPED
+
+
 # Workers ------------------------------------------------------------------------
 
 

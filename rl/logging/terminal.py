@@ -8,7 +8,36 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from rl import signals
+
 FIRST, LATER = 5.0, 60.0  # seconds between lines that tell of progress within an epoch
+
+
+class Output:
+    """A text stream that goes on, into nowhere, when its terminal has closed."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes a text. Returns its length."""
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            if not signals.is_hangup(error):
+                raise
+        return len(text)
+
+    def flush(self) -> None:
+        """Writes out what is buffered."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            if not signals.is_hangup(error):
+                raise
 
 
 class Terminal:
@@ -29,7 +58,8 @@ class Terminal:
         table: bool = False,
         file: Optional[TextIO] = None,
     ) -> None:
-        self.console = Console(file=file or sys.stdout)
+        output: Any = file or Output(sys.stdout)
+        self.console = Console(file=output)
         self.name = name
         self.total = total
         self.shown = shown

@@ -183,6 +183,11 @@ def test_a_text_may_name_the_seed(tmp_path):
     assert sources == ["--start_from=data/x/x_s3", "--start_from=data/x/x_s14"]
 
 
+@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks" / "sweeps").glob("*.py")))
+def test_sweeps_of_the_benchmarks_can_begin(tmp_path, file):
+    assert make_plan(load_sweep(file), tmp_path)
+
+
 def test_runs_of_before_stay_in_the_plan(tmp_path):
     (tmp_path / "s").mkdir()
     for method in ("a", "b"):

@@ -1,6 +1,10 @@
 """Runs of several tasks as small files, for what compares methods."""
 
 import json
+import re
+from pathlib import Path
+
+DOCUMENTATION = Path(__file__).parents[1] / "docs" / "experiments.md"
 
 
 def make_task_run(directory, rates, exp_name, seed=0, env="MT2", **config):
@@ -25,3 +29,10 @@ def make_methods(folder, levels, runs=5, **config):
             rates = {"reach": [0, rate + 0.1], "push": [0, rate - 0.1]}
             place = folder / exp_name / f"{exp_name}_s{seed}"
             make_task_run(place, rates, exp_name, seed, **config)
+
+
+def examples(title, language):
+    """The blocks in a language in the section of docs/experiments.md with this title."""
+    sections = re.split("^## ", DOCUMENTATION.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    (section,) = [text for text in sections if text.startswith(f"{title}\n")]
+    return re.findall(rf"^```{language}\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)

@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import re
 import shlex
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from rl.experiments.comparison.run_scores import Scoring, score_run
 from rl.experiments.comparison.writers import escape
 from rl.experiments.plots.columns import Run
 from tests.helpers import refused
-from tests.helpers_compare import make_methods, make_task_run
+from tests.helpers_compare import examples, make_methods, make_task_run
 from tests.plot_runs import make_run, make_runs
 
 
@@ -400,18 +399,11 @@ def test_names_that_cannot_be_printed(tmp_path, capsys):
 # The documentation --------------------------------------------------------------
 
 
-def examples(language):
-    """The blocks of docs/experiments.md in a language."""
-    text = (ROOT / "docs" / "experiments.md").read_text()
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-
-
 def test_the_commands_of_the_documentation(tmp_path, monkeypatch, capsys):
     levels = {"sac_MT10": 0.5, "sac_MT10_pcgrad": 0.6}
     make_methods(tmp_path / "data", levels, env="MT10")
     monkeypatch.chdir(tmp_path)
-    (block,) = examples("sh")
-    commands = block.splitlines()
+    commands = examples("Comparing methods", "sh")[0].splitlines()
     assert len(commands) == 3
     for line in commands:
         python, script, *argv = shlex.split(line)
@@ -424,7 +416,7 @@ def test_the_commands_of_the_documentation(tmp_path, monkeypatch, capsys):
 
 
 def test_the_python_of_the_documentation():
-    (block,) = examples("python")
+    (block,) = examples("Comparing methods", "python")
     names = {}
     exec(compile(block, "docs/experiments.md", "exec"), names)  # pylint: disable=exec-used
     assert names["interval"].low < 0.75 < names["interval"].high

@@ -1,6 +1,7 @@
 """`report`: what is on its page, and that its numbers are those of the runs."""
 
 import json
+import shlex
 import time
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from rl.experiments.report.thinning import thin_columns, thin_curve
 from tests.helpers import refused
-from tests.helpers_compare import make_methods
+from tests.helpers_compare import examples, make_methods
 from tests.helpers_report import (
     curve_figures,
     grid_figures,
@@ -317,3 +318,16 @@ def test_ten_runs_are_fast_and_small(tmp_path):
     page = make_page(tmp_path / "o.html", tmp_path / "a", tmp_path / "b", "-y", "TestSuccess")
     assert time.process_time() - before < 10
     assert len(page.text) < 5e6
+
+
+def test_the_commands_of_the_documentation(tmp_path, monkeypatch):
+    make_methods(tmp_path / "data", {"sac_MT10": 0.5, "sac_MT10_pcgrad": 0.6}, env="MT10")
+    monkeypatch.chdir(tmp_path)
+    commands = examples("Reports", "sh")[0].splitlines()
+    assert len(commands) == 2
+    for line in commands:
+        python, script, command, *argv = shlex.split(line)
+        assert (python, script, command) == ("python", "main.py", "report")
+        page = make_page(tmp_path / "report.html", *argv)
+    labels = [curve["label"] for curve in curve_figures(page)[0]["curves"]]
+    assert labels == ["sum", "PCGrad"]

@@ -3,7 +3,7 @@
 // Draws the figures of the page from the data in it. Text is only ever set as text, never as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
-const MARGIN = { left: 58, right: 14, top: 8, bottom: 38 };
+const MARGIN = { left: 58, right: 22, top: 8, bottom: 38 };
 const PADDING = 0.04; // of the range of y, above and below
 const SHORTEST_DRAG = 6; // pixels
 const KEY_STEPS = 60; // from one side of a chart to the other

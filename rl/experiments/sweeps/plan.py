@@ -91,7 +91,7 @@ def _method_runs(sweep: Sweep, method: str, folder: Path) -> list[SweepRun]:
     for name, values in zip(names, given):
         place = f"method {method}" if len(given) == 1 else f"method {method}, {name}"
         check_name(name, "method")
-        flags = _checked_flags(values, sweep.seeds, place)
+        flags = checked_flags(values, sweep.seeds, place)
         if before:
             _check_stages(flags | {"seed": sweep.seeds[0]}, before, place)
         for seed in sweep.seeds:
@@ -149,7 +149,7 @@ def stage_data_dir(folder: Path, method: str, count: int) -> Path:
     return folder if count == 1 else folder / method
 
 
-def _checked_flags(values: Mapping[str, Value], seeds: Sequence[int], place: str) -> dict[str, Any]:
+def checked_flags(values: Mapping[str, Value], seeds: Sequence[int], place: str) -> dict[str, Any]:
     """The values of all flags of training, as a run's config has them, but for name and seed.
 
     Raises:

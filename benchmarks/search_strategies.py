@@ -149,7 +149,7 @@ def check_killed(strategy: str) -> None:
                 assert process.stdout is not None
                 process.stdout.readline()  # all is imported
                 try:
-                    is_through = process.wait(timeout=rng.uniform(0.1, 1.5)) == 0
+                    is_through = process.wait(timeout=rng.uniform(0.5, 6.0)) == 0
                 except subprocess.TimeoutExpired:
                     process.kill()
                     kills += 1

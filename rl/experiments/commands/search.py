@@ -77,9 +77,9 @@ def main(argv: Sequence[str]) -> int:
     make_current_folder_importable()
     search = load_search(args.file) if args.file else make_search(args, training)
     check_values(search)
-    study = import_study()
     folder = args.data_dir / search.name
     refuse_other(folder)
+    study = import_study()
     folder.mkdir(parents=True, exist_ok=True)
     with lock.locked(folder):
         url = args.storage or f"sqlite:///{(folder / DATABASE).absolute()}"

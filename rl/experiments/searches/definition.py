@@ -104,6 +104,7 @@ class Search:
     def identity(self) -> dict[str, Any]:
         """All that the results of a search follow from, as JSON: not its number of trials."""
         fields = dataclasses.asdict(self)
+        fields["seeds"] = list(self.seeds)
         fields["prune"] = self.pruning
         for name in ("name", "trials"):
             del fields[name]

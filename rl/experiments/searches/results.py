@@ -48,14 +48,15 @@ def read_trials(folder: Path) -> list[dict[str, str]]:
       UserError: it is no such table.
     """
     try:
-        rows = list(csv.DictReader(io.StringIO(read_text(folder / TRIALS)), restval=""))
+        reader = csv.DictReader(io.StringIO(read_text(folder / TRIALS)), restval="")
+        rows = list(reader)
     except FileNotFoundError:
         return []
     except (csv.Error, ValueError) as error:
         raise UserError(f"{folder / TRIALS} is not a table of trials: {error}") from None
-    for row in rows:
-        if None in row or not set(COLUMNS) <= set(row):
-            raise UserError(f"{folder / TRIALS} is not a table of trials")
+    is_table = set(COLUMNS) <= set(reader.fieldnames or ())
+    if not is_table or any(None in row for row in rows):
+        raise UserError(f"{folder / TRIALS} is not a table of trials")
     return rows
 
 

@@ -18,6 +18,7 @@ from rl.experiments.searches.definition import Search, check_values, load_search
 from rl.experiments.searches.fitness import curve_of, fitness_of
 from rl.experiments.searches.results import (
     best_command,
+    read_owner,
     read_trials,
     status_text,
     write_search,
@@ -296,7 +297,7 @@ def test_status_is_read_without_optuna(tmp_path):
         make_row(2, "failed", None, reason="seed 0: exit code 1"),
         make_row(3, "running", None),
     ]
-    write_search(tmp_path, search, ["--jobs", "2"])
+    write_search(tmp_path, search, "me", ["--jobs", "2"])
     write_trials(tmp_path, search, rows)
     run = tmp_path / "trial_3" / "trial_3_s1"
     make_task_run(run, {"reach": [0.5, 0.5]}, "trial_3")
@@ -309,9 +310,16 @@ def test_status_is_read_without_optuna(tmp_path):
     assert [row["reason"] for row in read_trials(tmp_path)][2] == "seed 0: exit code 1"
 
 
+def test_the_owner_of_trials_stays_the_same(tmp_path):
+    owner = read_owner(tmp_path)
+    assert owner != read_owner(tmp_path)
+    write_search(tmp_path, make_search(), owner, [])
+    assert read_owner(tmp_path) == owner
+
+
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", "trial,state\n1,2,3\n", "trial\0"])
 def test_a_table_of_something_else(tmp_path, text):
-    write_search(tmp_path, make_search(), [])
+    write_search(tmp_path, make_search(), "me", [])
     (tmp_path / "trials.csv").write_text(text)
     with pytest.raises(UserError, match="not a table of trials"):
         status_text(tmp_path)

@@ -20,6 +20,7 @@ from tests.helpers_search import TrainingLauncher, make_search
 
 optuna = pytest.importorskip("optuna", reason="Optuna, the extra 'search', is absent")
 study = importlib.import_module("rl.experiments.searches.study")
+FAIL = optuna.trial.TrialState.FAIL
 
 # Study -----------------------------------------------------------------------------
 
@@ -134,6 +135,22 @@ def test_trials_of_a_machine_that_is_gone_are_tried_again(tmp_path, monkeypatch)
     assert [row.number for row in rows] == [1, 2]
     assert rows[0].params == params
     assert {row.state for row in rows} == {"complete"}
+
+
+def test_a_trial_that_another_machine_has_ended_is_left_alone():
+    storage = optuna.storages.InMemoryStorage()
+    searcher = study.Searcher(make_search(), storage, "here")
+    number = searcher.ask()
+    study.Searcher(make_search(), storage, "there").study.tell(number, state=FAIL)
+    assert not searcher.report(number, {0: 1.0})
+    searcher.complete(number, 1.0, runs=1)
+    assert searcher.rows() == []  # that which will take its place counts
+
+
+def test_a_storage_that_fails_is_told_in_one_line():
+    with pytest.raises(UserError, match="the storage fails: database or disk is full; what was"):
+        with study.storage_errors():
+            raise optuna.exceptions.StorageInternalError("database or disk is full\nsql")
 
 
 def test_less_can_be_better():

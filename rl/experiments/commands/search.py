@@ -3,7 +3,6 @@
 import argparse
 import os
 import shlex
-import socket
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Sequence
@@ -25,6 +24,7 @@ from rl.experiments.searches.results import (
     FILE,
     best_command,
     describe,
+    read_owner,
     status_text,
     write_search,
     write_trials,
@@ -81,11 +81,11 @@ def main(argv: Sequence[str]) -> int:
     refuse_other(folder)
     study = import_study()
     folder.mkdir(parents=True, exist_ok=True)
-    with lock.locked(folder):
+    with lock.locked(folder), study.storage_errors():
         url = args.storage or f"sqlite:///{(folder / DATABASE).absolute()}"
-        owner = f"{socket.gethostname()}:{folder.absolute()}"
+        owner = read_owner(folder)
         searcher = study.Searcher(search, study.open_storage(url), owner)
-        write_search(folder, search, hide_storage(argv))
+        write_search(folder, search, owner, hide_storage(argv))
         return work(search, searcher, folder, args, argv)
 
 
@@ -273,7 +273,9 @@ class Teller:
         """Tells of a trial."""
         rows = self.searcher.rows()
         write_trials(self.folder, self.search, rows)
-        row = next(row for row in rows if row.number == number)
+        row = next((row for row in rows if row.number == number), None)
+        if row is None:  # another machine has taken it up
+            return
         line = f"{trial_name(number)}: {row.state}"
         if row.state == "running":
             line += f", {describe(row.params)}"

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import secrets
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
@@ -78,10 +79,11 @@ def describe(values: Mapping[str, object]) -> str:
 # search.json ---------------------------------------------------------------------
 
 
-def write_search(folder: Path, search: Search, argv: Sequence[str]) -> None:
-    """Writes `search.json`: what the search is, and its command line."""
+def write_search(folder: Path, search: Search, owner: str, argv: Sequence[str]) -> None:
+    """Writes `search.json`: what the search is, whose its trials are, and its command line."""
     content = {
         "argv": list(argv),
+        "owner": owner,
         "trials": search.trials,
         "seeds": list(search.seeds),
         **search.identity(),
@@ -105,6 +107,18 @@ def read_search(folder: Path) -> dict[str, Any]:
     except (OSError, UserError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise UserError(f"{folder} is not a search's folder: {FILE}: {error}") from None
     return written
+
+
+def read_owner(folder: Path) -> str:
+    """Whose the trials are that are trained in a folder: a name that is drawn once, so that it
+    stays the same wherever the folder is.
+
+    Raises:
+      UserError: there is a `search.json` that is not one.
+    """
+    if not os.path.lexists(folder / FILE):
+        return secrets.token_hex(8)
+    return str(read_search(folder).get("owner", ""))
 
 
 def status_text(folder: Path) -> str:

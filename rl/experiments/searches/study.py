@@ -5,16 +5,18 @@ in one step; then Optuna hands it out. What a killed process leaves behind is a 
 runs, with its configuration, and the next process of the same owner takes it up.
 """
 
+import contextlib
 import dataclasses
 import importlib.util
 import json
+import math
 import time
 import warnings
-from typing import Callable, Mapping, Optional, Sequence
+from typing import Callable, Iterator, Mapping, Optional, Sequence, Union
 
 import numpy as np
 import optuna
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -24,7 +26,7 @@ from rl.experiments.searches.coordinates import AutoIC, ICGrid
 from rl.experiments.searches.definition import Search
 from rl.experiments.searches.parameters import suggest
 from rl.experiments.searches.spaces import Point, Space
-from rl.experiments.searches.strategies import Grid, Proposal, Random, Strategy, Tried, best_of
+from rl.experiments.searches.strategies import Grid, Proposal, Random, Strategy, Tried
 from rl.experiments.searches.tpe import TPE
 
 STRATEGIES: Mapping[str, Callable[[Mapping[str, Space]], Strategy]] = {
@@ -118,6 +120,16 @@ def _open_storage(url: str) -> BaseStorage:
     )
 
 
+@contextlib.contextmanager
+def storage_errors() -> Iterator[None]:
+    """Has a storage that fails meanwhile, such as on a full disk, be a UserError."""
+    try:
+        yield
+    except StorageInternalError as error:
+        first = str(error.__cause__ or error).partition("\n")[0]
+        raise UserError(f"the storage fails: {first}; what was saved is sound") from error
+
+
 def make_pruner(kind: str) -> optuna.pruners.BasePruner:
     """The pruner of one of the ways in rl/experiments/searches/definition.py."""
     if kind == "seeds":
@@ -131,8 +143,8 @@ class Searcher:
     """Chooses configurations, and keeps what became of them.
 
     Args:
-      owner: of the trials that this process begins: they are taken up by the next one of the same
-        name, and by no other until their heartbeat has stopped for GRACE seconds.
+      owner: of the trials that this process begins: they are taken up by the next process of the
+        same owner, and by no other until their heartbeat has stopped for GRACE seconds.
 
     Raises:
       UserError: the storage has another search of this name.
@@ -219,7 +231,10 @@ class Searcher:
         return number
 
     def _fail_stale(self) -> None:
-        """Lets trials of machines that are gone wait again."""
+        """Lets trials of machines that are gone wait again; after a sign of life of this one, which
+        may have slept."""
+        self._next_beat = 0.0
+        self.beat()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             optuna.storages.fail_stale_trials(self.study)
@@ -250,6 +265,8 @@ class Searcher:
           Whether to give the trial up.
         """
         trial = self._open[number]
+        if self._is_ended(number):
+            return False
         known = self.study.get_trials(deepcopy=False)[number].intermediate_values
         if known and trial.should_prune():
             return True
@@ -267,23 +284,35 @@ class Searcher:
           pruned: whether it was given up after some of them. To Optuna it is complete, as
             WilcoxonPruner advises: the mean of some runs is an estimate as any other.
         """
-        self._open[number].set_user_attr(RUNS, runs)
-        if pruned:
-            self._open[number].set_user_attr(PRUNED, True)
-        self._tell(number, TrialState.COMPLETE, value)
+        attributes = {RUNS: runs, PRUNED: True} if pruned else {RUNS: runs}
+        self._tell(number, TrialState.COMPLETE, attributes, value)
 
     def give_up(self, number: int) -> None:
         """Ends a trial by its learning curve: its value is the last one that was reported."""
-        self._tell(number, TrialState.PRUNED)
+        self._tell(number, TrialState.PRUNED, {})
 
     def fail(self, number: int, reason: str) -> None:
         """Ends a trial that has no fitness."""
-        self._open[number].set_user_attr(FAILED, reason)
-        self._tell(number, TrialState.FAIL)
+        self._tell(number, TrialState.FAIL, {FAILED: reason})
 
-    def _tell(self, number: int, state: TrialState, value: Optional[float] = None) -> None:
-        self.study.tell(number, value, state=state, skip_if_finished=True)
-        del self._open[number]
+    def _tell(
+        self,
+        number: int,
+        state: TrialState,
+        attributes: Mapping[str, Union[int, str]],
+        value: Optional[float] = None,
+    ) -> None:
+        """Ends a trial, unless another machine has ended it."""
+        trial = self._open.pop(number)
+        if self._is_ended(number):
+            return
+        for name, attribute in attributes.items():
+            trial.set_user_attr(name, attribute)
+        self.study.tell(trial, value, state=state, skip_if_finished=True)
+
+    def _is_ended(self, number: int) -> bool:
+        """Whether a trial is ended: another machine does so if it has seen no sign of life."""
+        return self.study.get_trials(deepcopy=False)[number].state.is_finished()
 
     def drive(self, objective: Callable[[dict[str, Point]], float]) -> None:
         """Tries all that is left to try by calling a function, in place of runs."""
@@ -300,11 +329,15 @@ class Searcher:
         return [_row(frozen) for frozen in trials if not _is_stale(frozen)]
 
     def best(self) -> Optional[TrialRow]:
-        """The first of the best trials; None where none has a fitness."""
-        rows = [row for row in self.rows() if row.value is not None and row.state != "running"]
-        tried = [self._tried(self.study.get_trials(deepcopy=False)[row.number]) for row in rows]
-        best = best_of(tried)
-        return None if best is None else rows[tried.index(best)]
+        """The first of the best trials that weren't given up; None where there is none."""
+        sign = 1 if self.search.maximise else -1
+        best = None
+        highest = -math.inf
+        for row in self.rows():
+            if row.state == "complete" and row.value is not None and sign * row.value > highest:
+                best = row
+                highest = sign * row.value
+        return best
 
     def importance(self) -> Importance:
         """How much each flag matters: by fANOVA where scikit-learn is there, else by Optuna's

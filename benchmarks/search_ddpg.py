@@ -3,8 +3,8 @@ steps. The same command again goes on where it was.
 
     nice -n 10 .venv/bin/python main.py search benchmarks/search_ddpg.py
 
-`benchmarks/results/search_ddpg.csv` is its `trials.csv`, and the two figures beside it are its
-`progression.png` and `importance.png`.
+`benchmarks/results/search_ddpg.csv` is its `trials.csv`, and `search_ddpg_progression.png` and
+`search_ddpg_importance.png` beside it are its figures.
 """
 
 from rl import LogUniform, Search

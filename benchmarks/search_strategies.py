@@ -30,7 +30,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from rl.experiments.plots.text import aligned  # noqa: E402
 from rl.experiments.searches.definition import STRATEGIES, Search  # noqa: E402
 from rl.experiments.searches.spaces import LogUniform, Point, Uniform  # noqa: E402
-from rl.experiments.searches.study import Searcher, open_storage  # noqa: E402
+from rl.experiments.searches.storage import open_storage  # noqa: E402
+from rl.experiments.searches.study import Searcher  # noqa: E402
 from rl.experiments.statistics.intervals import t_interval  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "search_strategies.csv"

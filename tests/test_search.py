@@ -16,6 +16,7 @@ from rl.experiments.commands import search as searching
 from rl.experiments.rundir import RunDir
 from rl.experiments.searches.definition import Search, check_values, load_search
 from rl.experiments.searches.fitness import curve_of, fitness_of
+from rl.experiments.searches.importance import explained_share
 from rl.experiments.searches.results import (
     best_command,
     read_owner,
@@ -260,10 +261,33 @@ def test_the_fitness_of_a_run(run, score, maximise, total, by_task):
 
 def test_the_curve_of_a_run(run, tmp_path):
     search = make_search(fitness="TestSuccess", maximise=False)
-    assert curve_of(run, search) == pytest.approx({0: 0.3, 1: 0.9, 2: 0.4})
-    assert curve_of(RunDir(tmp_path), search) == {}
+    assert curve_of(run, search, 1000) == pytest.approx({0: 0.3, 1: 0.9, 2: 0.4})
+    assert curve_of(run, search, 2000) == pytest.approx({1: 0.9})  # others are parts of epochs
+    assert curve_of(RunDir(tmp_path), search, 1000) == {}
     with pytest.raises(UserError, match="has no column Nothing"):
-        curve_of(run, make_search(fitness="Nothing"))
+        curve_of(run, make_search(fitness="Nothing"), 1000)
+
+
+# Importance ------------------------------------------------------------------------
+
+
+def test_the_share_of_a_choice_by_hand():
+    """Within a and b squares sum to 2 + 2, in all to 4 + 8 * 2 ** 2; 1 - (4 / 6) / (36 / 7)."""
+    fitness = np.array([-1.0, 0, 0, 1, 3, 4, 4, 5])
+    share = explained_share(["a"] * 4 + ["b"] * 4, fitness)
+    assert share == pytest.approx(1 - (4 / 6) / (36 / 7))
+    assert explained_share(["a", "b"] * 4, np.ones(8)) == 0
+
+
+def test_the_share_of_numbers():
+    """Quarters of the values differ by 10, and by 1 within; another order explains nothing."""
+    fitness = np.array([0.0, 1, 10, 11, 20, 21, 30, 31])
+    share = explained_share([1, 2, 3, 4, 5, 6, 7, 8], fitness)
+    assert share == pytest.approx(1 - (2 / 4) / (1002 / 7))
+    assert (
+        explained_share([1, 3, 5, 7, 8, 6, 4, 2], fitness) == 0
+    )  # each quarter has one of each end
+    assert explained_share([0.1, 0.2] * 4, np.array([0.0, 1] * 4)) == 1.0
 
 
 # Results ---------------------------------------------------------------------------

@@ -80,7 +80,8 @@ def test_a_search_is_killed_twice(tmp_path):
 
 @pytest.mark.slow
 def test_a_signal_stops_a_search(tmp_path):
-    argv = (*BASE, "--strategy", "random", "--trials", "2", "--epochs", "6", "--data_dir")
+    argv = (*BASE, "--strategy", "random", "--trials", "2", "--epochs", "6", "--prune", "curves")
+    argv = (*argv, "--data_dir")
     process = start(*argv, tmp_path, start_new_session=True)
     folder = tmp_path / "x"
     wait_for_rows(folder / "trial_0" / "trial_0_s0", 1, process)

@@ -20,6 +20,7 @@ from tests.helpers_search import TrainingLauncher, make_search
 
 optuna = pytest.importorskip("optuna", reason="Optuna, the extra 'search', is absent")
 study = importlib.import_module("rl.experiments.searches.study")
+storing = importlib.import_module("rl.experiments.searches.storage")
 FAIL = optuna.trial.TrialState.FAIL
 
 # Study -----------------------------------------------------------------------------
@@ -123,12 +124,12 @@ def test_trials_of_a_machine_that_is_gone_are_tried_again(tmp_path, monkeypatch)
     """Its trial counts once: that which took its place."""
     search = make_search(trials=2)
     url = f"sqlite:///{tmp_path}/s.db"
-    there = study.Searcher(search, study.open_storage(url), "there")
+    there = study.Searcher(search, storing.open_storage(url), "there")
     params = there.params(there.ask())
     with contextlib.closing(sqlite3.connect(tmp_path / "s.db")) as database:
         beats = database.execute("SELECT trial_id FROM trial_heartbeats").fetchall()
     assert beats == [(1,)]  # a sign of life of the first trial
-    storage = study.open_storage(url)
+    storage = storing.open_storage(url)
     stale = [[1]]
     monkeypatch.setattr(storage, "_get_stale_trial_ids", lambda of: stale.pop() if stale else [])
     rows = search_in_memory(search, storage).rows()
@@ -149,7 +150,7 @@ def test_a_trial_that_another_machine_has_ended_is_left_alone():
 
 def test_a_storage_that_fails_is_told_in_one_line():
     with pytest.raises(UserError, match="the storage fails: database or disk is full; what was"):
-        with study.storage_errors():
+        with storing.storage_errors():
             raise optuna.exceptions.StorageInternalError("database or disk is full\nsql")
 
 
@@ -165,18 +166,18 @@ def test_less_can_be_better():
 
 
 def test_importance():
-    search = make_search(trials=30)
+    search = make_search(trials=40)
     searcher = study.Searcher(search, optuna.storages.InMemoryStorage(), "here")
     searcher.drive(lambda params: math.log10(params["pi_lr"]))
     shares = searcher.importance().shares
-    assert shares["pi_lr"] > 0.9
-    assert sum(shares.values()) == pytest.approx(1)
-    assert search_in_memory(make_search(trials=3)).importance().shares == {}
+    assert shares["pi_lr"] > 0.85
+    assert shares["gamma"] < 0.15
+    assert not search_in_memory(make_search(trials=3)).importance().shares
 
 
 def test_a_storage_that_cannot_be_opened():
     with pytest.raises(UserError, match="cannot open the storage: "):
-        study.open_storage("nothing://")
+        storing.open_storage("nothing://")
 
 
 # Pool ------------------------------------------------------------------------------

@@ -79,12 +79,12 @@ def main(argv: Sequence[str]) -> int:
     check_values(search)
     folder = args.data_dir / search.name
     refuse_other(folder)
-    study = import_study()
+    storage, study = import_study()
     folder.mkdir(parents=True, exist_ok=True)
-    with lock.locked(folder), study.storage_errors():
+    with lock.locked(folder), storage.storage_errors():
         url = args.storage or f"sqlite:///{(folder / DATABASE).absolute()}"
         owner = read_owner(folder)
-        searcher = study.Searcher(search, study.open_storage(url), owner)
+        searcher = study.Searcher(search, storage.open_storage(url), owner)
         write_search(folder, search, owner, hide_storage(argv))
         return work(search, searcher, folder, args, argv)
 
@@ -194,14 +194,15 @@ def make_search(args: argparse.Namespace, training: dict[str, list[str]]) -> Sea
     )
 
 
-def import_study() -> ModuleType:
-    """The module that needs Optuna. Raises a UserError where that isn't installed."""
+def import_study() -> tuple[ModuleType, ModuleType]:
+    """The modules that need Optuna, of storages and of studies. Raises a UserError where that isn't
+    installed."""
     try:
         # pylint: disable-next=import-outside-toplevel
-        from rl.experiments.searches import study
+        from rl.experiments.searches import storage, study
     except ModuleNotFoundError as error:
         raise UserError(f"search needs {error.name}: pip install 'rl[search]'") from None
-    return study
+    return storage, study
 
 
 def refuse_other(folder: Path) -> None:

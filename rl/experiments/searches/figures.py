@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from rl.experiments.searches.definition import Search
 
@@ -20,6 +21,8 @@ def draw_progression(search: Search, rows: Sequence["TrialRow"]) -> Figure:
     axes = figure.add_subplot()
     for state, colour in COLOURS.items():
         of_state = [row for row in rows if row.state == state and row.value is not None]
+        if not of_state:
+            continue
         numbers = [row.number for row in of_state]
         axes.plot(numbers, [row.value for row in of_state], "o", color=colour, label=state)
     complete = [row for row in rows if row.state == "complete" and row.value is not None]
@@ -32,6 +35,7 @@ def draw_progression(search: Search, rows: Sequence["TrialRow"]) -> Figure:
     if failed:
         bottom = axes.get_ylim()[0]
         axes.plot(failed, [bottom] * len(failed), "x", color="C3", label="failed", clip_on=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial")
     axes.set_ylabel(search.fitness)
     axes.set_title(f"{search.name}: {search.strategy}")
@@ -47,6 +51,6 @@ def draw_importance(search: Search, importance: Mapping[str, float], method: str
     bars = axes.barh(names, [importance[name] for name in names])
     axes.bar_label(bars, fmt="%.2f", padding=3)
     axes.set_xlim(0, 1.1)
-    axes.set_xlabel(f"share of the variation of {search.fitness}, by {method}")
+    axes.set_xlabel(f"share of the variance of {search.fitness}, by {method}")
     axes.set_title(f"{search.name}: importance")
     return figure

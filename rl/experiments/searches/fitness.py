@@ -6,7 +6,7 @@ from typing import Optional
 import numpy as np
 
 from rl.experiments.comparison.run_scores import Scoring, score_run
-from rl.experiments.plots.columns import Run, column, find_name, tasks_of
+from rl.experiments.plots.columns import STEPS, Run, column, find_name, tasks_of
 from rl.experiments.rundir import RunDir
 from rl.experiments.searches.definition import Search
 
@@ -40,8 +40,14 @@ def fitness_of(run: RunDir, search: Search) -> Optional[Fitness]:
     return Fitness(sign * score.total, by_task or (sign * score.total,))
 
 
-def curve_of(run: RunDir, search: Search) -> dict[int, float]:
+def curve_of(run: RunDir, search: Search, epoch_steps: int) -> dict[int, float]:
     """The finite fitnesses of a run's rows, by the number of the row; none where there is no row.
+
+    A run that is stopped writes a row of a part of an epoch, which is no more when it goes on: only
+    rows at whole epochs count.
+
+    Args:
+      epoch_steps: env steps of an epoch.
 
     Raises:
       UserError: the run has no such column.
@@ -50,7 +56,9 @@ def curve_of(run: RunDir, search: Search) -> dict[int, float]:
     if not read.columns:
         return {}
     values = _sign(search) * column(read, search.fitness)
-    return {row: float(values[row]) for row in np.flatnonzero(np.isfinite(values)).tolist()}
+    is_whole = column(read, STEPS) % epoch_steps == 0
+    rows = np.flatnonzero(np.isfinite(values) & is_whole)
+    return {row: float(values[row]) for row in rows.tolist()}
 
 
 def _read(run: RunDir, search: Search) -> Run:

@@ -12,7 +12,7 @@ from rl.experiments.searches.definition import Search
 from rl.experiments.searches.fitness import Fitness, curve_of, fitness_of
 from rl.experiments.sweeps.definition import Sweep
 from rl.experiments.sweeps.launcher import Launcher
-from rl.experiments.sweeps.plan import SweepRun, make_plan
+from rl.experiments.sweeps.plan import SweepRun, checked_flags, make_plan
 from rl.experiments.sweeps.pool import FAILED, Job, Pool, Show
 from rl.experiments.sweeps.stages import stage_at_work
 
@@ -30,6 +30,7 @@ class OpenTrial:
     Attributes:
       left: its runs that haven't begun. jobs: those that have.
       fitnesses: of finished runs, by the seed.
+      epoch_steps: env steps of an epoch of its runs.
       rows: how many rows of its first run "curves" pruning has seen.
       failure: why a run failed; "": none did.
       given_up: whether the pruner says that it is worse.
@@ -39,6 +40,7 @@ class OpenTrial:
     left: list[SweepRun]
     jobs: list[Job] = dataclasses.field(default_factory=list)
     fitnesses: dict[int, Fitness] = dataclasses.field(default_factory=dict)
+    epoch_steps: int = 1
     rows: int = 0
     failure: str = ""
     given_up: bool = False
@@ -129,6 +131,8 @@ class SearchPool(Pool):
         trial = OpenTrial(number, [])
         try:
             trial.left = make_plan(sweep, self.data_dir)
+            checked = checked_flags(flags, self.search.seeds, name)
+            trial.epoch_steps = checked["steps_per_epoch"]
         except UserError as error:
             trial.failure = str(error)
         self.trials.append(trial)
@@ -167,7 +171,8 @@ class SearchPool(Pool):
 
     def _look_at_curve(self, trial: OpenTrial) -> None:
         """Reports new rows of a trial's first run."""
-        curve = curve_of(stage_at_work(trial.jobs[0].run).run, self.search)
+        run = stage_at_work(trial.jobs[0].run).run
+        curve = curve_of(run, self.search, trial.epoch_steps)
         if len(curve) > trial.rows:
             trial.rows = len(curve)
             trial.given_up = self.searcher.report(trial.number, curve) or trial.given_up

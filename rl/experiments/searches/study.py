@@ -5,27 +5,27 @@ in one step; then Optuna hands it out. What a killed process leaves behind is a 
 runs, with its configuration, and the next process of the same owner takes it up.
 """
 
-import contextlib
 import dataclasses
 import importlib.util
 import json
 import math
 import time
 import warnings
-from typing import Callable, Iterator, Mapping, Optional, Sequence, Union
+from typing import Callable, Mapping, Optional, Sequence, Union
 
 import numpy as np
 import optuna
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import BaseStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
-from optuna.storages.journal import JournalFileBackend
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from rl.config import UserError
 from rl.experiments.searches.coordinates import AutoIC, ICGrid
 from rl.experiments.searches.definition import Search
+from rl.experiments.searches.importance import FEWEST, explained_share
 from rl.experiments.searches.parameters import suggest
 from rl.experiments.searches.spaces import Point, Space
+from rl.experiments.searches.storage import HEARTBEAT
 from rl.experiments.searches.strategies import Grid, Proposal, Random, Strategy, Tried
 from rl.experiments.searches.tpe import TPE
 
@@ -36,13 +36,7 @@ STRATEGIES: Mapping[str, Callable[[Mapping[str, Space]], Strategy]] = {
     "auto_ic": AutoIC,
     "tpe": TPE,
 }
-HEARTBEAT = 60  # seconds between two signs of life of a trial
-GRACE = 240  # seconds without one after which a trial is another machine's to take up
-MOST_RETRIES = 3  # of such a trial
 FEWEST_CURVES = 5  # complete trials, before "curves" pruning begins
-FEWEST_FOR_IMPORTANCE = 4  # complete trials
-JOURNAL = "journal:"  # how the URL of a file of Optuna's journal begins
-GRPC = "grpc://"
 # Keys of a study's and of a trial's attributes.
 IDENTITY = "search"
 OWNER = "owner"
@@ -78,56 +72,11 @@ class Importance:
     """How much each flag matters.
 
     Attributes:
-      shares: flag -> in [0, 1], their sum is 1; none where there are too few trials.
+      shares: flag -> in [0, 1]; none where there are too few trials.
     """
 
     method: str
     shares: dict[str, float]
-
-
-def open_storage(url: str) -> BaseStorage:
-    """Where Optuna keeps trials.
-
-    Args:
-      url: of a database, as SQLAlchemy has it; `journal:FILE`, for a folder that several machines
-        share; or `grpc://HOST:PORT`, of Optuna's proxy. Only databases have a heartbeat, by which a
-        machine takes up the trials of one that is gone.
-
-    Raises:
-      UserError: it can't be opened.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            return _open_storage(url)
-    except Exception as error:  # pylint: disable=broad-exception-caught  # of many libraries
-        first = str(error).partition("\n")[0]
-        raise UserError(f"cannot open the storage: {type(error).__name__}: {first}") from error
-
-
-def _open_storage(url: str) -> BaseStorage:
-    if url.startswith(JOURNAL):
-        file = JournalFileBackend(url.removeprefix(JOURNAL))
-        return optuna.storages.JournalStorage(file)
-    if url.startswith(GRPC):
-        host, _, port = url.removeprefix(GRPC).rpartition(":")
-        return optuna.storages.GrpcStorageProxy(host=host, port=int(port))
-    return RDBStorage(
-        url,
-        heartbeat_interval=HEARTBEAT,
-        grace_period=GRACE,
-        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(MOST_RETRIES),
-    )
-
-
-@contextlib.contextmanager
-def storage_errors() -> Iterator[None]:
-    """Has a storage that fails meanwhile, such as on a full disk, be a UserError."""
-    try:
-        yield
-    except StorageInternalError as error:
-        first = str(error.__cause__ or error).partition("\n")[0]
-        raise UserError(f"the storage fails: {first}; what was saved is sound") from error
 
 
 def make_pruner(kind: str) -> optuna.pruners.BasePruner:
@@ -144,7 +93,7 @@ class Searcher:
 
     Args:
       owner: of the trials that this process begins: they are taken up by the next process of the
-        same owner, and by no other until their heartbeat has stopped for GRACE seconds.
+        same owner, and by no other until their heartbeat has stopped for some minutes.
 
     Raises:
       UserError: the storage has another search of this name.
@@ -340,26 +289,27 @@ class Searcher:
         return best
 
     def importance(self) -> Importance:
-        """How much each flag matters: by fANOVA where scikit-learn is there, else by Optuna's
-        PED-ANOVA, which needs nothing else.
+        """How much each flag matters in the complete trials: by Optuna's fANOVA where scikit-learn
+        is installed, else by each flag's own share of the variance.
 
-        Hutter et al., 2014: http://proceedings.mlr.press/v32/hutter14.html. Watanabe et al., 2023:
-        https://arxiv.org/abs/2304.10255.
+        Hutter et al., 2014: http://proceedings.mlr.press/v32/hutter14.html.
         """
-        evaluators = optuna.importance
-        method = "PED-ANOVA"
-        evaluator: optuna.importance.BaseImportanceEvaluator
-        evaluator = evaluators.PedAnovaImportanceEvaluator()
+        complete = [row for row in self.rows() if row.state == "complete"]
         if importlib.util.find_spec("sklearn") is not None:
-            method = "fANOVA"
-            evaluator = evaluators.FanovaImportanceEvaluator(seed=0)
-        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if len(complete) < FEWEST_FOR_IMPORTANCE:
-            return Importance(method, {})
+            return Importance("fANOVA", self._fanova() if len(complete) >= FEWEST else {})
+        shares: dict[str, float] = {}
+        if len(complete) >= FEWEST:
+            fitness = np.array([row.value for row in complete], dtype=float)
+            for name in self.search.space:
+                values = [row.params[name] for row in complete]
+                shares[name] = explained_share(values, fitness)
+        return Importance("the flag alone", shares)
+
+    def _fanova(self) -> dict[str, float]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            shares = evaluators.get_param_importances(self.study, evaluator=evaluator)
-        return Importance(method, shares)
+            evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+            return optuna.importance.get_param_importances(self.study, evaluator=evaluator)
 
     def _tried(self, frozen: FrozenTrial) -> Tried:
         """A trial as strategies see it."""

@@ -138,6 +138,23 @@ def test_trials_of_a_machine_that_is_gone_are_tried_again(tmp_path, monkeypatch)
     assert {row.state for row in rows} == {"complete"}
 
 
+def test_two_machines_share_a_journal(tmp_path):
+    """They take turns, and try each configuration of a grid once between them."""
+    search = make_search(strategy="grid", trials=None)
+    url = f"journal:{tmp_path}/journal.log"
+    here = study.Searcher(search, storing.open_storage(url), "here")
+    there = study.Searcher(search, storing.open_storage(url), "there")
+    for number in range(0, 8, 2):
+        assert (here.ask(), there.ask()) == (number, number + 1)
+        here.complete(number, 0.0, runs=1)
+        there.complete(number + 1, 1.0, runs=1)
+    assert here.ask() == 8
+    assert there.ask() is None
+    alone = [row.params for row in search_in_memory(search).rows()]
+    assert [row.params for row in there.rows()] == alone
+    assert there.best().number == 1
+
+
 def test_a_trial_that_another_machine_has_ended_is_left_alone():
     storage = optuna.storages.InMemoryStorage()
     searcher = study.Searcher(make_search(), storage, "here")

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rl.config import UserError
     from rl.experiments.api import load, make_env, resume, train
     from rl.experiments.rundir import RunDir
+    from rl.experiments.searches.definition import Search
+    from rl.experiments.searches.spaces import Choice, IntUniform, LogUniform, Uniform
     from rl.experiments.sweeps.definition import Sweep
     from rl.gradients import GRADIENTS
     from rl.networks import NETWORKS
@@ -18,10 +20,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "ALGOS",
+    "Choice",
     "GRADIENTS",
+    "IntUniform",
+    "LogUniform",
     "NETWORKS",
     "RunDir",
+    "Search",
     "Sweep",
+    "Uniform",
     "UserError",
     "load",
     "make_env",
@@ -31,8 +38,13 @@ __all__ = [
 
 # name -> the module that has it
 _LIGHT = {
+    "Choice": "rl.experiments.searches.spaces",
+    "IntUniform": "rl.experiments.searches.spaces",
+    "LogUniform": "rl.experiments.searches.spaces",
     "RunDir": "rl.experiments.rundir",
+    "Search": "rl.experiments.searches.definition",
     "Sweep": "rl.experiments.sweeps.definition",
+    "Uniform": "rl.experiments.searches.spaces",
     "UserError": "rl.config",
     "load": "rl.experiments.api",
     "make_env": "rl.experiments.api",

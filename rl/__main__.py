@@ -23,6 +23,7 @@ COMMANDS = {
     "eval": Command("rl.experiments.commands.eval", "test a run's policy, film it, export it"),
     "plot": Command("rl.experiments.commands.plot", "draw the learning curves of runs"),
     "sweep": Command("rl.experiments.commands.sweep", "train methods with seeds, side by side"),
+    "search": Command("rl.experiments.commands.search", "search for good flags, by trying"),
     "compare": Command(
         "rl.experiments.commands.compare", "say which method is better, and how sure"
     ),

@@ -63,6 +63,7 @@ def test_alone_it_prints_the_commands(capsys, argv):
         ("report", "--help"),
         ("meta-test", "-h"),
         ("sweep", "--help"),
+        ("search", "--help"),
     ],
 )
 def test_help_needs_no_tensorflow_and_no_second(argv):

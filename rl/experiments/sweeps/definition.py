@@ -96,13 +96,21 @@ def check_flags(flags: Flags, place: str) -> None:
 
 
 def load_sweep(path: Path) -> Sweep:
+    """What a Python file that the user named calls `sweep`. Raises what `load_definition` does."""
+    found = load_definition(path, "sweep")
+    if not isinstance(found, Sweep):
+        raise UserError(f"{path} has no sweep: it needs a line such as sweep = rl.Sweep(...)")
+    return found
+
+
+def load_definition(path: Path, name: str) -> object:
     """Runs a Python file that the user named.
 
     Returns:
-      What it calls `sweep`.
+      What it calls `name`; None where there is no such thing.
 
     Raises:
-      UserError: there is no such file, it fails, or has no `sweep`.
+      UserError: there is no such file, or it fails.
     """
     if not path.is_file():
         raise UserError(f"there is no file {path}")
@@ -114,7 +122,4 @@ def load_sweep(path: Path) -> Sweep:
         refusal = UserError(f"{path} raised {type(error).__name__}: {error}")
         setattr(refusal, "details", traceback.format_exc())
         raise refusal from error
-    found = names.get("sweep")
-    if not isinstance(found, Sweep):
-        raise UserError(f"{path} has no sweep: it needs a line such as sweep = rl.Sweep(...)")
-    return found
+    return names.get(name)

@@ -94,7 +94,7 @@ def _method_runs(sweep: Sweep, method: str, folder: Path) -> list[SweepRun]:
         first_flags: dict[str, Any] = {}  # of the first seed
         for seed in sweep.seeds:
             values_of_seed = with_seed(values, seed)
-            flags = _checked_flags(values_of_seed, seed, place)
+            flags = checked_flags(values_of_seed, seed, place)
             if before and not first_flags:
                 _check_stages(flags, before, place)
             first_flags = first_flags or flags
@@ -160,7 +160,7 @@ def with_seed(values: Mapping[str, Value], seed: int) -> dict[str, Value]:
     return replaced
 
 
-def _checked_flags(values: Mapping[str, Value], seed: int, place: str) -> dict[str, Any]:
+def checked_flags(values: Mapping[str, Value], seed: int, place: str) -> dict[str, Any]:
     """The values of all flags of training, as a run's config has them, but for its name.
 
     Raises:

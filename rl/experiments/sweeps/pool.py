@@ -91,9 +91,11 @@ class Pool:
         """
         with signals.handled(self.asked.append):
             try:
+                self.refill()
                 while self._goes_on():
                     self._pass_on()
                     self._collect()
+                    self.refill()
                     self._start()
                     self.show(self.jobs)
                     time.sleep(POLL)
@@ -101,6 +103,10 @@ class Pool:
                 self._end_all()  # none are left, but for an error here
         self.show(self.jobs)
         return self.exit_code()
+
+    def refill(self) -> None:
+        """Adds to `jobs`, called every now and then; a sweep has all its runs from the beginning,
+        a search chooses them as it goes on."""
 
     def exit_code(self) -> int:
         """That of the sweep."""

@@ -117,8 +117,7 @@ def make(
             )
         metaworld_pool.refuse(spec, config.goals, config.reward)
         return metaworld_pool.MetaWorldPool(spec, num_envs, limit)
-    same_tasks = hidden and env_id not in SETS  # in both splits, which then differ in goals
-    if same_tasks and config.split == "test":
+    if config.split == "test" and _has_one_set_of_tasks(env_id):
         seed += 1
     lists = goal_lists(tasks, seed)
     count = NUM_GOALS if config.goals == "random" else 1
@@ -139,6 +138,11 @@ def make(
     env = MetaWorld(spec, make_one, len(served), backend, FPS, limit, num_workers)
     env.num_goals = count
     return env
+
+
+def _has_one_set_of_tasks(env_id: str) -> bool:
+    """Whether an ML set has the same tasks in both splits, which then differ in goals."""
+    return env_id.startswith("ML") and env_id not in SETS
 
 
 def _make_one(

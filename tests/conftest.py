@@ -1,6 +1,13 @@
-"""Fixtures of several files."""
+"""Fixtures of several files, and what all tests need of the process."""
+
+import gc
+import signal
 
 import pytest
+
+# Traced functions live on, so that a full collection goes through ever more for ever less.
+gc.set_threshold(200_000, 20, 100)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored, and all processes from here
 
 
 @pytest.fixture(scope="module")

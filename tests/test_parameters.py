@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from rl.algos.ddpg import DDPG
 from rl.experiments import build
 from rl.experiments.rundir import flags_of
+from tests.helpers_algos import make_algo as small_algo
 from tests.helpers_algos import make_spec
 
 TASKS = 3
@@ -38,6 +40,11 @@ def test_parameters_in_use(network, count):
 def test_twin_critics_count_twice_and_targets_do_not():
     critics = 2 * (CRITIC_HIDDEN + CRITIC_HEAD)
     assert make_algo("td3", network="mlp").parameters() == (ACTOR_HIDDEN + ACTOR_HEAD + critics)
+
+
+def test_a_network_without_copies():
+    algo = small_algo(DDPG, TASKS)
+    assert algo.parameters() == 3 * 8 + 8 + ACTOR_HEAD + 5 * 8 + 8 + CRITIC_HEAD
 
 
 def test_a_split_adds_its_layer():

@@ -109,10 +109,10 @@ def test_conflict_is_measured():
 
 def test_state_includes_the_methods():
     for gradient in ("gradvac", "famo"):
-        first, second = make_algo("sac", gradient), make_algo("sac", gradient, seed=1)
-        first.update(*task_batches("sac"), 3)
+        first, second = make_algo("ddpg", gradient), make_algo("ddpg", gradient, seed=1)
+        first.update(*task_batches("ddpg"), 3)
         second.load_state(first.state())
-        left, right = (algo.update(*task_batches("sac", seed=2), 3) for algo in (first, second))
+        left, right = (algo.update(*task_batches("ddpg", seed=2), 3) for algo in (first, second))
         for key, value in left.items():
             np.testing.assert_array_equal(value, right[key], err_msg=key)
 

@@ -1,7 +1,6 @@
 """What a run's rows say of how it used its machine, in a line at its end; silence where nothing is
 clear."""
 
-import os
 from typing import Any, Mapping, Sequence
 
 # A shorter run has spent its time on compiling.
@@ -36,13 +35,6 @@ def advice(
     can_have_workers = cores > 1 and not has_workers and (more > 0 or num_envs > 1)
     parts = [_slowest(history, cores, more, can_have_workers), _memory(history, flags)]
     return "; ".join(part for part in parts if part)
-
-
-def available_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _slowest(history: History, cores: int, more_envs: int, can_have_workers: bool) -> str:

@@ -7,7 +7,7 @@ from rl import lock, training
 from rl.config import UserError
 from rl.envs import PythonEnv, resolve
 from rl.experiments import deferred
-from rl.experiments.advice import advice, available_cores
+from rl.experiments.advice import advice
 from rl.experiments.environments import make_envs
 from rl.experiments.provenance import difference, provenance
 from rl.experiments.rundir import RunDir, changed_flags, flags_of, name_of
@@ -16,6 +16,7 @@ from rl.flags import NETWORKS
 from rl.flags.binding import CHANGEABLE, SCHEDULE
 from rl.flags.owners import others
 from rl.logging import Tracker
+from rl.logging.resources import available_cores
 
 # Flags in which a run and the one that it starts from must be alike.
 ALIKE = (

@@ -17,6 +17,13 @@ def depends_on_machine(column: str) -> bool:
     return column.startswith("Time") or column in NAMES
 
 
+def available_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Usage(NamedTuple):
     """seconds: of processor time so far, of all cores together. memory: resident, in bytes."""
 

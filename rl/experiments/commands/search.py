@@ -29,10 +29,11 @@ from rl.experiments.searches.results import (
     write_search,
     write_trials,
 )
-from rl.experiments.sweeps.launcher import LocalLauncher, cores
+from rl.experiments.sweeps.launcher import LocalLauncher
 from rl.experiments.sweeps.overview import Overview
 from rl.experiments.sweeps.product import plain, split_flags
 from rl.files import expanded
+from rl.logging.resources import available_cores
 from rl.signals import STOPPED
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def work(
     """Tries what is left to try, with the lock of the search's folder held. Returns the exit
     code."""
     print(f"search: {folder}, by {search.strategy}", flush=True)
-    launcher = LocalLauncher(args.threads or max(1, cores() // args.jobs))
+    launcher = LocalLauncher(args.threads or max(1, available_cores() // args.jobs))
     overview = Overview()
     teller = Teller(search, searcher, folder, overview)
     try:

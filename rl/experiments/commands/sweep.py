@@ -10,13 +10,14 @@ from rl import lock
 from rl.config import Parser, UserError, program
 from rl.experiments.commands.train import make_current_folder_importable
 from rl.experiments.sweeps.definition import load_sweep
-from rl.experiments.sweeps.launcher import LocalLauncher, cores
+from rl.experiments.sweeps.launcher import LocalLauncher
 from rl.experiments.sweeps.overview import Overview, print_status
 from rl.experiments.sweeps.plan import FILE, SweepRun, make_plan, read_plan, save_plan
 from rl.experiments.sweeps.pool import Job, Pool
 from rl.experiments.sweeps.product import make_sweep, split_flags
 from rl.experiments.sweeps.stages import last_lines
 from rl.files import expanded
+from rl.logging.resources import available_cores
 from rl.signals import STOPPED
 
 # Flags of the command itself; all others are flags of training.
@@ -119,7 +120,7 @@ def work(
     """Trains what is left of a sweep, whose folder's lock is held. Returns the exit code."""
     save_plan(folder, runs, argv)
     print(f"sweep: {folder}, {len(runs)} runs", flush=True)
-    launcher = LocalLauncher(args.threads or max(1, cores() // args.jobs))
+    launcher = LocalLauncher(args.threads or max(1, available_cores() // args.jobs))
     overview = Overview()
     try:
         pool = Pool(runs, launcher, args.jobs, args.retry, overview.show)

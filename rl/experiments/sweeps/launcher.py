@@ -100,10 +100,3 @@ class LocalLauncher:
         """Lets go of the processes: those that still go on stop."""
         os.close(self._reading_end)
         os.close(self._writing_end)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

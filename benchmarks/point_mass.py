@@ -34,8 +34,6 @@ from rl.envs.point_mass import SCALES  # noqa: E402
 from rl.experiments import build  # noqa: E402
 from rl.experiments.commands.training_flags import parse  # noqa: E402
 from rl.experiments.rundir import RunDir  # noqa: E402
-from rl.networks.banks import WeightBank  # noqa: E402
-from rl.splitting import blocks_of  # noqa: E402
 
 FLAGS = "--env PointMass-MT4 --num_test_episodes 20 --hidden_sizes 32 32 --tensorboard false --save_freq 1000"
 DDPG = f"--algo ddpg {FLAGS} --epochs 10 --steps_per_epoch 1600 --start_steps 800 --update_after 800 --update_every 40"
@@ -90,7 +88,7 @@ def run(flags: str, seed: int, directory: Path) -> tuple[float, int, float]:
     returns = np.array([rows[f"TestEpRet/{task}"][-3:] for task in loop.env.spec.tasks])
     scales = np.broadcast_to(SCALES.get(values["env"], 1.0), len(returns))
     score = float(np.mean(returns / scales[:, None]))
-    return score, parameters(loop.algo), mean_sharing(loop.algo)
+    return score, loop.algo.parameters(), mean_sharing(loop.algo)
 
 
 def mean_sharing(algo: Any) -> float:
@@ -101,27 +99,6 @@ def mean_sharing(algo: Any) -> float:
         if networks
         else float("nan")
     )
-
-
-def parameters(algo: Any) -> int:
-    """How many numbers of actor and critic some task uses."""
-    nets = [getattr(algo, name) for name in algo.saved if not name.endswith("_targ")]
-    torsos = [
-        torso for net in nets for group in getattr(net, "groups", {}).values() for torso in group
-    ]
-    return sum(used(torso) for torso in torsos)
-
-
-def used(torso: Any) -> int:
-    """How many numbers of a torso some task uses."""
-    banks = [bank for region in torso.regions for bank in region]
-    if not any(isinstance(bank, WeightBank) for bank in banks):
-        return sum(
-            block.size * len(set(copy)) for block in blocks_of([torso]) for copy in block.map
-        )
-    members = int(np.prod(torso.lead))
-    own = [bank.copy.numpy() for bank in banks]
-    return members * sum(int((~mask).any(axis=0).sum() + mask.sum()) for mask in own)
 
 
 def interval(values: list[float]) -> tuple[float, float]:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
-from point_mass import interval, mean_sharing, parameters  # noqa: E402
+from point_mass import interval, mean_sharing  # noqa: E402
 
 from rl import envs  # noqa: E402
 from rl.experiments.agent import load_agent  # noqa: E402
@@ -100,7 +100,7 @@ def scores(run: RunDir, episodes: int) -> dict[str, Any]:
         task: float(rate) for task, rate in zip(env.spec.tasks, played["Success"].mean(axis=1))
     }
     found |= {"success": float(played["Success"].mean()), "return": float(played["EpRet"].mean())}
-    return found | {"sharing": mean_sharing(agent.algo), "parameters": parameters(agent.algo)}
+    return found | {"sharing": mean_sharing(agent.algo), "parameters": agent.algo.parameters()}
 
 
 def main() -> None:

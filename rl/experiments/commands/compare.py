@@ -2,7 +2,6 @@
 TensorFlow."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import Sequence
 
@@ -13,6 +12,7 @@ from rl.experiments.comparison.env_reports import inside_unit, make_env_reports
 from rl.experiments.comparison.figure import draw_comparison
 from rl.experiments.comparison.flags import (
     add_flags,
+    add_run_flags,
     check_flags,
     interval_options_of,
     scoring_of,
@@ -61,16 +61,7 @@ def make_parser() -> Parser:
     description = "Compare methods over their runs, env by env. Reads runs, never changes them."
     parser = Parser("compare", description=description)
     add = parser.add_argument
-    text = "run or experiment folders, or parts of their names, as in plot"
-    add("logdir", nargs="+", type=os.path.expanduser, help=text)
-    text = (
-        "a label per logdir; runs of one label and env become one method, whatever their flags "
-        "(default: the experiments' names, and the flags or folders in which their runs differ)"
-    )
-    add("--legend", "-l", nargs="*", help=text)
-    text = "only runs whose path contains all of these"
-    add("--select", nargs="*", default=[], help=text)
-    add("--exclude", nargs="*", default=[], help="no runs whose path contains any of these")
+    add_run_flags(parser)
     text = (
         "column that is the score, with a column for each task where there is one; Performance is "
         "the test return where there is one (default: Performance)"

@@ -2,7 +2,6 @@
 TensorFlow."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import Sequence
 
@@ -12,6 +11,7 @@ from rl.config import Parser, UserError
 from rl.experiments.comparison.env_reports import check_baseline
 from rl.experiments.comparison.flags import (
     add_flags,
+    add_run_flags,
     check_flags,
     interval_options_of,
     scoring_of,
@@ -55,16 +55,7 @@ def make_parser() -> Parser:
     text = "Write one HTML page about runs. Reads runs, never changes them."
     parser = Parser("report", description=text)
     add = parser.add_argument
-    text = "run or experiment folders, or parts of their names, as in plot"
-    add("logdir", nargs="+", type=os.path.expanduser, help=text)
-    text = (
-        "a label per logdir; runs of one label and env become one method, whatever their flags "
-        "(default: the experiments' names, and the flags or folders in which their runs differ)"
-    )
-    add("--legend", "-l", nargs="*", help=text)
-    text = "only runs whose path contains all of these"
-    add("--select", nargs="*", default=[], help=text)
-    add("--exclude", nargs="*", default=[], help="no runs whose path contains any of these")
+    add_run_flags(parser)
     add("--xaxis", "-x", default=STEPS, help="column (default: %(default)s)")
     text = (
         "columns that are drawn and compared, with a column for each task where there is one; "

@@ -1,7 +1,6 @@
 """`search`: flags of training that are good, found by trying, each trial with every seed."""
 
 import argparse
-import os
 import shlex
 from pathlib import Path
 from types import ModuleType
@@ -29,11 +28,16 @@ from rl.experiments.searches.results import (
     write_search,
     write_trials,
 )
-from rl.experiments.sweeps.launcher import LocalLauncher
 from rl.experiments.sweeps.overview import Overview
-from rl.experiments.sweeps.product import plain, split_flags
+from rl.experiments.sweeps.pool_flags import (
+    add_pool_flags,
+    check_pool_flags,
+    make_launcher,
+    refuse_other,
+    split_own_flags,
+)
+from rl.experiments.sweeps.product import plain
 from rl.files import expanded
-from rl.logging.resources import available_cores
 from rl.signals import STOPPED
 
 if TYPE_CHECKING:
@@ -79,7 +83,7 @@ def main(argv: Sequence[str]) -> int:
     search = load_search(args.file) if args.file else make_search(args, training)
     check_values(search)
     folder = args.data_dir / search.name
-    refuse_other(folder)
+    refuse_other(folder, "search", FILE, (DATABASE, f"{DATABASE}-journal"))
     storage, study = import_study()
     folder.mkdir(parents=True, exist_ok=True)
     with lock.locked(folder), storage.storage_errors():
@@ -96,19 +100,9 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, list[str]]
     Raises:
       UserError: they can't be, or don't go together.
     """
-    values = split_flags([{"-h": "--help"}.get(word, word) for word in argv])
-    own = list(values[""])
-    training = {}
-    for name, texts in values.items():
-        if name not in OWN:
-            training[name] = texts
-        elif name:
-            own += [f"--{name}", *texts]
-    args = arguments().parse(own)
-    if args.jobs < 1:
-        raise UserError(f"--jobs must be at least 1, got {args.jobs}")
-    if args.threads < 0:
-        raise UserError(f"--threads must be at least 0, got {args.threads}")
+    words, training = split_own_flags(argv, OWN)
+    args = arguments().parse(words)
+    check_pool_flags(args)
     given = args.file or args.status
     of_search = [name for name, usual in OF_SEARCH.items() if getattr(args, name) != usual]
     if given and (training or of_search):
@@ -155,9 +149,7 @@ def arguments() -> Parser:
     add("--prune", choices=PRUNERS, help=text)
     text = "seed of the strategy's own draws (default: 0)"
     add("--search_seed", type=int, default=0, help=text)
-    add("--jobs", type=int, default=1, help="runs side by side (default: 1)")
-    text = "of each run, for TensorFlow; 0: the cores divided by --jobs (default: 0)"
-    add("--threads", type=int, default=0, help=text)
+    add_pool_flags(parser)
     text = (
         "URL of an Optuna storage that several machines share, each with its own --data_dir: of a "
         f"database, journal:FILE or grpc://HOST:PORT (default: {DATABASE} in the search's folder)"
@@ -206,15 +198,6 @@ def import_study() -> tuple[ModuleType, ModuleType]:
     return storage, study
 
 
-def refuse_other(folder: Path) -> None:
-    """Raises a UserError if there is something else than a search where its folder should be."""
-    if not os.path.lexists(folder) or os.path.lexists(folder / FILE):
-        return
-    ours = {lock.NAME, f"{FILE}.tmp", DATABASE, f"{DATABASE}-journal"}
-    if not folder.is_dir() or set(os.listdir(folder)) - ours:
-        raise UserError(f"{folder} exists and is no search's folder; give the search another name")
-
-
 def hide_storage(argv: Sequence[str]) -> list[str]:
     """A command line without the URL of its storage, which may have a password."""
     words = []
@@ -239,7 +222,7 @@ def work(
     """Tries what is left to try, with the lock of the search's folder held. Returns the exit
     code."""
     print(f"search: {folder}, by {search.strategy}", flush=True)
-    launcher = LocalLauncher(args.threads or max(1, available_cores() // args.jobs))
+    launcher = make_launcher(args)
     overview = Overview()
     teller = Teller(search, searcher, folder, overview)
     try:

@@ -1,7 +1,6 @@
 """`sweep`: methods times seeds, side by side, as one command that goes on where it was."""
 
 import argparse
-import os
 import shlex
 from pathlib import Path
 from typing import Sequence
@@ -10,14 +9,19 @@ from rl import lock
 from rl.config import Parser, UserError, program
 from rl.experiments.commands.train import make_current_folder_importable
 from rl.experiments.sweeps.definition import load_sweep
-from rl.experiments.sweeps.launcher import LocalLauncher
 from rl.experiments.sweeps.overview import Overview, print_status
 from rl.experiments.sweeps.plan import FILE, SweepRun, make_plan, read_plan, save_plan
 from rl.experiments.sweeps.pool import Job, Pool
-from rl.experiments.sweeps.product import make_sweep, split_flags
+from rl.experiments.sweeps.pool_flags import (
+    add_pool_flags,
+    check_pool_flags,
+    make_launcher,
+    refuse_other,
+    split_own_flags,
+)
+from rl.experiments.sweeps.product import make_sweep
 from rl.experiments.sweeps.stages import last_lines
 from rl.files import expanded
-from rl.logging.resources import available_cores
 from rl.signals import STOPPED
 
 # Flags of the command itself; all others are flags of training.
@@ -45,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     sweep = load_sweep(args.file) if args.file else make_sweep(args.name, training)
     folder = args.data_dir / sweep.name
     runs = make_plan(sweep, args.data_dir)  # first, for what is refused leaves nothing behind
-    refuse_other(folder)
+    refuse_other(folder, "sweep", FILE)
     folder.mkdir(parents=True, exist_ok=True)
     with lock.locked(folder):
         return work(runs, folder, args, argv)
@@ -57,19 +61,9 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, list[str]]
     Raises:
       UserError: they can't be, or don't go together.
     """
-    values = split_flags([{"-h": "--help"}.get(word, word) for word in argv])
-    own = list(values[""])
-    training = {}
-    for name, texts in values.items():
-        if name not in OWN:
-            training[name] = texts
-        elif name:
-            own += [f"--{name}", *texts]
-    args = arguments().parse(own)
-    if args.jobs < 1:
-        raise UserError(f"--jobs must be at least 1, got {args.jobs}")
-    if args.threads < 0:
-        raise UserError(f"--threads must be at least 0, got {args.threads}")
+    words, training = split_own_flags(argv, OWN)
+    args = arguments().parse(words)
+    check_pool_flags(args)
     given = args.file or args.status
     if given and training:
         raise UserError(f"--{min(training)} is for sweeps without a file; {given} has the flags")
@@ -93,9 +87,7 @@ def arguments() -> Parser:
     add = parser.add_argument
     text = "Python file that makes sweep = rl.Sweep(name, methods, seeds, common)"
     add("file", nargs="?", type=expanded, metavar="FILE.py", help=text)
-    add("--jobs", type=int, default=1, help="runs side by side (default: 1)")
-    text = "of each run, for TensorFlow; 0: the cores divided by --jobs (default: 0)"
-    add("--threads", type=int, default=0, help=text)
+    add_pool_flags(parser)
     add("--retry", action="store_true", help="also go on with runs that failed before")
     text = "of the sweep's folder (default: sweep, its algorithms and its envs)"
     add("--name", default="", help=text)
@@ -106,21 +98,13 @@ def arguments() -> Parser:
     return parser
 
 
-def refuse_other(folder: Path) -> None:
-    """Raises a UserError if there is something else than a sweep where its folder should be."""
-    if not os.path.lexists(folder) or os.path.lexists(folder / FILE):
-        return
-    if not folder.is_dir() or set(os.listdir(folder)) - {lock.NAME, f"{FILE}.tmp"}:
-        raise UserError(f"{folder} exists and is no sweep's folder; give the sweep another name")
-
-
 def work(
     runs: Sequence[SweepRun], folder: Path, args: argparse.Namespace, argv: Sequence[str]
 ) -> int:
     """Trains what is left of a sweep, whose folder's lock is held. Returns the exit code."""
     save_plan(folder, runs, argv)
     print(f"sweep: {folder}, {len(runs)} runs", flush=True)
-    launcher = LocalLauncher(args.threads or max(1, available_cores() // args.jobs))
+    launcher = make_launcher(args)
     overview = Overview()
     try:
         pool = Pool(runs, launcher, args.jobs, args.retry, overview.show)

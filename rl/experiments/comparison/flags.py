@@ -1,6 +1,7 @@
-"""The flags that say how methods are compared: those of `compare`, which `report` has too."""
+"""The flags of which runs are compared, and how: those of `compare`, which `report` has too."""
 
 import argparse
+import os
 
 import numpy as np
 
@@ -12,8 +13,23 @@ from rl.experiments.statistics.bootstrap import UNITS
 MOST_RESAMPLES = 100_000  # of which a thousand scores take less than a gigabyte
 
 
+def add_run_flags(parser: Parser) -> None:
+    """Adds those that say which runs there are, and which of them make a method."""
+    add = parser.add_argument
+    text = "run or experiment folders, or parts of their names, as in plot"
+    add("logdir", nargs="+", type=os.path.expanduser, help=text)
+    text = (
+        "a label per logdir; runs of one label and env become one method, whatever their flags "
+        "(default: the experiments' names, and the flags or folders in which their runs differ)"
+    )
+    add("--legend", "-l", nargs="*", help=text)
+    text = "only runs whose path contains all of these"
+    add("--select", nargs="*", default=[], help=text)
+    add("--exclude", nargs="*", default=[], help="no runs whose path contains any of these")
+
+
 def add_flags(parser: Parser) -> None:
-    """Adds them to a command's."""
+    """Adds those that say how methods are compared."""
     add = parser.add_argument
     text = (
         "how a run's rows become its score; best is too good for a method that is tested often "

@@ -36,7 +36,8 @@ OFF_POLICY = (
 )
 ON_POLICY = "--batch_size 32 --update_epochs 2"
 EVERYTHING = "--obs_norm --rew_norm --replay prioritised --n_step 3 --lr_schedule cosine"
-SPLITS = "--network splitting --split_every 40 --split_warmup 40 --split_z 1"
+SPLITTING = "--split_every 40 --split_block 10 --split_min_blocks 3 --split_z 1"
+SPLITS = f"--network splitting {SPLITTING}"
 
 
 class Run(NamedTuple):
@@ -121,8 +122,8 @@ RUNS = {
         f"{OFF_POLICY}"
     ),
     "td3_weights": Run(
-        "--algo td3 --env PointMass-MT4 --network sparse_splitting --split_weights --split_every 40 "
-        f"--split_warmup 40 --split_z 1 --optimizer adamw --weight_decay 0.01 --steps_per_epoch 400 "
+        f"--algo td3 --env PointMass-MT4 --network sparse_splitting --split_weights {SPLITTING} "
+        f"--optimizer adamw --weight_decay 0.01 --steps_per_epoch 400 "
         f"{OFF_POLICY}"
     ),
     "ddpg_killed": Run(

@@ -104,7 +104,7 @@ def watch(
     ]
     for criterion, moments in watched:
         for name, value in criterion.measure(setting.draw((seed, 0), tasks), sizes).items():
-            moments[name] = Moments(tuple(value.shape), criterion.config.split_decay)
+            moments[name] = Moments(tuple(value.shape), criterion.decay)
 
     @tf.function  # without XLA, whose normals take ten times as long
     def observe(start: tf.Tensor, stop: tf.Tensor) -> None:

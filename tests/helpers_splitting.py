@@ -19,7 +19,9 @@ from tests.helpers import column, rows, train
 from tests.helpers_algos import act, make_spec, make_updates, splitters_of, task_batches
 
 ENV = ("--env", "PointMass-MT4", "--network", "splitting")
-EAGER = ("--split_warmup", "4", "--split_every", "10", "--split_z", "0")  # splits often, on noise
+# splits often, on noise
+EAGER = ("--split_criterion", "conflict", "--split_z", "0", "--split_every", "10")
+EAGER += ("--split_block", "1", "--split_min_blocks", "4")
 
 
 class Toy:
@@ -29,7 +31,7 @@ class Toy:
     signs: what each task multiplies the targets by; tasks with other signs are at odds.
     """
 
-    flags = {"network": "splitting", "split_warmup": 200, "split_every": 100}
+    flags = {"network": "splitting", "split_warmup": 200, "split_every": 100}  # splits on evidence
 
     def __init__(self, signs, gradient="sum", sizes=(8, 8, 1), members=None, opt=None, **flags):
         tf.keras.utils.set_random_seed(0)
@@ -66,7 +68,7 @@ class Toy:
             value = np.array(bank.variable)
             value[:] = self.rng.permutation(value[:1].ravel()).reshape(value[:1].shape)
             bank.variable.assign(value)
-        self.splitter.load_state({"updates": 0, "events": []})
+        self.splitter.load_state({"updates": 0, "updates_of_block": 0, "events": []})
 
     def train_step(self, batch, update):
         return self.opt.minimise(lambda: self.loss(batch.obs, batch.ret), update)
@@ -78,7 +80,7 @@ class Toy:
         loss = tf.reduce_sum(of_members, axis=0)
         return loss, {"LossQ": loss}
 
-    def train(self, updates, burst=100):
+    def train(self, updates, burst=20):
         """The task losses after it."""
         for _ in range(updates // burst):
             obs = self.rng.normal(size=(burst, len(self.signs), 16, 3)).astype(np.float32)
@@ -114,7 +116,8 @@ def make_splitting_algo(
     flags: of splits.
     """
     tf.keras.utils.set_random_seed(seed)
-    values = {"split_warmup": 4, "split_every": 4, "split_z": 0.0, "hidden_sizes": (8, 8)} | flags
+    values = {"split_criterion": "conflict", "split_z": 0.0, "split_every": 4, "split_warmup": 4}
+    values |= {"split_block": 1, "split_min_blocks": 2, "hidden_sizes": (8, 8)} | flags
     values |= {"network": network, "split_map": split_map, "split_weights": split_weights}
     torsos = make_torsos(values, make_spec(3))
     optimizers = TaskOptimizers(num_tasks=3, splits=torsos.options, split_map=split_map)

@@ -11,7 +11,7 @@ def under_h0(name, mean):
     """Scores (regions,) of pairs of tasks whose gradients differ by noise alone, and the
     criterion's threshold."""
     setting = Setting(mean, np.eye(20), np.ones(600))
-    configs = [Config(split_criterion=name, split_decay=1.0, split_z=1.645)]
+    configs = [Config(split_criterion=name, split_decay=1.0, split_memory=1.0, split_z=1.645)]
     ((criterion, stats),) = next(watch(configs, setting, [400], tasks=2))
     return criterion.judge(stats, setting.sizes).score[:, 0, 1], criterion.threshold()
 

@@ -19,6 +19,7 @@ from rl.flags import optimizer, ppo, sections, training
 from rl.flags.network import check_network
 from rl.flags.optimizer import check_parameters
 from rl.flags.ppo import check_critic
+from rl.flags.splitting import OF_HALVES
 from rl.training.config import check_rollouts, check_visits
 
 PROBE = 1000  # steps at most in which an env is seen to tell of success
@@ -189,7 +190,10 @@ def check_fit(values: Mapping[str, Any], spec: EnvSpec) -> None:
     if values["critic_sizes"] and values.get("critic") == "linear":
         raise UserError("--critic_sizes: with --critic linear there is no value network")
     regions_split = NETWORKS[values["network"]].splits and not values["split_map"]
-    if regions_split and not values.get("split_weights") and values["batch_size"] % 2:
+    criterion = values.get("split_criterion")
+    tells_halves = regions_split and not values.get("split_weights") and criterion in OF_HALVES
+    if tells_halves and values["batch_size"] % 2:
         raise UserError(
-            "--batch_size must be even for networks that split: halves of a batch are told apart"
+            f"--batch_size must be even with --split_criterion {criterion}, which tells the halves "
+            "of a batch apart"
         )

@@ -5,21 +5,42 @@ import dataclasses
 from rl.config import flag
 
 # Those of rl.splitting, by name.
-CRITERIA = ("conflict", "halfbatch", "v1", "v1_region", "v2")
+CRITERIA = ("lagged", "gain", "conflict", "halfbatch", "v1", "v1_region", "v2")
+# Those that compare the halves of batches.
+OF_HALVES = ("gain", "conflict", "halfbatch", "v1_region")
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     """Flags of splitting."""
 
-    split_criterion: str = flag("conflict", "which regions split", choices=CRITERIA)
+    split_criterion: str = flag("lagged", "which regions split", choices=CRITERIA)
+    split_block: int = flag(
+        20,
+        "least updates in a block, one piece of evidence (not v1, v2); it ends with a burst of "
+        "updates, with ppo those of a rollout",
+        low=1,
+    )
+    split_min_blocks: int = flag(
+        8, "blocks that a region's statistics must hold before it splits (not v1, v2)", low=2
+    )
+    split_memory: float = flag(
+        0.98, "decay of gradient statistics with each block (not v1, v2)", low=0, high=1
+    )
+    split_lag: float = flag(
+        0.96,
+        "lagged: decay with each block of the gradients that later ones are held against",
+        low=0,
+        high=1,
+    )
     split_every: int = flag(500, "updates between two checks for splits", low=1)
     split_warmup: int = flag(
-        2000, "updates whose gradients a region's statistics must hold before it splits", low=2
+        2000, "v1, v2: updates that a region's statistics must hold before it splits", low=2
     )
     splits_per_check: int = flag(
         0,
-        "most splits of a network at a check (not v1); 0: 1, or 0.5% of units, 0.1% of weights",
+        "most splits of a network at a check; 0: all (lagged, v1), else 1, or 0.5% of units, 0.1% "
+        "of weights",
         low=0,
     )
     split_min_sharing: float = flag(
@@ -27,13 +48,17 @@ class Config:
     )
     split_reset: bool = flag(True, "start a region's statistics over when it has split")
     split_decay: float = flag(
-        0.999, "of the running averages of gradient statistics", low=0, high=1
+        0.999,
+        "decay of gradient statistics with each update (v1, v2, and what reports show)",
+        low=0,
+        high=1,
     )
-    split_z: float = flag(
-        4.0, "z above which a region splits (conflict, halfbatch, v1_region, split_weights)", low=0
-    )
+    split_z: float = flag(3.0, "z above which a region splits (not v1, v2)", low=0)
     split_cosine: float = flag(
         0.0, "conflict: gradients split whose cosine is under minus this", low=0, high=1
+    )
+    split_kappa: float = flag(
+        0.41, "gain: gradients split whose cosine is under this", low=0, high=1
     )
     split_alpha: float = flag(
         0.05, "v1: size of the test of each pair at each check", above=0, high=1

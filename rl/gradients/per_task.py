@@ -11,7 +11,7 @@ times where they don't. `--max_grad_norm` is of that sum.
 """
 
 import contextlib
-from typing import Any, Callable, Iterator, NamedTuple, Sequence
+from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence
 
 import tensorflow as tf
 
@@ -146,13 +146,17 @@ def by_region(torsos: Sequence[Any], values: Iterator[Any]) -> list[list[tuple[A
     return regions
 
 
-def inner(rows: tf.Tensor) -> tf.Tensor:
-    """`(regions, num_tasks, num_tasks)`: inner products of `Bank.rows`, of all members together."""
+def inner(rows: tf.Tensor, others: Optional[tf.Tensor] = None) -> tf.Tensor:
+    """`(regions, num_tasks, num_tasks)`: inner products of `Bank.rows`, of all members together,
+    with each other or with `others`."""
+    if others is None:
+        others = rows
     width = max(1, PIECE // rows.shape[-2])
     products = []
     for first in range(0, rows.shape[-1], width):
         piece = rows[..., first : first + width]
-        products.append(tf.reduce_sum(tf.matmul(piece, piece, transpose_b=True), axis=1))
+        other = others[..., first : first + width]
+        products.append(tf.reduce_sum(tf.matmul(piece, other, transpose_b=True), axis=1))
     return tf.add_n(products)
 
 

@@ -199,25 +199,34 @@ class WeightBank(Bank):
         return tf.where(self.shared(), super().scaled(weights, gradient), gradient)
 
 
-def copy_rows(
-    variables: Iterable[Any], axis: int, src: int, dst: int, unit: Optional[int] = None
+def copy_row(
+    variable: Any,
+    axis: int,
+    src: int,
+    dst: int,
+    unit: Optional[int] = None,
+    factors: tuple[float, float] = (1.0, 1.0),
 ) -> None:
-    """Row `src` along `axis` over row `dst`, of a bank's variable, its target network's and its
-    optimiser slots.
+    """Row `src` along `axis` of a bank's variable, its target network's or its optimiser's, over
+    row `dst`.
 
-    With `unit` only that entry of the last axis.
+    Args:
+      unit: only that entry of the last axis.
+      factors: what the rows `src` and `dst` are multiplied by.
     """
     lead: tuple[Any, ...] = (slice(None),) * axis
     rest: tuple[Any, ...] = () if unit is None else (..., unit)
-    for variable in variables:
-        # Keras' variables can't be assigned in part
-        tensor = variable if isinstance(variable, tf.Variable) else variable.value
-        tensor[lead + (dst,) + rest].assign(tensor[lead + (src,) + rest])
+    # Keras' variables can't be assigned in part
+    tensor = variable if isinstance(variable, tf.Variable) else variable.value
+    row = tensor[lead + (src,) + rest]
+    for place, factor in zip((src, dst), factors):
+        if place != src or factor != 1:
+            tensor[lead + (place,) + rest].assign(row if factor == 1 else factor * row)
 
 
 def part_weights(variables: Iterable[Any], axis: int, leaves: Any) -> None:
     """What tasks share over their own where `leaves`, bool `(num_tasks, ...)`; variables as
-    copy_rows takes."""
+    copy_row takes."""
     for variable in variables:
         common, private = tf.split(variable, [1, len(leaves)], axis)
         variable.assign(tf.concat([common, tf.where(leaves, common, private)], axis))

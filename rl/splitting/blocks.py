@@ -1,11 +1,14 @@
 """Where regions are stored, and how their copies part."""
 
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from rl.networks.banks import copy_rows
+from rl.networks.banks import copy_row
 from rl.splitting.maps import checked
+from rl.splitting.slots import Slot
+
+Slots = Callable[[Any], list[Slot]]
 
 
 class Block:
@@ -16,13 +19,15 @@ class Block:
         for each bank.
     """
 
-    def __init__(self, banks: list[Any], twins: list[Any], slots: list[list[Any]]) -> None:
+    def __init__(self, banks: list[Any], twins: list[Any], slots: list[list[Slot]]) -> None:
+        self.banks = banks
         self.bank = banks[0]
         self.count = banks[0].count
         self.splits = banks[0].copy is not None
         self.stored = [(bank.axis, bank.variable) for bank in [*banks, *twins]]
+        self.slots: list[tuple[int, Slot]] = []
         for bank, slots_of_bank in zip(banks, slots):
-            self.stored += [(bank.axis, slot) for slot in slots_of_bank]
+            self.slots += [(bank.axis, slot) for slot in slots_of_bank]
         self.maps = list({id(bank.copy): bank.copy for bank in [*banks, *twins]}.values())
         numbers = sum(int(np.prod(bank.variable.shape)) for bank in banks)
         self.size = numbers // (self.bank.copies * self.count)
@@ -39,12 +44,24 @@ class Block:
         for variable in self.maps:
             variable.assign(maps.reshape(variable.shape))
 
-    def split(self, number: int, leaves: np.ndarray, src: int, dst: int) -> None:
+    def split(self, number: int, leaves: np.ndarray, src: int, dst: int, gram: np.ndarray) -> None:
         """Tasks that `leaves` `(num_tasks,)` go on with copy `dst` of region `number`, now equal to
-        `src`."""
+        `src`.
+
+        The optimiser's moments of both copies become what those tasks' gradients alone would have
+        left, so that the first steps apart are as long as later ones.
+
+        Args:
+          gram: `(num_tasks, num_tasks)`, mean inner products of the tasks' gradients.
+        """
         unit = number if self.count > 1 else None
         for axis, variable in self.stored:
-            copy_rows([variable], axis, src, dst, unit)
+            copy_row(variable, axis, src, dst, unit)
+        tasks = self.map[number] == src
+        for axis, slot in self.slots:
+            stay = slot.share(gram, tasks & ~leaves, tasks)
+            leave = slot.share(gram, tasks & leaves, tasks)
+            copy_row(slot.variable, axis, src, dst, unit, (stay, leave))
         is_this = np.arange(self.count) == number
         self.use(np.where(leaves & is_this[:, None], dst, self.map))
 
@@ -62,7 +79,7 @@ def regions_of(torsos: Sequence[Any]) -> list[list[Any]]:
 
 
 def blocks_of(
-    group: Sequence[Any], twins: Sequence[Any] = (), slots: Any = lambda variable: []
+    group: Sequence[Any], twins: Sequence[Any] = (), slots: Slots = lambda variable: []
 ) -> list[Block]:
     """The blocks of a group of torsos; arguments as Splitter's."""
     regions = regions_of(group)

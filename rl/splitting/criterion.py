@@ -1,5 +1,5 @@
-"""What a criterion is: measurements of an update's gradients in, a verdict on their averages
-out."""
+"""What a criterion of pairs of tasks is: measurements of an update's gradients in, a verdict on
+their averages out."""
 
 import math
 from typing import Any, NamedTuple
@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from rl.flags.splitting import Config
 from rl.gradients.per_task import Products
-from rl.splitting.moments import Stat
+from rl.splitting.moments import BlockMoments, Moments, Stat
 
 
 class Verdict(NamedTuple):
@@ -23,23 +24,41 @@ class Verdict(NamedTuple):
 
 
 class Criterion:
-    """Base of all criteria.
+    """Base of all criteria of pairs.
 
     Attributes:
       halves: whether `measure` needs the halves of a batch.
+      by_block: whether a sample is the mean of a block of updates, or an update.
       several: whether a check may split more than `splits_per_check` regions: all pairs over the
         threshold.
     """
 
     halves = False
+    by_block = False
     several = False
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Config) -> None:
         self.config = config
+
+    @property
+    def decay(self) -> float:
+        """Of the averages, with each sample."""
+        return self.config.split_memory if self.by_block else self.config.split_decay
+
+    @property
+    def least_samples(self) -> int:
+        """How many a pair must have before it is judged."""
+        return self.config.split_min_blocks if self.by_block else self.config.split_warmup
+
+    def moments(self, shape: tuple[int, ...], flags: tuple[int, ...]) -> Moments:
+        """The averages of a measurement of this shape, of whose elements `flags` can be absent."""
+        if self.by_block:
+            return BlockMoments(shape, self.decay, flags)
+        return Moments(shape, self.decay)
 
     def measure(self, products: Products, sizes: np.ndarray) -> dict[str, tf.Tensor]:
         """What is averaged over updates, by name: `(regions, num_tasks, num_tasks)`, `(regions,
-        num_tasks)` or less.
+        num_tasks)` or less; the first is of pairs.
 
         Args:
           products: has K, as `gram`, and where `halves` X, as `cross`. sizes: `(regions,)`, d.
@@ -52,7 +71,7 @@ class Criterion:
 
     def z_of_mean(self, stat: Stat) -> np.ndarray:
         """A mean over its standard error."""
-        count = stat.over(self.config.split_decay)
+        count = stat.over(self.decay)
         variance = np.maximum(stat.square - stat.mean**2, 0)
         variance = variance * count / np.maximum(count - 1, 1)
         return np.sqrt(count) * ratio(stat.mean, np.sqrt(variance))

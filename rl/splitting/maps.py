@@ -22,18 +22,16 @@ def sharing_score(maps: np.ndarray, sizes: np.ndarray) -> float:
     return float((sizes * (num_tasks - copies_of(maps))).sum() / ((num_tasks - 1) * sizes.sum()))
 
 
-def partition(copy: np.ndarray, distance: np.ndarray, first: int, second: int) -> np.ndarray:
-    """The tasks that leave when `first` and `second` part: those of their copy that are nearer to
-    `second`.
+def nearer_to_second(distance: np.ndarray, first: int, second: int) -> np.ndarray:
+    """Bool `(num_tasks,)`: the tasks that go with `second` when `first` and `second` part.
 
     Args:
-      copy: `(num_tasks,)`, what each task uses of a region; the two use the same.
       distance: `(num_tasks, num_tasks)`, how far apart tasks' gradients are; less is nearer.
     """
-    leaves = (copy == copy[first]) & (distance[first] >= distance[second])
-    leaves[first] = False
-    leaves[second] = True
-    return leaves
+    nearer = distance[first] >= distance[second]
+    nearer[first] = False
+    nearer[second] = True
+    return nearer
 
 
 def load_maps(path: str, names: Iterable[str]) -> dict[str, Any]:

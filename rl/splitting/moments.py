@@ -1,4 +1,4 @@
-"""Running means and mean squares of what criteria measure, inside compiled updates."""
+"""Running means of what criteria measure, inside compiled updates."""
 
 from typing import Any, NamedTuple
 
@@ -38,25 +38,95 @@ class Moments:
     """
 
     def __init__(self, shape: tuple[int, ...], decay: float) -> None:
-        self.variables = [tf.Variable(tf.zeros(shape), trainable=False) for _ in range(3)]
+        self.mean = tf.Variable(tf.zeros(shape), trainable=False)
+        self.square = tf.Variable(tf.zeros(shape), trainable=False)
+        self.count = tf.Variable(tf.zeros(shape), trainable=False)
         self.decay = decay
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        return [self.mean, self.square, self.count]
 
     def update(self, value: tf.Tensor, flag: Any = 1.0) -> None:
         """Counts in `value`, but for elements whose `flag`, of the same shape or one to broadcast,
         is 0."""
-        mean, square, count = self.variables
-        count.assign_add(flag + tf.zeros_like(value))
-        rate = flag * tf.maximum(1 / tf.maximum(count, 1.0), 1 - self.decay)
-        mean.assign_add(rate * (value - mean))
-        square.assign_add(rate * (value**2 - square))
+        self.count.assign_add(flag + tf.zeros_like(value))
+        rate = flag * tf.maximum(1 / tf.maximum(self.count, 1.0), 1 - self.decay)
+        self.mean.assign_add(rate * (value - self.mean))
+        self.square.assign_add(rate * (value**2 - self.square))
+
+    def end_block(self) -> None:
+        """To be told that the updates so far make up a block; see BlockMoments."""
 
     def stat(self) -> Stat:
         """What there is."""
-        return Stat(*(np.array(variable, float) for variable in self.variables))
+        mean, square, count = (
+            np.array(variable, float) for variable in (self.mean, self.square, self.count)
+        )
+        return Stat(mean, square, count)
 
     def forget(self, index: Any) -> None:
         """Starts over at `index`, as NumPy has it."""
-        for variable in self.variables:
+        for variable in (self.mean, self.square, self.count):
             value = np.array(variable)
             value[index] = 0
             variable.assign(value)
+
+
+class BlockMoments(Moments):
+    """Moments whose samples are the means of blocks of updates.
+
+    Updates that draw from the same samples, as PPO's passes over a rollout, are no independent
+    evidence; their mean is one piece of it.
+
+    Args:
+      flags: shape of the flags of `update`, which broadcasts to `shape`.
+    """
+
+    def __init__(self, shape: tuple[int, ...], decay: float, flags: tuple[int, ...] = ()) -> None:
+        super().__init__(shape, decay)
+        self.total = tf.Variable(tf.zeros(shape), trainable=False)
+        self.updates = tf.Variable(tf.zeros(flags), trainable=False)
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        return [*super().variables, self.total, self.updates]
+
+    def update(self, value: tf.Tensor, flag: Any = 1.0) -> None:
+        """Counts in `value` with the block, but for elements whose `flag` is 0."""
+        self.total.assign_add(flag * value)
+        self.updates.assign_add(flag + tf.zeros_like(self.updates))
+
+    def end_block(self) -> None:
+        """Makes the mean of the updates since the last block a sample."""
+        flag = tf.minimum(self.updates, 1.0)
+        super().update(self.total / tf.maximum(self.updates, 1.0), flag)
+        self.total.assign(tf.zeros_like(self.total))
+        self.updates.assign(tf.zeros_like(self.updates))
+
+
+class PairMeans:
+    """Running means over updates of `(regions, num_tasks, num_tasks)`, of the pairs present.
+
+    Arithmetic for the first 1 / (1 - decay) updates of a pair, exponential after it.
+
+    Attributes:
+      variables: all state.
+    """
+
+    def __init__(self, regions: int, num_tasks: int, decay: float) -> None:
+        shape = (num_tasks, num_tasks)
+        self.mean = tf.Variable(tf.zeros((regions, *shape)), trainable=False)
+        self.count = tf.Variable(tf.zeros(shape), trainable=False)
+        self.decay = decay
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        return [self.mean, self.count]
+
+    def update(self, value: tf.Tensor, present: tf.Tensor) -> None:
+        """Counts in `value`; `present` `(num_tasks,)` is 0 for tasks to leave out."""
+        flag = present[:, None] * present
+        self.count.assign_add(flag)
+        rate = flag * tf.maximum(1 / tf.maximum(self.count, 1.0), 1 - self.decay)
+        self.mean.assign_add(rate * (value - self.mean))

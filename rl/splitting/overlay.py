@@ -3,8 +3,8 @@
 Ours, for the WeightSplitting of rl.networks.torsos.splitting. Notation: g_t is task t's gradient of
 a weight where it shares it, else 0; c_t = g_t * sum_{s != t} g_s. Tasks' batches are drawn apart,
 so that E c_t is the product of the mean gradients, and negative where t is at odds with the others.
-The score is -mean(c_t) / sqrt(mean(c_t^2) / n), n the samples that the averages are worth. At a
-check the highest over `split_z` leave, one task of each weight at most: the others may agree
+A sample is the mean of c_t over a block of updates. The score is -mean(c_t) / sqrt(mean(c_t^2) /
+n), n the samples that the averages are worth. At a check the highest over `split_z` leave, one task of each weight at most: the others may agree
 without it.
 """
 
@@ -14,10 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from rl.config import UserError
+from rl.flags.splitting import Config
 from rl.networks.banks import WeightBank, part_weights
-from rl.splitting.blocks import regions_of
+from rl.splitting.blocks import Slots, regions_of
 from rl.splitting.criterion import ratio
-from rl.splitting.moments import Moments
+from rl.splitting.moments import BlockMoments, PairMeans
 from rl.splitting.watch import Watch
 
 PORTION = 0.001  # of the weights of all tasks, that split at a check
@@ -31,14 +32,16 @@ class Overlay(Watch):
       variables: the statistics.
 
     Raises:
-      UserError: another criterion than `conflict`, or a region that only splits as a whole.
+      UserError: a criterion that is of regions alone, or a region that only splits as a whole.
     """
 
-    def __init__(self, group: Sequence[Any], twins: Sequence[Any], slots: Any, config: Any) -> None:
+    def __init__(
+        self, group: Sequence[Any], twins: Sequence[Any], slots: Slots, config: Config
+    ) -> None:
         regions = regions_of(group)
         twin_regions = regions_of(twins)
         super().__init__(config, regions[0][0].num_tasks)
-        if config.split_criterion != "conflict":
+        if config.split_criterion not in ("conflict", Config.split_criterion):
             raise UserError(
                 f"--split_criterion {config.split_criterion}: with --split_weights there is "
                 "conflict alone"
@@ -61,15 +64,22 @@ class Overlay(Watch):
                     pair.append(twin_regions[place][number])
                 self.banks.append(bank)
                 self.masks.append([member.copy for member in pair])
-                self.stored.append([member.variable for member in pair] + slots(bank.variable))
-        self.moments = [Moments(tuple(bank.copy.shape), config.split_decay) for bank in self.banks]
-        self.grams = Moments((len(self.layers), self.num_tasks, self.num_tasks), config.split_decay)
+                stored = [member.variable for member in pair]
+                stored += [slot.variable for slot in slots(bank.variable)]
+                self.stored.append(stored)
+        self.moments: list[BlockMoments] = []
+        for bank in self.banks:
+            shape = tuple(bank.copy.shape)
+            flags = (self.num_tasks, *[1] * (len(shape) - 1))
+            self.moments.append(BlockMoments(shape, config.split_memory, flags))
+        self.grams = PairMeans(len(self.layers), self.num_tasks, config.split_decay)
+        self._end_block = tf.function(self._end_blocks)
         self.sharing = self.score()
 
     @property
     def variables(self) -> list[Any]:
-        found = []
-        for moments in [*self.moments, self.grams]:
+        found = self.grams.variables
+        for moments in self.moments:
             found.extend(moments.variables)
         return found
 
@@ -88,12 +98,19 @@ class Overlay(Watch):
         """As Splitter's."""
         present = self.present(present)
         regions = tasks.regions[name]
-        self.grams.update(tf.gather(tasks.grams[name], self.places), present[:, None] * present)
+        self.grams.update(tf.gather(tasks.grams[name], self.places), present)
         moments_left = iter(self.moments)
         for place in self.places:
             for bank, gradient in regions[place]:
                 flag = tf.reshape(present, (-1, *[1] * (len(bank.copy.shape) - 1)))
                 next(moments_left).update(agreement(bank, gradient), flag)
+
+    def end_block(self) -> None:
+        self._end_block()
+
+    def _end_blocks(self) -> None:
+        for moments in self.moments:
+            moments.end_block()
 
     def check(self) -> None:
         if self.sharing <= self.config.split_min_sharing:
@@ -106,13 +123,13 @@ class Overlay(Watch):
         if leaves.any():
             self.split(leaves, float(all_scores[leaves].max()))
 
-    def scores(self, bank: WeightBank, moments: Moments) -> np.ndarray:
+    def scores(self, bank: WeightBank, moments: BlockMoments) -> np.ndarray:
         """`(num_tasks, weights)`; -inf: no reason to leave."""
         stat = moments.stat()
-        count = stat.over(self.config.split_decay)
+        count = stat.over(self.config.split_memory)
         score = -np.sqrt(count) * ratio(stat.mean, np.sqrt(stat.square))
         may = np.array(bank.shared())
-        may &= stat.count >= self.config.split_warmup
+        may &= stat.count >= self.config.split_min_blocks
         may &= score > self.config.split_z
         return np.where(may, score, -np.inf).reshape(self.num_tasks, -1)
 
@@ -166,7 +183,7 @@ class Overlay(Watch):
         for layer in self.layers:
             size = sum(int(np.prod(bank.copy.shape[1:])) for bank in layer)
             layers.append({"name": layer[0].variable.name, "regions": 1, "size": size})
-        return self.summary(self.grams, layers, most=self.config.split_private)
+        return self.summary(np.array(self.grams.mean), layers, most=self.config.split_private)
 
 
 def agreement(bank: WeightBank, gradient: tf.Tensor) -> tf.Tensor:

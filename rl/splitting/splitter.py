@@ -5,11 +5,12 @@ from typing import Any, Sequence
 import numpy as np
 import tensorflow as tf
 
-from rl.gradients.per_task import Products
-from rl.splitting.blocks import Block, blocks_of
-from rl.splitting.criteria import CRITERIA
-from rl.splitting.maps import copies_of, partition, sharing_score
-from rl.splitting.moments import Moments
+from rl.flags.splitting import Config
+from rl.gradients.per_task import Products, TaskGradients
+from rl.splitting.blocks import Block, Slots, blocks_of
+from rl.splitting.evidence import make_evidence
+from rl.splitting.maps import copies_of, sharing_score
+from rl.splitting.moments import PairMeans
 from rl.splitting.watch import Watch
 
 
@@ -18,38 +19,32 @@ class Splitter(Watch):
 
     Args:
       group: torsos, see `groups`. twins: those of the target network, or none. slots: function of a
-        variable to its optimiser's slots. config: rl.splitting's.
+        variable to its optimiser's slots.
 
     Attributes:
       variables: the statistics.
     """
 
-    def __init__(self, group: Sequence[Any], twins: Sequence[Any], slots: Any, config: Any) -> None:
+    def __init__(
+        self, group: Sequence[Any], twins: Sequence[Any], slots: Slots, config: Config
+    ) -> None:
         self.blocks = blocks_of(group, twins, slots)
         super().__init__(config, self.blocks[0].bank.num_tasks)
-        self.criterion = CRITERIA[config.split_criterion](config)
-        self.halves = self.criterion.halves
         self.places: list[tuple[Block, int]] = []  # of each region
         for block in self.blocks:
             self.places += [(block, number) for number in range(block.count)]
         self.sizes = np.array([block.size for block, _ in self.places], float)
         self.splits = np.array([block.splits for block, _ in self.places])
         self.room = np.array([block.bank.copies for block, _ in self.places])
-        self.moments: dict[str, Moments] = {}
-        regions = len(self.places)
-        tasks = self.num_tasks
-        gram = tf.zeros((regions, tasks, tasks))
-        norms = tf.zeros((regions, tasks))
-        for name, value in self._measure(Products(gram, norms, gram, norms)).items():
-            self.moments[name] = Moments(tuple(value.shape), config.split_decay)
+        banks = [block.banks for block in self.blocks]
+        self.evidence = make_evidence(config, self.sizes, self.num_tasks, banks)
+        self.halves = self.evidence.halves
+        self.grams = PairMeans(len(self.places), self.num_tasks, config.split_decay)
         self.sharing = self.score()
 
     @property
     def variables(self) -> list[Any]:
-        found = []
-        for moments in self.moments.values():
-            found.extend(moments.variables)
-        return found
+        return [*self.evidence.variables, *self.grams.variables]
 
     @property
     def maps(self) -> np.ndarray:
@@ -59,58 +54,51 @@ class Splitter(Watch):
     def score(self) -> float:
         return sharing_score(self.maps[self.splits], self.sizes[self.splits])
 
-    def observe(self, tasks: Any, name: str, present: Any = None) -> None:
-        """Counts in TaskGradients of the group `name`; `present` as Watch's. Runs inside compiled
+    def observe(self, tasks: TaskGradients, name: str, present: Any = None) -> None:
+        """Counts in the gradients of the group `name`; `present` as Watch's. Runs inside compiled
         updates."""
-        present = self.present(present)
-        for key, value in self._measure(tasks.products(name)).items():
-            by_pair = len(value.shape) == 3
-            flag = present[:, None] * present if by_pair else present
-            self.moments[key].update(value, flag)
+        self.count_in(tasks.regions[name], tasks.products(name), self.present(present))
 
-    def _measure(self, products: Products) -> dict[str, tf.Tensor]:
-        layers = tf.split(products.gram, [block.count for block in self.blocks])
-        by_layer = tf.stack([tf.reduce_sum(layer, axis=0) for layer in layers])
-        return self.criterion.measure(products, self.sizes) | {"layers": by_layer}
+    def count_in(self, regions: list[Any], products: Products, present: tf.Tensor) -> None:
+        """Counts in an update, arguments as Evidence's."""
+        self.grams.update(products.gram, present)
+        self.evidence.observe(regions, products, present)
+
+    def end_block(self) -> None:
+        self.evidence.end_block(self.maps)
 
     def check(self) -> None:
-        stats = {name: moments.stat() for name, moments in self.moments.items()}
-        del stats["layers"]  # for reports alone
-        verdict = self.criterion.judge(stats, self.sizes)
-        counts = next(iter(stats.values())).count  # the first is of pairs in every criterion
-        done: set[int] = set()
-        for region, first, second in self._candidates(verdict.score, counts):
-            if self.sharing <= self.config.split_min_sharing:
+        most = self._most_splits()
+        changed: set[tuple[int, int]] = set()  # region and task
+        done = 0
+        for proposal in self.evidence.proposals(self.maps, np.array(self.grams.mean)):
+            if done == most or self.sharing <= self.config.split_min_sharing:
                 break
-            if region in done and self.config.split_reset:
-                continue
+            region = proposal.region
+            first, second = proposal.pair
             copy = self.maps[region]
-            if copy[first] != copy[second]:
+            if not self.splits[region] or copy[first] != copy[second]:
                 continue
-            score = float(verdict.score[region, first, second])
-            leaves = partition(copy, verdict.distance[region], first, second)
-            self.split(region, (first, second), leaves, score)
-            done.add(region)
+            if self.config.split_reset and (region, first) in changed:
+                continue
+            if copies_of(copy) == self.room[region]:
+                self._refuse(region)
+                continue
+            tasks = copy == copy[first]
+            self.split(region, (first, second), proposal.with_second & tasks, proposal.score)
+            changed.update((region, int(task)) for task in np.flatnonzero(tasks))
+            done += 1
 
-    def _candidates(self, score: np.ndarray, counts: np.ndarray) -> list[tuple[int, int, int]]:
-        """Region and pair of what may split, in the order in which it does."""
-        maps = self.maps
-        pairs = np.triu(np.ones((self.num_tasks, self.num_tasks), bool), 1)
-        together = (maps[:, :, None] == maps[:, None]) & pairs
-        may = together & self.splits[:, None, None] & (counts >= self.config.split_warmup)
-        may &= score > self.criterion.threshold()
-        full = copies_of(maps) == self.room
-        self._refuse(np.flatnonzero(full & may.any(axis=(1, 2))))
-        found = [(int(r), int(i), int(j)) for r, i, j in np.argwhere(may & ~full[:, None, None])]
-        if self.criterion.several:
-            return sorted(found, key=lambda place: (*place[1:], place[0]))
-        most = self.config.splits_per_check or max(1, round(0.005 * len(self.places)))
-        return sorted(found, key=lambda place: -score[place])[:most]
+    def _most_splits(self) -> float:
+        """How many regions a check may split."""
+        if self.evidence.several:
+            return self.config.splits_per_check or np.inf
+        return self.config.splits_per_check or max(1, round(0.005 * len(self.places)))
 
-    def _refuse(self, regions: np.ndarray) -> None:
-        """Notes, once each, regions that would split if there were room for another copy."""
+    def _refuse(self, region: int) -> None:
+        """Notes, once, a region that would split if there were room for another copy."""
         known = {event["region"] for event in self.events if event["copy"] is None}
-        for region in set(regions.tolist()) - known:
+        if region not in known:
             self.events.append({"updates": self.updates, "region": region, "copy": None})
 
     def split(self, region: int, pair: tuple[int, int], leaves: np.ndarray, score: float) -> None:
@@ -121,16 +109,19 @@ class Splitter(Watch):
         new = int(copies_of(copy))
         if new == self.room[region]:
             return
-        block.split(number, leaves, int(copy[pair[0]]), new)
+        tasks = copy == copy[pair[0]]
+        gram = np.array(self.grams.mean[region])
+        block.split(number, leaves, int(copy[pair[0]]), new, gram)
         self.sharing = self.score()
         event = {"updates": self.updates, "region": region, "tasks": list(pair), "score": score}
         self.events.append(event | {"copy": new, "moved": np.flatnonzero(leaves).tolist()})
         if self.config.split_reset:
-            for name, moments in self.moments.items():
-                if name != "layers" and len(moments.variables[0].shape) > 1:
-                    moments.forget(region)
+            self.evidence.forget(region, tasks)
 
     def report(self) -> dict[str, Any]:
         """Maps, events, sizes and the mean cosines of each layer, as JSON values."""
         layers = [block.report() for block in self.blocks]
-        return self.summary(self.moments["layers"], layers, maps=self.maps.tolist())
+        ends = np.cumsum([block.count for block in self.blocks])[:-1]
+        parts = np.split(np.array(self.grams.mean), ends)
+        gram = np.stack([part.sum(axis=0) for part in parts])
+        return self.summary(gram, layers, maps=self.maps.tolist())

@@ -13,6 +13,7 @@ from rl.gradients.optimizer import Config, Optimizer
 from rl.gradients.per_task import Info, LossFn, TaskGradients
 from rl.networks.groups import Group
 from rl.spec import Update
+from rl.splitting.slots import Slot, slots_of
 from rl.splitting.splitters import make_splitter
 
 
@@ -103,15 +104,10 @@ class TaskOptimizer(Optimizer):
     def on_host(self) -> dict[str, Any]:
         return dict(self.splitters)
 
-    def slots(self, variable: Any) -> list[Any]:
+    def slots(self, variable: Any) -> list[Slot]:
         """What the optimiser keeps for a variable of the net."""
-        # Keras has these in lists beside the list of variables, under names of its own.
         number = [target is variable for target in self.targets].index(True)
-        found = {}
-        for values in vars(self.opt).values():
-            if isinstance(values, list) and len(values) == len(self.targets):
-                found[id(values[number])] = values[number]
-        return [slot for slot in found.values() if slot is not variable and hasattr(slot, "assign")]
+        return slots_of(self.opt, number)
 
     @property
     def variables(self) -> list[Any]:

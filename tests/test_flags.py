@@ -13,7 +13,7 @@ from rl.flags.network import Config, check_network
 from rl.flags.torsos import NetworkFlags
 from rl.gradients import GRADIENTS
 from rl.gradients.optimizer import OPTIMIZERS
-from rl.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
+from rl.networks import ACTIVATIONS, INITIALIZERS, LAYOUTS, NETWORKS
 from rl.splitting import CRITERIA
 from rl.training import LOOPS
 
@@ -29,6 +29,8 @@ from rl.training import LOOPS
         (flags.network.ACTIVATIONS, ACTIVATIONS),
         (flags.network.INITIALIZERS, INITIALIZERS),
         (flags.splitting.CRITERIA, CRITERIA),
+        (flags.network.LAYOUTS, LAYOUTS),
+        (flags.critic.LOSSES, VALUE_LOSSES),
     ],
 )
 def test_names_are_those_of_the_parts(names, table):

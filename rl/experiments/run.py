@@ -22,6 +22,7 @@ from rl.logging.resources import available_cores
 ALIKE = (
     "algo",
     "network",
+    "layers",
     "hidden_sizes",
     "actor_sizes",
     "critic_sizes",

@@ -9,6 +9,7 @@ from rl.flags import torsos as torso_flags
 from rl.flags.network import Config, check_network
 from rl.networks.actor_critic import Critic, DeterministicActor
 from rl.networks.layers import ACTIVATIONS, INITIALIZERS, Torso
+from rl.networks.layouts import LAYOUTS
 from rl.networks.policy import (
     CategoricalPolicy,
     DeterministicPolicy,
@@ -39,6 +40,7 @@ __all__ = [
     "DeterministicPolicy",
     "GaussianPolicy",
     "INITIALIZERS",
+    "LAYOUTS",
     "MLP",
     "NETWORKS",
     "Policy",
@@ -128,6 +130,7 @@ class Torsos:
             "members": members,
             "out_gain": out_gain,
         }
+            "layers": config.layers,
         torso_class = NETWORKS[config.network]
         if self.spec.num_tasks is None and config.network == "mlp":
             torso_class = MLP

@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence
 import tensorflow as tf
 
 from rl.networks.banks import Bank
-from rl.networks.layers import Torso, matmul
+from rl.networks.layers import Torso, matmul, standardised
 
 
 class Pass(NamedTuple):
@@ -94,9 +94,9 @@ class TaskNet(Torso):
         return self.forward(params, x)
 
     def dense(self, x: tf.Tensor, params: Sequence[tf.Tensor]) -> tf.Tensor:
-        """`(..., tasks, batch, in)` by a kernel and a bias `(..., tasks or 1, ...)`: `(..., tasks,
-        batch, out)`."""
-        kernel, bias = params
+        """`(..., tasks, batch, in)` by the kernel and the bias `(..., tasks or 1, ...)` that
+        `params` begin with: `(..., tasks, batch, out)`."""
+        kernel, bias = params[:2]
         if kernel.shape[-3] > 1 or x.shape[-3] == 1:
             y = matmul(x, kernel, self.precision) + bias[..., None, :]
             return self.passed(kernel, bias, x, y)
@@ -110,3 +110,16 @@ class TaskNet(Torso):
         if self.record:
             self.record(Pass(kernel, bias, x, y))
         return y
+    def norm(self, x: tf.Tensor, params: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Layer normalisation of `(..., tasks, batch, dim)` by the scale and the shift `(..., tasks
+        or 1, dim)` that in `params` follow kernel and bias."""
+        _, _, scale, shift = params
+        return standardised(x) * self.spread(scale, x) + self.spread(shift, x)
+
+    def spread(self, param: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """A parameter `(..., tasks or 1, dim)` for every sample of x."""
+        rows = param[..., None, :]
+        if not self.record:
+            return rows
+        return self.passed(None, param, None, rows + tf.zeros_like(x[..., :1]))
+

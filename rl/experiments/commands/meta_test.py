@@ -18,6 +18,7 @@ FIXED = {
     "env",
     "env_kwargs",
     "network",
+    "layers",
     "hidden_sizes",
     "actor_sizes",
     "critic_sizes",
@@ -99,6 +100,8 @@ def check(run: RunDir, saved: dict[str, Any]) -> None:
             f"{run} needs --task_onehot false: the one-hot code has no place for test tasks"
         )
     learned = envs.tasks_of(saved["env"], "train")
+    if saved["layers"] != "dense":
+        raise UserError(f"meta-test is for --layers dense, and {run} has {saved['layers']}")
     others = envs.tasks_of(saved["env"], "test")
     if learned == others and not saved["env"].startswith("ML"):
         raise UserError(

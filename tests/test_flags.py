@@ -7,6 +7,7 @@ import pytest
 
 from rl import flags
 from rl.algos import ALGOS
+from rl.algos.value_losses import VALUE_LOSSES
 from rl.config import UserError
 from rl.envs.visits import Visits
 from rl.flags.network import Config, check_network
@@ -28,9 +29,9 @@ from rl.training import LOOPS
         (flags.NETWORKS, NETWORKS),
         (flags.network.ACTIVATIONS, ACTIVATIONS),
         (flags.network.INITIALIZERS, INITIALIZERS),
-        (flags.splitting.CRITERIA, CRITERIA),
         (flags.network.LAYOUTS, LAYOUTS),
         (flags.critic.LOSSES, VALUE_LOSSES),
+        (flags.splitting.CRITERIA, CRITERIA),
     ],
 )
 def test_names_are_those_of_the_parts(names, table):

@@ -34,6 +34,18 @@ def test_td3_losses_by_hand():
     np.testing.assert_allclose(algo.pi_loss(HAND)[0], -5.5, rtol=1e-6)  # the first critic alone
 
 
+def test_the_mean_of_both_critics_by_hand():
+    """As above, where (5 + 3) / 2 is 4: backup = (1 + 0.5 * 4, 2)."""
+    algo = linear(TD3, target_noise=0.0, critic_reduce="mean")
+    set_weights(algo.actor_targ, [[0]], [np.arctanh(0.25)])
+    loss, _ = algo.q_loss(HAND, FULL.seed)
+    np.testing.assert_allclose(loss, (3**2 + 1) / 2 + (2**2 + 4) / 2, rtol=1e-5)
+    sac = linear(SAC, alpha=1e-9, critic_reduce="mean")
+    set_weights(sac.actor, [[0, 0]], [np.arctanh(0.5), -20])
+    # q = (1 + 2 + 3, 1) at obs 1 and (2 + 3, 0) at obs 0
+    np.testing.assert_allclose(sac.pi_loss(HAND, FULL.seed)[0], -(3.5 + 2.5) / 2, rtol=1e-4)
+
+
 def test_target_noise_is_clipped_in_units():
     algo = make_algo(
         TD3, target_noise=10.0, noise_clip=0.25, spec=make_spec(low=(-9.0, 0.0), high=(9.0, 4.0))

@@ -26,6 +26,10 @@ ALIKE = (
     "hidden_sizes",
     "actor_sizes",
     "critic_sizes",
+    "critic_loss",
+    "atoms",
+    "v_min",
+    "v_max",
     "obs_norm",
     "norm_value",
 )

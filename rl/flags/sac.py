@@ -3,13 +3,14 @@
 import dataclasses
 
 from rl.config import flag
+from rl.flags import critic
 
 # Of flags of other parts.
 DEFAULTS = {"batch_size": 256}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(critic.Twins):
     """SAC's flags."""
 
     gamma: float = flag(0.99, "discount", low=0, high=1)

@@ -23,6 +23,10 @@ FIXED = {
     "actor_sizes",
     "critic_sizes",
     "critic",
+    "critic_loss",
+    "atoms",
+    "v_min",
+    "v_max",
     "activation",
     "task_onehot",
     "share_torso",
@@ -95,13 +99,13 @@ def check(run: RunDir, saved: dict[str, Any]) -> None:
     to."""
     if saved["network"] != "splitting":
         raise UserError(f"meta-test is for --network splitting, and {run} has {saved['network']}")
+    if saved["layers"] != "dense":
+        raise UserError(f"meta-test is for --layers dense, and {run} has {saved['layers']}")
     if saved["task_onehot"]:
         raise UserError(
             f"{run} needs --task_onehot false: the one-hot code has no place for test tasks"
         )
     learned = envs.tasks_of(saved["env"], "train")
-    if saved["layers"] != "dense":
-        raise UserError(f"meta-test is for --layers dense, and {run} has {saved['layers']}")
     others = envs.tasks_of(saved["env"], "test")
     if learned == others and not saved["env"].startswith("ML"):
         raise UserError(

@@ -37,6 +37,7 @@ ROWS["simba"] = {"network": "multi_head", "layers": "simba"}
 ROWS["bronet"] = {"network": "independent", "layers": "bronet"}
 ROWS["splitting_simba"] = {"network": "splitting", "layers": "simba"}
 ROWS["splitting_bronet"] = {"network": "splitting", "layers": "bronet", "split_biases": True}
+ROWS["embedding"] = {"network": "multi_head", "embedding": 4, "learns": True}
 
 
 def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
@@ -45,7 +46,7 @@ def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
     tf.keras.utils.set_random_seed(0)
     values = FLAGS | ROWS[name] | (flags or {})
     network = values["network"]
-    options |= {key: values[key] for key in ("layers",) if key in values}
+    options |= {key: values[key] for key in ("layers", "embedding", "learns") if key in values}
     sizes = sizes or ((8, OUT) if "layers" in values else SIZES)
     config = build(torsos.NETWORKS[network].config, values)
     net = NETWORKS[network](sizes, config, members=members, **options)
@@ -276,6 +277,7 @@ def test_shares_make_grams_those_of_the_variables(net):
         "sparse_splitting",
         "splitting_simba",
         "splitting_bronet",
+        "embedding",
     ],
 )
 def test_halves_of_a_batch(name, members, batch, calls):

@@ -17,7 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rl.algos.common import Algorithm, Info, polyak_average
+from rl.algos.common import Algorithm, Info, give_embedding, polyak_average
 from rl.algos.value_losses import make_value_loss
 from rl.flags.ddpg import Config
 from rl.gradients.optimizer import Optimizers
@@ -50,6 +50,7 @@ class DDPG(Algorithm[Batch]):
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())
+        give_embedding(self.q, self.actor, self.actor_targ)
         self.pi_opt = optimizers.make(config.pi_lr, self.actor, self.actor_targ)
         self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
         theta = config.ou_theta if config.noise == "ou" else 1.0
@@ -58,14 +59,15 @@ class DDPG(Algorithm[Batch]):
 
     def _make_actor(self, torsos: Torsos) -> Any:
         actor = DeterministicActor(
-            torsos.make(self.spec.act_dim)
+            torsos.make(self.spec.act_dim, embedding=self.config.critic_embedding)
         )
         actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
         return actor
 
     def _make_critic(self, torsos: Torsos) -> Any:
         units = self.value_loss.units
-        critic = Critic(torsos.make(units, critic=True))
+        embedding = self.config.critic_embedding
+        critic = Critic(torsos.make(units, critic=True, embedding=embedding))
         critic.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
         return critic
 
@@ -92,6 +94,7 @@ class DDPG(Algorithm[Batch]):
     def train_step(self, batch: Batch, update: Update) -> Info:
         """One step on the critic, one on the actor against the new critic, one on the targets."""
         info = self.q_opt.minimise(lambda: self.q_loss(batch), update)
+        give_embedding(self.q, self.actor, self.actor_targ)
         info |= self.pi_opt.minimise(lambda: self.pi_loss(batch), update)
         polyak_average(self.targets, self.config.polyak)
         return info

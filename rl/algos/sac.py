@@ -17,7 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rl.algos.common import Algorithm, Info, polyak_average
+from rl.algos.common import Algorithm, Info, give_embedding, polyak_average
 from rl.algos.value_losses import make_value_loss
 from rl.config import UserError
 from rl.flags.sac import Config
@@ -53,15 +53,17 @@ class SAC(Algorithm[Batch]):
         self.spec = spec
         self.config = config
         self.value_loss = make_value_loss(config, reduce=config.critic_reduce)
-        self.actor = SquashedGaussianActor(torsos.make(2 * spec.act_dim))
+        embedding = config.critic_embedding
+        self.actor = SquashedGaussianActor(torsos.make(2 * spec.act_dim, embedding=embedding))
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))
         units = self.value_loss.units
-        self.q = Critic(torsos.make(units, critic=True, members=2))
-        self.q_targ = Critic(torsos.make(units, critic=True, members=2))
+        self.q = Critic(torsos.make(units, critic=True, members=2, embedding=embedding))
+        self.q_targ = Critic(torsos.make(units, critic=True, members=2, embedding=embedding))
         for net in (self.q, self.q_targ):
             net.build((*spec.batch_dims, None, spec.obs_dim + spec.act_dim))
         self.q_targ.set_weights(self.q.get_weights())
-        self.temperature = Temperature(config.alpha, spec.batch_dims)
+        give_embedding(self.q, self.actor)
+        self.temperature = Temperature(config.alpha, spec.batch_dims, config.shared_alpha)
         self.pi_opt = optimizers.make(config.pi_lr, self.actor)
         self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
         self.alpha_opt = optimizers.make(config.alpha_lr, self.temperature)
@@ -117,6 +119,7 @@ class SAC(Algorithm[Batch]):
     def train_step(self, batch: Batch, update: Update) -> Info:
         """One step on the critics, one on the actor, one on the temperature, one on the targets."""
         info = self.q_opt.minimise(lambda: self.q_loss(batch, update.seed), update)
+        give_embedding(self.q, self.actor)
         info |= self.pi_opt.minimise(lambda: self.pi_loss(batch, update.seed + 1), update)
         info |= {"Alpha": self.temperature.alpha, "LossAlpha": tf.zeros(self.spec.batch_dims)}
         if self.config.learn_alpha:

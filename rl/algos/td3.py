@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rl.algos.common import Algorithm, Info, only_if, polyak_average
+from rl.algos.common import Algorithm, Info, give_embedding, only_if, polyak_average
 from rl.algos.value_losses import make_value_loss
 from rl.flags.td3 import Config
 from rl.gradients.optimizer import Optimizers
@@ -49,6 +49,7 @@ class TD3(Algorithm[Batch]):
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())
+        give_embedding(self.q, self.actor, self.actor_targ)
         self.pi_opt = optimizers.make(config.pi_lr, self.actor, self.actor_targ)
         self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
         self.policy = DeterministicPolicy(self.actor, spec, config.act_noise)
@@ -56,14 +57,15 @@ class TD3(Algorithm[Batch]):
 
     def _make_actor(self, torsos: Torsos) -> Any:
         actor = DeterministicActor(
-            torsos.make(self.spec.act_dim)
+            torsos.make(self.spec.act_dim, embedding=self.config.critic_embedding)
         )
         actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
         return actor
 
     def _make_critics(self, torsos: Torsos) -> Any:
         units = self.value_loss.units
-        critics = Critic(torsos.make(units, critic=True, members=2))
+        embedding = self.config.critic_embedding
+        critics = Critic(torsos.make(units, critic=True, members=2, embedding=embedding))
         critics.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
         return critics
 
@@ -105,6 +107,7 @@ class TD3(Algorithm[Batch]):
         """One step on the critics; every `policy_delay`th time one on the actor and the targets
         too."""
         info = self.q_opt.minimise(lambda: self.q_loss(batch, update.seed), update)
+        give_embedding(self.q, self.actor, self.actor_targ)
         due = self.policy_is_due(update.number)
         return info | only_if(due, lambda: self.delayed_step(batch, update), self.no_delayed_step())
 

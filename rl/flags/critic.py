@@ -27,6 +27,12 @@ class Config:
     hl_sigma: float = flag(
         0.75, "std of the Gaussian of hl_gauss, in distances between atoms", above=0
     )
+    critic_embedding: int = flag(
+        0,
+        "size of a code of unit length for each task, beside the observation, that critics learn and "
+        "actors are given; 0: none",
+        low=0,
+    )
 
     def __post_init__(self) -> None:
         if self.v_min >= self.v_max:

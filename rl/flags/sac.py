@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from rl.config import flag
+from rl.config import UserError, flag
 from rl.flags import critic
 
 # Of flags of other parts.
@@ -27,6 +27,14 @@ class Config(critic.Twins):
     target_entropy: float = flag(
         -1.0, "entropy a learned temperature aims at, nats per action dimension"
     )
+    shared_alpha: bool = flag(
+        False, "one temperature for all tasks, by the sum of their losses; else one for each"
+    )
     weight_tasks: bool = flag(
         False, "weigh the losses of several tasks by num_tasks * softmax(-log alpha)"
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weight_tasks and self.shared_alpha:
+            raise UserError("--weight_tasks needs an alpha for each task, --shared_alpha has one")

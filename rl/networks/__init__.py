@@ -113,12 +113,15 @@ class Torsos:
         critic: bool = False,
         members: Optional[int] = None,
         out_gain: Any = 1.0,
+        embedding: int = 0,
     ) -> Torso:
         """A new torso, not built yet.
 
         Args:
           out_dim: units of the last layer. critic: whether it has the sizes of critics.
           members, out_gain: as Torso's.
+          embedding: size of the tasks' codes that critics learn and others are given, as TaskNet's;
+            without an effect for a single task.
         """
         config = self.config
         hidden_sizes = config.critic_sizes if critic else config.actor_sizes
@@ -127,13 +130,14 @@ class Torsos:
             "activation": config.activation,
             "initializer": config.initializer,
             "precision": config.precision,
+            "layers": config.layers,
             "members": members,
             "out_gain": out_gain,
         }
-            "layers": config.layers,
         torso_class = NETWORKS[config.network]
         if self.spec.num_tasks is None and config.network == "mlp":
             torso_class = MLP
         if issubclass(torso_class, TaskNet):
             common["onehot"] = config.task_onehot
+            common |= {"embedding": embedding, "learns": critic}
         return torso_class(sizes, self.options, **common)

@@ -105,6 +105,8 @@ def check(run: RunDir, saved: dict[str, Any]) -> None:
         raise UserError(
             f"{run} needs --task_onehot false: the one-hot code has no place for test tasks"
         )
+    if saved.get("critic_embedding"):
+        raise UserError(f"{run} needs --critic_embedding 0: test tasks have no learned code")
     learned = envs.tasks_of(saved["env"], "train")
     others = envs.tasks_of(saved["env"], "test")
     if learned == others and not saved["env"].startswith("ML"):

@@ -36,6 +36,7 @@ FIXED = {
     "steps_per_epoch",
     "max_ep_len",
     "start_from",
+    "preset",
 }
 
 

@@ -7,13 +7,14 @@ import pytest
 
 from rl import flags
 from rl.algos import ALGOS
+from rl.algos.value_losses import VALUE_LOSSES
 from rl.config import UserError
 from rl.envs.visits import Visits
 from rl.flags.network import Config, check_network
 from rl.flags.torsos import NetworkFlags
 from rl.gradients import GRADIENTS
 from rl.gradients.optimizer import OPTIMIZERS
-from rl.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
+from rl.networks import ACTIVATIONS, INITIALIZERS, LAYOUTS, NETWORKS
 from rl.splitting import CRITERIA
 from rl.training import LOOPS
 
@@ -28,6 +29,8 @@ from rl.training import LOOPS
         (flags.NETWORKS, NETWORKS),
         (flags.network.ACTIVATIONS, ACTIVATIONS),
         (flags.network.INITIALIZERS, INITIALIZERS),
+        (flags.network.LAYOUTS, LAYOUTS),
+        (flags.critic.LOSSES, VALUE_LOSSES),
         (flags.splitting.CRITERIA, CRITERIA),
     ],
 )

@@ -308,10 +308,17 @@ def decayed(optimizers, net):
     return [(name, factor[0]) for name, factor in factors]
 
 
-@pytest.mark.parametrize("network, others", [("paco", {"mix"}), ("care", {"code_0"})])
-def test_weight_decay_in_networks_of_several_tasks(network, others):
+@pytest.mark.parametrize(
+    "flags, others",
+    [
+        ({"network": "paco"}, {"mix"}),
+        ({"network": "care", "task_embedding": 3}, {"code_0"}),
+        ({"network": "multi_head", "layers": "simba"}, {"scale_1", "shift_1", "scale_3"}),
+    ],
+)
+def test_weight_decay_in_networks_of_several_tasks(flags, others):
     """With a TaskOptimizer, an ensemble, and what tasks learn beside kernels."""
-    flags = {"network": network, "hidden_sizes": (4,), "task_embedding": 3}
+    flags = flags | {"hidden_sizes": (4,)}
     net = make_torsos(flags, make_spec(2)).make(1, members=2)
     net.build((2, None, 3))
     owner = types.SimpleNamespace(

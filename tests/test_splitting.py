@@ -574,6 +574,27 @@ def test_kernels_and_biases_apart():
     assert (after[0] == before[0]).all() and (after[1] != before[1]).any()
 
 
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("layers", ["simba", "bronet"])
+def test_a_normalisation_splits_with_its_layer(layers, apart):
+    """That of the second layer, which has one in both; with the bias where that splits apart."""
+    toy = Toy([1, -1], sizes=(8, 1), layers=layers, split_biases=apart)
+    region = 3 if apart else 1
+    scale, shift = toy.net.regions[region][-2:]
+    shift.variable[0].assign(tf.range(8.0))
+    twin = toy.targ.regions[region][-1]
+    twin.variable[0].assign(2 * tf.range(8.0))
+    before = toy.net(toy.inputs()).numpy()
+    split_now(toy, region, moved=(1,))
+    np.testing.assert_array_equal(shift.variable[1], tf.range(8.0))
+    np.testing.assert_array_equal(toy.net(toy.inputs()), before)
+    scale.variable[1].assign(tf.zeros(8))
+    after = toy.net(toy.inputs()).numpy()
+    assert (after[0] == before[0]).all() and (after[1] != before[1]).any()
+    np.testing.assert_array_equal(twin.variable[1], 2 * tf.range(8.0))
+    assert np.array(twin.copy).tolist() == [0, 1]
+
+
 # Algorithms and runs -----------------------------------------------------------
 
 

@@ -33,14 +33,21 @@ SIZES = (8, 7, OUT)
 FLAGS = {"task_embedding": 5, "experts": 2, "modules": 2, "module_layers": 3, "module_units": 6}
 ROWS = {name: {"network": name} for name in NETWORKS}  # what every test with `name` makes, by flags
 ROWS["split_weights"] = {"network": "sparse_splitting", "split_weights": True}
+ROWS["simba"] = {"network": "multi_head", "layers": "simba"}
+ROWS["bronet"] = {"network": "independent", "layers": "bronet"}
+ROWS["splitting_simba"] = {"network": "splitting", "layers": "simba"}
+ROWS["splitting_bronet"] = {"network": "splitting", "layers": "bronet", "split_biases": True}
+ROWS["embedding"] = {"network": "multi_head", "embedding": 4, "learns": True}
 
 
-def make(name, members=None, sizes=SIZES, flags=None, jitter=0.1, **options):
+def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
     """A network whose every variable is off its initial value, which for some is one without
     gradients."""
     tf.keras.utils.set_random_seed(0)
     values = FLAGS | ROWS[name] | (flags or {})
     network = values["network"]
+    options |= {key: values[key] for key in ("layers", "embedding", "learns") if key in values}
+    sizes = sizes or ((8, OUT) if "layers" in values else SIZES)
     config = build(torsos.NETWORKS[network].config, values)
     net = NETWORKS[network](sizes, config, members=members, **options)
     net.build((T, None, D))
@@ -160,7 +167,7 @@ def test_some_gradient_reaches_every_variable(net):
 
 def test_tasks_do_not_see_each_other(net):
     x = inputs()
-    other = tf.concat([x[:1], x[1:2] + 1.0, x[2:]], axis=0)
+    other = tf.concat([x[:1], 2.0 - x[1:2], x[2:]], axis=0)
     first, second = (task_gradients(net, each) for each in (x, other))
     kept = [0, 2]
     np.testing.assert_allclose(
@@ -240,6 +247,7 @@ def test_what_a_task_has_for_itself_is_not_weighed(net, name):
                 np.testing.assert_allclose(got[k], by_loss.sum(axis=0), rtol=1e-4, atol=1e-6)
                 private.append(variable.name)
     have = {"mlp": 0, "splitting": 0, "sparse_splitting": 0, "split_weights": 0, "paco": 1}
+    have |= {"splitting_simba": 0, "splitting_bronet": 0}
     assert (len(private) == have[name]) if name in have else private
 
 
@@ -261,7 +269,17 @@ def test_shares_make_grams_those_of_the_variables(net):
 @pytest.mark.parametrize(
     "batch, calls", [(2, 1), (40, 1), (6, 2)]
 )  # by products of samples, or of gradients
-@pytest.mark.parametrize("name", ["multi_head", "splitting", "sparse_splitting"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "multi_head",
+        "splitting",
+        "sparse_splitting",
+        "splitting_simba",
+        "splitting_bronet",
+        "embedding",
+    ],
+)
 def test_halves_of_a_batch(name, members, batch, calls):
     """The whole's gradient is the mean of theirs; inner products across halves are those of a pass
     for each half."""
@@ -288,11 +306,14 @@ def test_halves_of_a_batch(name, members, batch, calls):
         tf.nest.flatten(TaskGradients(owner, functools.partial(loss, half)).regions["Loss"])
         for half in tf.split(x, 2, axis=1)
     )
-    banks, crosses = [bank for region in net.regions for bank in region], []
-    for (bank, one), (_, two) in zip(zip(banks, first[1::2]), zip(banks, second[1::2])):
-        cut = [np.reshape(by_task(bank, g), (T, -1, bank.count)) for g in (one, two)]
-        crosses.append(np.einsum("sku,tku->ust", *cut))
-    wanted = np.concatenate([kernel + bias for kernel, bias in zip(crosses[::2], crosses[1::2])])
+    halves, wanted = zip(first[1::2], second[1::2]), []
+    for region in net.regions:
+        crosses = []
+        for bank, pair in zip(region, halves):
+            cut = [np.reshape(by_task(bank, g), (T, -1, bank.count)) for g in pair]
+            crosses.append(np.einsum("sku,tku->ust", *cut))
+        wanted.append(sum(crosses))
+    wanted = np.concatenate(wanted)
     products = both.products("Loss")
     np.testing.assert_allclose(
         products.cross, (wanted + wanted.transpose(0, 2, 1)) / 2, rtol=1e-4, atol=1e-6

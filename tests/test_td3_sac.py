@@ -7,6 +7,7 @@ import tensorflow as tf
 from rl.algos.ddpg import DDPG
 from rl.algos.sac import SAC
 from rl.algos.td3 import TD3
+from rl.config import UserError
 from rl.spec import map_fields
 from tests.helpers_algos import FULL, HAND, make_algo, make_batches, make_spec, one, set_weights
 
@@ -32,6 +33,18 @@ def test_td3_losses_by_hand():
     np.testing.assert_allclose(loss, (3.5**2 + 1) / 2 + (1.5**2 + 4) / 2, rtol=1e-5)
     np.testing.assert_allclose(info["TDError"], [2.5, 1.5], rtol=1e-5)
     np.testing.assert_allclose(algo.pi_loss(HAND)[0], -5.5, rtol=1e-6)  # the first critic alone
+
+
+def test_the_mean_of_both_critics_by_hand():
+    """As above, where (5 + 3) / 2 is 4: backup = (1 + 0.5 * 4, 2)."""
+    algo = linear(TD3, target_noise=0.0, critic_reduce="mean")
+    set_weights(algo.actor_targ, [[0]], [np.arctanh(0.25)])
+    loss, _ = algo.q_loss(HAND, FULL.seed)
+    np.testing.assert_allclose(loss, (3**2 + 1) / 2 + (2**2 + 4) / 2, rtol=1e-5)
+    sac = linear(SAC, alpha=1e-9, critic_reduce="mean")
+    set_weights(sac.actor, [[0, 0]], [np.arctanh(0.5), -20])
+    # q = (1 + 2 + 3, 1) at obs 1 and (2 + 3, 0) at obs 0
+    np.testing.assert_allclose(sac.pi_loss(HAND, FULL.seed)[0], -(3.5 + 2.5) / 2, rtol=1e-4)
 
 
 def test_target_noise_is_clipped_in_units():
@@ -98,6 +111,24 @@ def test_temperature_rises_while_the_entropy_is_below_its_target(log_pi, rises):
     algo = make_algo(SAC, alpha_lr=0.1)
     algo.alpha_opt.minimise(lambda: algo.alpha_loss(tf.fill((4,), log_pi)), FULL)
     assert (algo.temperature.alpha.numpy() > 1) == rises
+
+
+def test_tasks_can_share_a_temperature():
+    """Three tasks whose entropies are 1 above, 1 above and 5 below the target of -2, together
+    below."""
+    algo = make_algo(SAC, num_tasks=3, alpha=0.5, alpha_lr=0.1, shared_alpha=True)
+    assert algo.temperature.log_alpha.shape == ()
+    np.testing.assert_allclose(algo.temperature.alpha, [0.5] * 3, rtol=1e-6)
+    log_pi = tf.constant([[1.0] * 4, [1.0] * 4, [7.0] * 4])
+    with tf.GradientTape() as tape:
+        loss, _ = algo.alpha_loss(log_pi)
+    assert loss.shape == (3,)
+    gradient = tape.gradient(loss, algo.temperature.log_alpha)
+    np.testing.assert_allclose(gradient, 1 + 1 - 5, rtol=1e-5)
+    algo.alpha_opt.minimise(lambda: algo.alpha_loss(log_pi), FULL)
+    assert (algo.temperature.alpha.numpy() > 0.5).all()
+    with pytest.raises(UserError, match="--weight_tasks needs an alpha for each task"):
+        SAC.flags(weight_tasks=True, shared_alpha=True)
 
 
 def test_temperature_can_be_fixed():

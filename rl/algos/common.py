@@ -35,6 +35,14 @@ def only_if(due: tf.Tensor, step: Callable[[], Info], zeros: Info) -> Info:
     )[1]
 
 
+def give_embedding(critic: Any, *actors: Any) -> None:
+    """Gives actors the codes of the tasks that a critic has learned, if it learns any."""
+    embedding = getattr(critic.torso, "embedding", None)
+    if embedding is not None:
+        for actor in actors:
+            actor.torso.embedding.assign(embedding)
+
+
 class Burst(Generic[Batches]):
     """Many calls of a train step in one XLA call, several times faster than one call each.
 

@@ -17,7 +17,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from rl.algos.common import Algorithm, Info, polyak_average
+from rl.algos.common import Algorithm, Info, give_embedding, polyak_average
+from rl.algos.value_losses import make_value_loss
 from rl.flags.ddpg import Config
 from rl.gradients.optimizer import Optimizers
 from rl.networks import Critic, DeterministicActor, DeterministicPolicy, Torsos
@@ -41,6 +42,7 @@ class DDPG(Algorithm[Batch]):
     ) -> None:
         self.spec = spec
         self.config = config
+        self.value_loss = make_value_loss(config)
         self.actor = self._make_actor(torsos)
         self.actor_targ = self._make_actor(torsos)
         self.q = self._make_critic(torsos)
@@ -48,6 +50,7 @@ class DDPG(Algorithm[Batch]):
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())
+        give_embedding(self.q, self.actor, self.actor_targ)
         self.pi_opt = optimizers.make(config.pi_lr, self.actor, self.actor_targ)
         self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
         theta = config.ou_theta if config.noise == "ou" else 1.0
@@ -55,35 +58,43 @@ class DDPG(Algorithm[Batch]):
         self.ready()
 
     def _make_actor(self, torsos: Torsos) -> Any:
-        actor = DeterministicActor(torsos.make(self.spec.act_dim))
+        actor = DeterministicActor(
+            torsos.make(self.spec.act_dim, embedding=self.config.critic_embedding)
+        )
         actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
         return actor
 
     def _make_critic(self, torsos: Torsos) -> Any:
-        critic = Critic(torsos.make(1, critic=True))
+        units = self.value_loss.units
+        embedding = self.config.critic_embedding
+        critic = Critic(torsos.make(units, critic=True, embedding=embedding))
         critic.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
         return critic
 
     # Losses: (...), one per task ------------------------------------------
 
     def q_loss(self, batch: Batch) -> tuple[tf.Tensor, Info]:
-        """Mean squared Bellman error, eq. 4 and 5 of the paper."""
-        q_targ = self.q_targ(batch.obs2, self.actor_targ(batch.obs2))
-        backup = batch.rew + batch.gamma * (1 - batch.done) * q_targ
-        q = self.q(batch.obs, batch.act)
-        error = q - tf.stop_gradient(backup)
-        loss = tf.reduce_mean(batch.weight * error**2, axis=-1)
-        return loss, {"LossQ": loss, "QVals": q, "TDError": tf.abs(error)}
+        """Mean squared Bellman error, eq. 4 and 5 of the paper, or that of `--critic_loss`."""
+        target = self.value_loss.target(self.q_targ(batch.obs2, self.actor_targ(batch.obs2)), batch)
+        out = self.q(batch.obs, batch.act)
+        loss = tf.reduce_mean(batch.weight * self.value_loss.loss(out, target), axis=-1)
+        return loss, {
+            "LossQ": loss,
+            "QVals": self.value_loss.values(out),
+            "TDError": self.value_loss.error(out, target),
+        }
 
     def pi_loss(self, batch: Batch) -> tuple[tf.Tensor, Info]:
         """Deterministic policy gradient, eq. 6: climb the critic."""
-        loss = -tf.reduce_mean(self.q(batch.obs, self.actor(batch.obs)), axis=-1)
+        q = self.value_loss.value(self.q(batch.obs, self.actor(batch.obs)))
+        loss = -tf.reduce_mean(q, axis=-1)
         return loss, {"LossPi": loss}
 
     @tf.function
     def train_step(self, batch: Batch, update: Update) -> Info:
         """One step on the critic, one on the actor against the new critic, one on the targets."""
         info = self.q_opt.minimise(lambda: self.q_loss(batch), update)
+        give_embedding(self.q, self.actor, self.actor_targ)
         info |= self.pi_opt.minimise(lambda: self.pi_loss(batch), update)
         polyak_average(self.targets, self.config.polyak)
         return info

@@ -17,7 +17,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from rl.algos.common import Algorithm, Info, polyak_average
+from rl.algos.common import Algorithm, Info, give_embedding, polyak_average
+from rl.algos.value_losses import make_value_loss
 from rl.config import UserError
 from rl.flags.sac import Config
 from rl.gradients.optimizer import Optimizers
@@ -51,14 +52,18 @@ class SAC(Algorithm[Batch]):
             raise UserError("--weight_tasks is for several tasks, and this env has one")
         self.spec = spec
         self.config = config
-        self.actor = SquashedGaussianActor(torsos.make(2 * spec.act_dim))
+        self.value_loss = make_value_loss(config, reduce=config.critic_reduce)
+        embedding = config.critic_embedding
+        self.actor = SquashedGaussianActor(torsos.make(2 * spec.act_dim, embedding=embedding))
         self.actor.build((*spec.batch_dims, None, spec.obs_dim))
-        self.q = Critic(torsos.make(1, critic=True, members=2))
-        self.q_targ = Critic(torsos.make(1, critic=True, members=2))
+        units = self.value_loss.units
+        self.q = Critic(torsos.make(units, critic=True, members=2, embedding=embedding))
+        self.q_targ = Critic(torsos.make(units, critic=True, members=2, embedding=embedding))
         for net in (self.q, self.q_targ):
             net.build((*spec.batch_dims, None, spec.obs_dim + spec.act_dim))
         self.q_targ.set_weights(self.q.get_weights())
-        self.temperature = Temperature(config.alpha, spec.batch_dims)
+        give_embedding(self.q, self.actor)
+        self.temperature = Temperature(config.alpha, spec.batch_dims, config.shared_alpha)
         self.pi_opt = optimizers.make(config.pi_lr, self.actor)
         self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
         self.alpha_opt = optimizers.make(config.alpha_lr, self.temperature)
@@ -73,25 +78,26 @@ class SAC(Algorithm[Batch]):
     # Losses: (...), one per task ------------------------------------------
 
     def q_loss(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, Info]:
-        """Squared soft Bellman errors of both critics, eq. 5 and 6 of the paper."""
+        """Squared soft Bellman errors of both critics, eq. 5 and 6 of the paper, or those of
+        `--critic_loss`."""
         act2, log_pi2 = self.sample(batch.obs2, seed)
-        q_targ = tf.reduce_min(self.q_targ(batch.obs2, act2), axis=0)
-        soft_value = q_targ - self.temperature.alpha[..., None] * log_pi2
-        backup = batch.rew + batch.gamma * (1 - batch.done) * soft_value
-        q = self.q(batch.obs, batch.act)
-        error = q - tf.stop_gradient(backup)
-        loss = tf.reduce_sum(tf.reduce_mean(batch.weight * error**2, axis=-1), axis=0)
+        cost = self.temperature.alpha[..., None] * log_pi2
+        target = self.value_loss.target(self.q_targ(batch.obs2, act2), batch, cost)
+        out = self.q(batch.obs, batch.act)
+        q = self.value_loss.values(out)
+        losses = batch.weight * self.value_loss.loss(out, target)
+        loss = tf.reduce_sum(tf.reduce_mean(losses, axis=-1), axis=0)
         return self.task_weights() * loss, {
             "LossQ": loss,
             "Q1Vals": q[0],
             "Q2Vals": q[1],
-            "TDError": tf.reduce_mean(tf.abs(error), axis=0),
+            "TDError": tf.reduce_mean(self.value_loss.error(out, target), axis=0),
         }
 
     def pi_loss(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, Info]:
         """Climb the smaller critic and the entropy, eq. 9."""
         act, log_pi = self.sample(batch.obs, seed)
-        q = tf.reduce_min(self.q(batch.obs, act), axis=0)
+        q = self.value_loss.value(self.q(batch.obs, act))
         loss = tf.reduce_mean(self.temperature.alpha[..., None] * log_pi - q, axis=-1)
         return self.task_weights() * loss, {"LossPi": loss, "LogPi": log_pi}
 
@@ -113,6 +119,7 @@ class SAC(Algorithm[Batch]):
     def train_step(self, batch: Batch, update: Update) -> Info:
         """One step on the critics, one on the actor, one on the temperature, one on the targets."""
         info = self.q_opt.minimise(lambda: self.q_loss(batch, update.seed), update)
+        give_embedding(self.q, self.actor)
         info |= self.pi_opt.minimise(lambda: self.pi_loss(batch, update.seed + 1), update)
         info |= {"Alpha": self.temperature.alpha, "LossAlpha": tf.zeros(self.spec.batch_dims)}
         if self.config.learn_alpha:

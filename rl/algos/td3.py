@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rl.algos.common import Algorithm, Info, only_if, polyak_average
+from rl.algos.common import Algorithm, Info, give_embedding, only_if, polyak_average
+from rl.algos.value_losses import make_value_loss
 from rl.flags.td3 import Config
 from rl.gradients.optimizer import Optimizers
 from rl.networks import Critic, DeterministicActor, DeterministicPolicy, Torsos
@@ -40,6 +41,7 @@ class TD3(Algorithm[Batch]):
     ) -> None:
         self.spec = spec
         self.config = config
+        self.value_loss = make_value_loss(config, reduce=config.critic_reduce)
         self.actor = self._make_actor(torsos)
         self.actor_targ = self._make_actor(torsos)
         self.q = self._make_critics(torsos)
@@ -47,18 +49,23 @@ class TD3(Algorithm[Batch]):
         self.targets = [(self.actor, self.actor_targ), (self.q, self.q_targ)]
         for net, targ in self.targets:
             targ.set_weights(net.get_weights())
+        give_embedding(self.q, self.actor, self.actor_targ)
         self.pi_opt = optimizers.make(config.pi_lr, self.actor, self.actor_targ)
         self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
         self.policy = DeterministicPolicy(self.actor, spec, config.act_noise)
         self.ready()
 
     def _make_actor(self, torsos: Torsos) -> Any:
-        actor = DeterministicActor(torsos.make(self.spec.act_dim))
+        actor = DeterministicActor(
+            torsos.make(self.spec.act_dim, embedding=self.config.critic_embedding)
+        )
         actor.build((*self.spec.batch_dims, None, self.spec.obs_dim))
         return actor
 
     def _make_critics(self, torsos: Torsos) -> Any:
-        critics = Critic(torsos.make(1, critic=True, members=2))
+        units = self.value_loss.units
+        embedding = self.config.critic_embedding
+        critics = Critic(torsos.make(units, critic=True, members=2, embedding=embedding))
         critics.build((*self.spec.batch_dims, None, self.spec.obs_dim + self.spec.act_dim))
         return critics
 
@@ -74,23 +81,25 @@ class TD3(Algorithm[Batch]):
         return tf.clip_by_value(act + noise, -1, 1)
 
     def q_loss(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, Info]:
-        """Squared Bellman errors of both critics against the smaller target, algorithm 1."""
+        """Squared Bellman errors of both critics against the smaller target, algorithm 1, or those
+        of `--critic_loss`."""
         act2 = self.smoothed_action(batch.obs2, seed)
-        q_targ = tf.reduce_min(self.q_targ(batch.obs2, act2), axis=0)
-        backup = batch.rew + batch.gamma * (1 - batch.done) * q_targ
-        q = self.q(batch.obs, batch.act)
-        error = q - tf.stop_gradient(backup)
-        loss = tf.reduce_sum(tf.reduce_mean(batch.weight * error**2, axis=-1), axis=0)
+        target = self.value_loss.target(self.q_targ(batch.obs2, act2), batch)
+        out = self.q(batch.obs, batch.act)
+        q = self.value_loss.values(out)
+        losses = batch.weight * self.value_loss.loss(out, target)
+        loss = tf.reduce_sum(tf.reduce_mean(losses, axis=-1), axis=0)
         return loss, {
             "LossQ": loss,
             "Q1Vals": q[0],
             "Q2Vals": q[1],
-            "TDError": tf.reduce_mean(tf.abs(error), axis=0),
+            "TDError": tf.reduce_mean(self.value_loss.error(out, target), axis=0),
         }
 
     def pi_loss(self, batch: Batch) -> tuple[tf.Tensor, Info]:
         """Deterministic policy gradient: climb the first critic."""
-        loss = -tf.reduce_mean(self.q(batch.obs, self.actor(batch.obs), member=0), axis=-1)
+        out = self.q(batch.obs, self.actor(batch.obs), member=0)
+        loss = -tf.reduce_mean(self.value_loss.values(out), axis=-1)
         return loss, {"LossPi": loss}
 
     @tf.function
@@ -98,6 +107,7 @@ class TD3(Algorithm[Batch]):
         """One step on the critics; every `policy_delay`th time one on the actor and the targets
         too."""
         info = self.q_opt.minimise(lambda: self.q_loss(batch, update.seed), update)
+        give_embedding(self.q, self.actor, self.actor_targ)
         due = self.policy_is_due(update.number)
         return info | only_if(due, lambda: self.delayed_step(batch, update), self.no_delayed_step())
 

@@ -1,9 +1,10 @@
 """Running normalisation of observations and rewards, frozen wherever nobody calls `observe`."""
 
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
+from rl.buffers.largest_return import LargestReturn
 from rl.config import UserError
 from rl.flags.normalisation import Config
 from rl.spec import EnvSpec
@@ -64,7 +65,7 @@ class Normaliser:
         rewards.
 
     Raises:
-      UserError: `obs_norm` for images.
+      UserError: `obs_norm` for images, or `rew_norm_by` max without a discount.
     """
 
     def __init__(
@@ -80,10 +81,20 @@ class Normaliser:
         self.seen = RunningMoments(() if spec.has_images else spec.obs.shape)  # observations
         self.earned = RunningMoments(spec.batch_dims)  # discounted returns so far
         self.ret = np.zeros(num_envs)
+        self.largest: Optional[LargestReturn] = None  # in place of earned
+        if config.rew_norm and config.rew_norm_by == "max":
+            self.largest = LargestReturn(spec.batch_dims, num_envs, gamma)
 
-    def observe(self, obs: np.ndarray, rew: Any = None, end: Any = False, task: Any = None) -> None:
-        """Counts in what a step of every env brought: obs `(num_envs, obs_dim)`, rew and end
-        `(num_envs,)`.
+    def observe(
+        self,
+        obs: np.ndarray,
+        rew: Any = None,
+        end: Any = False,
+        task: Any = None,
+        terminated: Any = False,
+    ) -> None:
+        """Counts in what a step of every env brought: obs `(num_envs, obs_dim)`, rew, end and
+        terminated `(num_envs,)`.
 
         Without `rew` the observations are the first of new episodes. `task` `(num_envs,)` has the
         envs' tasks; without it the envs of a task are side by side.
@@ -92,6 +103,10 @@ class Normaliser:
             self.seen.update(obs)
         if rew is None:
             self.ret = np.zeros_like(self.ret)
+            if self.largest:
+                self.largest.begin()
+        elif self.largest:
+            self.largest.observe(rew, terminated, end, task)
         elif self.config.rew_norm:
             self.ret = self.gamma * self.ret + rew
             if task is None:
@@ -113,18 +128,30 @@ class Normaliser:
         """
         if not self.config.rew_norm:
             return rew
-        std = self.earned.std[..., None] if task is None else self.earned.std[task]
-        return np.clip(rew / std, -CLIP, CLIP).astype(np.float32)
+        divisor = self.earned.std
+        if self.largest:
+            divisor = self.largest.size / self.config.return_max
+        divisor = divisor[..., None] if task is None else divisor[task]
+        return np.clip(rew / divisor, -CLIP, CLIP).astype(np.float32)
 
     def state(self) -> dict[str, Any]:
         """All that later values depend on."""
-        return {"seen": self.seen.state(), "earned": self.earned.state(), "ret": self.ret}
+        state: dict[str, Any] = {
+            "seen": self.seen.state(),
+            "earned": self.earned.state(),
+            "ret": self.ret,
+        }
+        if self.largest:
+            state["largest"] = self.largest.state()
+        return state
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
         self.seen.load_state(state["seen"])
         self.earned.load_state(state["earned"])
         self.ret = state["ret"]
+        if self.largest:
+            self.largest.load_state(state["largest"])
 
 
 def _moments_of(

@@ -131,7 +131,7 @@ def load_agent(run: RunDir, which: str, spec: EnvSpec, config: Mapping[str, Any]
     algo = make_algo(config, spec)
     normaliser = Normaliser(spec, build(NormaliserConfig, config))
     expected = {"algo": algo.state(), "normaliser": normaliser.state()}
-    varying = (*VARYING, "state/normaliser/ret")  # of the envs of training
+    varying = (*VARYING, "state/normaliser/ret", "state/normaliser/largest")  # of training's envs
     names = [str(step) for step in reversed(steps)] if which == "last" else [which]
     reason = ""
     for path in [known[name] for name in names if name in known]:

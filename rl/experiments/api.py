@@ -11,6 +11,7 @@ from rl.experiments import deferred, run
 from rl.experiments.commands.training_flags import refuse_unknown
 from rl.experiments.environments import env_options
 from rl.experiments.rundir import RunDir, flags_of
+from rl.flags import presets
 from rl.flags.conditions import refuse_idle
 
 # An env, or a function that makes one, such as its class.
@@ -26,7 +27,7 @@ def train(algo: str = "ddpg", env: AnyEnv = "HalfCheetah", **flags: Any) -> RunD
       algo: one of rl.ALGOS.
       env: an id; or a function without arguments that makes a Gymnasium env; or an env, which is
         then the only one to train in: without tests, `num_test_episodes=0`.
-      flags: the front door's, such as `seed=1, hidden_sizes=(64, 64)`.
+      flags: the front door's, such as `seed=1, hidden_sizes=(64, 64)` or `preset="simba"`.
 
     Returns:
       The run. Its status is "finished"; or "unfinished" where Ctrl-C or another signal stopped it,
@@ -37,7 +38,10 @@ def train(algo: str = "ddpg", env: AnyEnv = "HalfCheetah", **flags: Any) -> RunD
     """
     made = None if isinstance(env, str) else PythonEnv(env)
     flags = {name: _plain(value) for name, value in flags.items()}
-    values = {**flags, "algo": algo, "env": env if made is None else made.name}
+    preset = flags.pop("preset", presets.NONE)
+    presets.check_algo(preset, algo)
+    values = {**presets.preset_flags(preset), **flags, "algo": algo}
+    values["env"] = env if made is None else made.name
     known = flags_of(values)
     for name in flags:
         if name not in known:

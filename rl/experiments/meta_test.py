@@ -38,6 +38,9 @@ def adapt(source: RunDir, saved: dict[str, Any], asked: Any, flags: Sequence[str
         adopt(loop.algo, trained.algo)
         loop.session.normaliser.seen.load_state(trained.normaliser.seen.state())
         loop.session.normaliser.earned.pool(trained.normaliser.earned)
+        largest = loop.session.normaliser.largest
+        if largest and trained.normaliser.largest:
+            largest.pool(trained.normaliser.largest)
         notes: dict[str, Any] = {"meta_run": str(source)}
         if tried:
             trials = envs.make(values["env"], values["num_envs"], **env_options(values))

@@ -22,9 +22,14 @@ from rl.logging.resources import available_cores
 ALIKE = (
     "algo",
     "network",
+    "layers",
     "hidden_sizes",
     "actor_sizes",
     "critic_sizes",
+    "critic_loss",
+    "atoms",
+    "v_min",
+    "v_max",
     "obs_norm",
     "norm_value",
 )

@@ -8,6 +8,7 @@ from rl.flags.torsos import NETWORKS
 
 ACTIVATIONS = ("relu", "tanh", "elu", "silu")
 INITIALIZERS = ("glorot_uniform", "he_uniform", "lecun_uniform", "orthogonal")
+LAYOUTS = ("dense", "simba", "bronet")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +16,15 @@ class Config:
     """Flags that all networks have."""
 
     network: str = flag("mlp", "torso of actor and critic", choices=NETWORKS)
-    hidden_sizes: tuple[int, ...] = flag((256, 256), "units of each hidden layer", low=1)
+    layers: str = flag(
+        "dense",
+        "hidden layers: dense ones, or the residual blocks with layer normalisation of SimBa or "
+        "BroNet",
+        choices=LAYOUTS,
+    )
+    hidden_sizes: tuple[int, ...] = flag(
+        (256, 256), "units of each hidden layer, or of each block", low=1
+    )
     actor_sizes: tuple[int, ...] = flag((), "the same of the actor alone", low=1)
     critic_sizes: tuple[int, ...] = flag((), "the same of critics, or the value, alone", low=1)
     activation: str = flag("relu", "after each hidden layer", choices=ACTIVATIONS)
@@ -39,6 +48,7 @@ def check_network(
       num_tasks: None for a single task.
       obs_shape: of an observation; one of three axes is an image.
     """
+    check_layers(config)
     name = config.network
     if name != "mlp":  # which is for one task and for several
         if num_tasks is None and NETWORKS[name].tasks:
@@ -50,3 +60,19 @@ def check_network(
             f"--network {name} takes flat observations, and this env's are images, of shape "
             f"{obs_shape}"
         )
+
+
+def check_layers(config: Config) -> None:
+    """Raises a UserError if a network or its sizes are not for blocks, and there are to be some."""
+    if config.layers == "dense":
+        return
+    if not NETWORKS[config.network].blocks:
+        known = ", ".join(name for name, flags in NETWORKS.items() if flags.blocks)
+        raise UserError(f"--layers {config.layers} is for --network {known}, not {config.network}")
+    for name in ("hidden_sizes", "actor_sizes", "critic_sizes"):
+        sizes = getattr(config, name) or config.hidden_sizes
+        if len(set(sizes)) != 1:
+            raise UserError(
+                f"--{name}: the blocks of --layers {config.layers} are one or more, all of the "
+                f"same size, got {' '.join(map(str, sizes)) or 'none'}"
+            )

@@ -15,3 +15,10 @@ class Config:
     rew_norm: bool = flag(
         False, "learn from rewards over the running std of the discounted return, per task"
     )
+    rew_norm_by: str = flag(
+        "std",
+        "rew_norm: divide by that std, or scale the largest discounted return of an episode so far "
+        "to return_max, per task",
+        choices=("std", "max"),
+    )
+    return_max: float = flag(10.0, "size that the largest return has by rew_norm_by max", above=0)

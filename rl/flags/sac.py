@@ -2,14 +2,15 @@
 
 import dataclasses
 
-from rl.config import flag
+from rl.config import UserError, flag
+from rl.flags import critic
 
 # Of flags of other parts.
 DEFAULTS = {"batch_size": 256}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(critic.Twins):
     """SAC's flags."""
 
     gamma: float = flag(0.99, "discount", low=0, high=1)
@@ -26,6 +27,14 @@ class Config:
     target_entropy: float = flag(
         -1.0, "entropy a learned temperature aims at, nats per action dimension"
     )
+    shared_alpha: bool = flag(
+        False, "one temperature for all tasks, by the sum of their losses; else one for each"
+    )
     weight_tasks: bool = flag(
         False, "weigh the losses of several tasks by num_tasks * softmax(-log alpha)"
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weight_tasks and self.shared_alpha:
+            raise UserError("--weight_tasks needs an alpha for each task, --shared_alpha has one")

@@ -3,10 +3,11 @@
 import dataclasses
 
 from rl.config import flag
+from rl.flags import critic
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(critic.Twins):
     """TD3's flags."""
 
     gamma: float = flag(0.99, "discount", low=0, high=1)

@@ -110,11 +110,13 @@ class NetworkFlags:
       config: dataclass of its own flags.
       images: whether it takes observations that are images, of rank 3; else they are flat.
       tasks: whether it is for several tasks, else for one.
+      blocks: whether its hidden layers may be residual blocks.
     """
 
     config: type = NoFlags
     images: bool = False
     tasks: bool = True
+    blocks: bool = False
 
     @property
     def splits(self) -> bool:
@@ -123,15 +125,15 @@ class NetworkFlags:
 
 
 NETWORKS: dict[str, NetworkFlags] = {
-    "mlp": NetworkFlags(),
-    "multi_head": NetworkFlags(),
-    "trunk": NetworkFlags(Trunk),
-    "independent": NetworkFlags(),
+    "mlp": NetworkFlags(blocks=True),
+    "multi_head": NetworkFlags(blocks=True),
+    "trunk": NetworkFlags(Trunk, blocks=True),
+    "independent": NetworkFlags(blocks=True),
     "film": NetworkFlags(FiLM),
     "soft_modules": NetworkFlags(SoftModules),
     "paco": NetworkFlags(PaCo),
     "moore": NetworkFlags(MOORE),
-    "splitting": NetworkFlags(Splitting),
+    "splitting": NetworkFlags(Splitting, blocks=True),
     "sparse_splitting": NetworkFlags(SparseSplitting),
     "meta_splitting": NetworkFlags(MetaSplitting),
     "care": NetworkFlags(CARE),

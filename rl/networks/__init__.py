@@ -9,6 +9,7 @@ from rl.flags import torsos as torso_flags
 from rl.flags.network import Config, check_network
 from rl.networks.actor_critic import Critic, DeterministicActor
 from rl.networks.layers import ACTIVATIONS, INITIALIZERS, Torso
+from rl.networks.layouts import LAYOUTS
 from rl.networks.policy import (
     CategoricalPolicy,
     DeterministicPolicy,
@@ -39,6 +40,7 @@ __all__ = [
     "DeterministicPolicy",
     "GaussianPolicy",
     "INITIALIZERS",
+    "LAYOUTS",
     "MLP",
     "NETWORKS",
     "Policy",
@@ -111,12 +113,15 @@ class Torsos:
         critic: bool = False,
         members: Optional[int] = None,
         out_gain: Any = 1.0,
+        embedding: int = 0,
     ) -> Torso:
         """A new torso, not built yet.
 
         Args:
           out_dim: units of the last layer. critic: whether it has the sizes of critics.
           members, out_gain: as Torso's.
+          embedding: size of the tasks' codes that critics learn and others are given, as TaskNet's;
+            without an effect for a single task.
         """
         config = self.config
         hidden_sizes = config.critic_sizes if critic else config.actor_sizes
@@ -125,6 +130,7 @@ class Torsos:
             "activation": config.activation,
             "initializer": config.initializer,
             "precision": config.precision,
+            "layers": config.layers,
             "members": members,
             "out_gain": out_gain,
         }
@@ -133,4 +139,5 @@ class Torsos:
             torso_class = MLP
         if issubclass(torso_class, TaskNet):
             common["onehot"] = config.task_onehot
+            common |= {"embedding": embedding, "learns": critic}
         return torso_class(sizes, self.options, **common)

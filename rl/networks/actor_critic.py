@@ -47,13 +47,15 @@ class DeterministicActor(tf.keras.Model):
 
 
 class Critic(tf.keras.Model):
-    """Q(obs, act), by one network or an ensemble with a leading axis.
+    """Q(obs, act), or logits of its distribution, by one network or an ensemble with an axis in
+    front.
 
     Args:
-      torso: a network with one output and, for an ensemble, `members`.
+      torso: a network with one output, or one for each atom of a distribution; for an ensemble with
+        `members`.
 
-    Input shape: obs `(..., obs_dim)` and act `(..., act_dim)`. Output shape: `(...)` or `(members,
-      ...)`.
+    Input shape: obs `(..., obs_dim)` and act `(..., act_dim)`. Output shape: `([members,] ...)`, or
+      `([members,] ..., atoms)`.
     """
 
     def __init__(self, torso: tf.keras.Model) -> None:
@@ -72,4 +74,5 @@ class Critic(tf.keras.Model):
 
     def call(self, obs: tf.Tensor, act: tf.Tensor, **options: Any) -> tf.Tensor:
         """All members, or the one that the option `member` names."""
-        return tf.squeeze(self.torso(tf.concat([obs, act], axis=-1), **options), axis=-1)
+        out = self.torso(tf.concat([obs, act], axis=-1), **options)
+        return tf.squeeze(out, axis=-1) if self.torso.sizes[-1] == 1 else out

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl.config import NoFlags
+from rl.networks.layouts import LAYOUTS
 
 # name -> the function for TensorFlow and for NumPy
 ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
@@ -22,6 +23,7 @@ INITIALIZERS = {
     "lecun_uniform": 1.0,
     "orthogonal": math.sqrt(2),
 }
+NORM_EPSILON = 1e-6  # added to the variance in layer normalisation
 
 
 def matmul(x: tf.Tensor, kernel: tf.Tensor, precision: str) -> tf.Tensor:
@@ -29,6 +31,14 @@ def matmul(x: tf.Tensor, kernel: tf.Tensor, precision: str) -> tf.Tensor:
     if precision == "float32":
         return tf.matmul(x, kernel)
     return tf.cast(tf.matmul(tf.cast(x, precision), tf.cast(kernel, precision)), tf.float32)
+
+
+def standardised(x: tf.Tensor) -> tf.Tensor:
+    """x minus its mean over the last axis, over its std. Ba et al., 2016:
+    https://arxiv.org/abs/1607.06450."""
+    centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
+    variance = tf.reduce_mean(centred**2, axis=-1, keepdims=True)
+    return centred * tf.math.rsqrt(variance + NORM_EPSILON)
 
 
 class InitialKernels:
@@ -71,6 +81,7 @@ class Torso(tf.keras.Model):
       out_gain: factor on the initial kernel of the last layer: a number, or `(sizes[-1],)`.
       precision: "float32", or "bfloat16" for matrix products whose inputs are rounded to it; all
         else is float32.
+      layers: how dense layers follow one another, a name in LAYOUTS.
 
     Attributes:
       memory_shape: of one env's memory, where it has one.
@@ -87,6 +98,7 @@ class Torso(tf.keras.Model):
         members: Optional[int] = None,
         out_gain: Any = 1.0,
         precision: str = "float32",
+        layers: str = "dense",
     ) -> None:
         super().__init__()
         self.sizes = tuple(sizes)
@@ -94,6 +106,7 @@ class Torso(tf.keras.Model):
         self.members = members
         self.initializer = initializer
         self.precision = precision
+        self.layout = LAYOUTS[layers]
         self.hidden_gain = INITIALIZERS[initializer]
         self.out_gain = np.array(out_gain, np.float32)
         self.activation, self.numpy_activation = ACTIVATIONS[activation]

@@ -12,6 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from rl.networks.constants import Constants
+from rl.networks.layers import NORM_EPSILON
+from rl.networks.layouts import by_layer
 from rl.networks.squashed import LOG_STD
 from rl.networks.torsos.mlp import MLP
 from rl.spec import EnvSpec, Memory
@@ -27,23 +29,32 @@ class MLPForward:
     """
 
     def __init__(self, torso: MLP) -> None:
-        self.count = len(torso.sizes)
+        self.plan = torso.plan
+        self.layout = torso.layout
         self.activation = torso.numpy_activation
-        self.layers: list[tuple[np.ndarray, np.ndarray]] = []
+        self.layers: list[list[np.ndarray]] = []
 
     def with_params(self, params: Params) -> "MLPForward":
-        """The same with `params`, kernels and then biases, each of which may have the axis
-        `num_tasks` in front."""
+        """The same with `params`, in the order of the MLP's variables, each of which may have the
+        axis `num_tasks` in front."""
         forward = copy.copy(self)
-        biases = [bias[..., None, :] for bias in params[self.count :]]
-        forward.layers = list(zip(params[: self.count], biases))
+        count = len(self.plan)
+        vectors = [vector[..., None, :] for vector in params[count:]]
+        forward.layers = by_layer(self.plan, [*params[:count], *vectors])
         return forward
 
     def __call__(self, x: np.ndarray, memory: Memory) -> tuple[np.ndarray, Memory]:
-        for kernel, bias in self.layers[:-1]:
-            x = self.activation(x @ kernel + bias)
-        kernel, bias = self.layers[-1]
-        return x @ kernel + bias, memory
+        return self.layout.forward(self, self.layers, x), memory
+
+    def dense(self, x: np.ndarray, layer: Params) -> np.ndarray:
+        """x times the kernel plus the bias."""
+        return x @ layer[0] + layer[1]
+
+    def norm(self, x: np.ndarray, layer: Params) -> np.ndarray:
+        """Layer normalisation by the layer's scale and shift."""
+        centred = x - x.mean(axis=-1, keepdims=True)
+        variance = (centred**2).mean(axis=-1, keepdims=True)
+        return centred / np.sqrt(variance + NORM_EPSILON) * layer[2] + layer[3]
 
 
 class CompiledForward:

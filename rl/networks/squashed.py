@@ -46,12 +46,14 @@ class SquashedGaussianActor(tf.keras.Model):
 
 
 class Temperature(tf.keras.Model):
-    """alpha > 0, one per task, learned through its logarithm."""
+    """alpha > 0, one per task or `shared` by all, learned through its logarithm."""
 
-    def __init__(self, initial: float, batch_dims: tuple[int, ...]) -> None:
+    def __init__(self, initial: float, batch_dims: tuple[int, ...], shared: bool = False) -> None:
         super().__init__()
+        self.batch_dims = batch_dims
         start = tf.keras.initializers.Constant(math.log(initial))
-        self.log_alpha = self.add_weight(shape=batch_dims, initializer=start, name="log_alpha")
+        shape = () if shared else batch_dims
+        self.log_alpha = self.add_weight(shape=shape, initializer=start, name="log_alpha")
         self.built = True
 
     def adopt(self, trained: "Temperature") -> None:
@@ -61,4 +63,4 @@ class Temperature(tf.keras.Model):
     @property
     def alpha(self) -> tf.Tensor:
         """Shape `batch_dims`."""
-        return tf.exp(self.log_alpha)
+        return tf.broadcast_to(tf.exp(self.log_alpha), self.batch_dims)

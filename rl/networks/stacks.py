@@ -26,10 +26,12 @@ class StackNet(TaskNet):
         lead: tuple = (),
         gain: Any = None,
         alike: bool = False,
+        norm: int = 0,
         kind: Any = Bank,
         **maps: Any,
     ) -> int:
-        """Adds kernel and bias `([members,] *lead, copies, ...)`, in banks of a `kind`.
+        """Adds kernel and bias `([members,] *lead, copies, ...)`, in banks of a `kind`; and scale
+        and shift of a layer normalisation that is `norm` wide, unless 0.
 
         Copies start different, or `alike`; `maps` as the kind's. Returns the region's number.
         """
@@ -48,7 +50,17 @@ class StackNet(TaskNet):
             trainable=self.trained,
             name=f"bias_{number}",
         )
-        banks = [kind(variable, len(lead), self.num_tasks, **maps) for variable in (kernel, bias)]
+        variables = [kernel, bias]
+        if norm:
+            for name, initializer in (("scale", "ones"), ("shift", "zeros")):
+                vector = self.add_weight(
+                    shape=(*lead, copies, norm),
+                    initializer=initializer,
+                    trainable=self.trained,
+                    name=f"{name}_{number}",
+                )
+                variables.append(vector)
+        banks = [kind(variable, len(lead), self.num_tasks, **maps) for variable in variables]
         self.regions.append(banks)
         return number
 

@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence
 import tensorflow as tf
 
 from rl.networks.banks import Bank
-from rl.networks.layers import Torso, matmul
+from rl.networks.layers import Torso, matmul, standardised
 
 
 class Pass(NamedTuple):
@@ -28,14 +28,30 @@ class TaskNet(Torso):
     """A torso for `(num_tasks, batch, dim)`; subclasses have `make` and `forward`.
 
     Args:
-      onehot: whether the input ends with the task's one-hot code. The others are Torso's.
+      onehot: whether the input ends with the task's one-hot code.
+      embedding: size of another code of each task, of unit length, that the input ends with; 0: it
+        doesn't. learns: whether that is learned here, as a region; else it is given.
+      The others are Torso's.
+
+    Attributes:
+      embedding: a variable `(num_tasks, embedding)`, the code before it has unit length; None.
 
     Input shape: `(num_tasks, batch, in)`. Output shape: `([members,] num_tasks, batch, sizes[-1])`.
     """
 
-    def __init__(self, *args: Any, onehot: bool = True, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        onehot: bool = True,
+        embedding: int = 0,
+        learns: bool = False,
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
         self.onehot = onehot
+        self.embedding_size = embedding
+        self.learns = learns and embedding > 0
+        self.embedding: Any = None
         self.lead = () if self.members is None else (self.members,)
         self.given: Any = None
         self.record: Optional[Callable[[Pass], None]] = None
@@ -44,7 +60,17 @@ class TaskNet(Torso):
         """Makes every variable; `num_tasks` is the first of `input_shape`."""
         self.num_tasks = input_shape[0]
         self.regions: list[list[Bank]] = []
-        self.make(input_shape[-1] + (self.num_tasks if self.onehot else 0))
+        codes = self.embedding_size + (self.num_tasks if self.onehot else 0)
+        self.make(input_shape[-1] + codes)
+        if self.embedding_size:
+            self.embedding = self.add_weight(
+                shape=(self.num_tasks, self.embedding_size),
+                initializer=tf.keras.initializers.RandomNormal(stddev=1.0),
+                trainable=self.learns,
+                name="embedding",
+            )
+            if self.learns:
+                self.regions.append([Bank(self.embedding, 0, self.num_tasks)])
         banks: list[Bank] = []
         for region in self.regions:
             banks.extend(region)
@@ -84,19 +110,28 @@ class TaskNet(Torso):
     def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:
         """All members, or `member` alone."""
         params = self.given or self.expand(full=False)
+        embedding = self.embedding
+        if self.learns:
+            *params, (embedding,) = params
         if member is not None:
             params = [[param[member] for param in region] for region in params]
         if self.onehot:
-            tasks, batch = tf.unstack(tf.shape(x)[:2])
-            shape = (tasks, batch, self.num_tasks)
-            code = tf.broadcast_to(tf.eye(self.num_tasks)[:, None], shape)
-            x = tf.concat([x, code], axis=-1)
+            x = self.beside(x, tf.eye(self.num_tasks)[:, None])
+        if embedding is not None:
+            rows = self.spread(tf.convert_to_tensor(embedding), x)
+            x = self.beside(x, tf.math.l2_normalize(rows, axis=-1))
         return self.forward(params, x)
 
+    def beside(self, x: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
+        """x `(num_tasks, batch, in)` with a code `(num_tasks, 1 or batch, size)` at its end."""
+        tasks, batch = tf.unstack(tf.shape(x)[:2])
+        code = tf.broadcast_to(code, (tasks, batch, code.shape[-1]))
+        return tf.concat([x, code], axis=-1)
+
     def dense(self, x: tf.Tensor, params: Sequence[tf.Tensor]) -> tf.Tensor:
-        """`(..., tasks, batch, in)` by a kernel and a bias `(..., tasks or 1, ...)`: `(..., tasks,
-        batch, out)`."""
-        kernel, bias = params
+        """`(..., tasks, batch, in)` by the kernel and the bias `(..., tasks or 1, ...)` that
+        `params` begin with: `(..., tasks, batch, out)`."""
+        kernel, bias = params[:2]
         if kernel.shape[-3] > 1 or x.shape[-3] == 1:
             y = matmul(x, kernel, self.precision) + bias[..., None, :]
             return self.passed(kernel, bias, x, y)
@@ -104,6 +139,19 @@ class TaskNet(Torso):
         flat = tf.reshape(x, (*x.shape[:-3], -1, x.shape[-1]))
         flat = matmul(flat, kernel[..., 0, :, :], self.precision) + bias
         return tf.reshape(flat, (*flat.shape[:-2], x.shape[-3], batch, flat.shape[-1]))
+
+    def norm(self, x: tf.Tensor, params: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Layer normalisation of `(..., tasks, batch, dim)` by the scale and the shift `(..., tasks
+        or 1, dim)` that in `params` follow kernel and bias."""
+        _, _, scale, shift = params
+        return standardised(x) * self.spread(scale, x) + self.spread(shift, x)
+
+    def spread(self, param: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """A parameter `(..., tasks or 1, dim)` for every sample of x."""
+        rows = param[..., None, :]
+        if not self.record:
+            return rows
+        return self.passed(None, param, None, rows + tf.zeros_like(x[..., :1]))
 
     def passed(self, kernel: Any, bias: tf.Tensor, x: Any, y: tf.Tensor) -> tf.Tensor:
         """y, with what else a Pass has."""

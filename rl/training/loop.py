@@ -67,7 +67,7 @@ class Loop:
             step = self.env.step(self.env.spec.env_action(act))
         check_step(step, self.env, f"at env step {self.step + self.env.num_envs}")
         end = step.terminated | step.truncated
-        session.normaliser.observe(step.obs, step.rew, end, step.task)
+        session.normaliser.observe(step.obs, step.rew, end, step.task, step.terminated)
         self.store(act, step)
         self.step += self.env.num_envs
         self.obs = step.obs

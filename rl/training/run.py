@@ -85,6 +85,7 @@ VARYING = (
     "state/loop/feed/replay",
     "state/loop/rollout",
     "state/normaliser/earned/count",
+    "state/normaliser/largest/rewards",
 )
 
 

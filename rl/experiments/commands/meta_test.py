@@ -18,10 +18,15 @@ FIXED = {
     "env",
     "env_kwargs",
     "network",
+    "layers",
     "hidden_sizes",
     "actor_sizes",
     "critic_sizes",
     "critic",
+    "critic_loss",
+    "atoms",
+    "v_min",
+    "v_max",
     "activation",
     "task_onehot",
     "share_torso",
@@ -31,6 +36,7 @@ FIXED = {
     "steps_per_epoch",
     "max_ep_len",
     "start_from",
+    "preset",
 }
 
 
@@ -94,10 +100,14 @@ def check(run: RunDir, saved: dict[str, Any]) -> None:
     to."""
     if saved["network"] != "splitting":
         raise UserError(f"meta-test is for --network splitting, and {run} has {saved['network']}")
+    if saved["layers"] != "dense":
+        raise UserError(f"meta-test is for --layers dense, and {run} has {saved['layers']}")
     if saved["task_onehot"]:
         raise UserError(
             f"{run} needs --task_onehot false: the one-hot code has no place for test tasks"
         )
+    if saved.get("critic_embedding"):
+        raise UserError(f"{run} needs --critic_embedding 0: test tasks have no learned code")
     learned = envs.tasks_of(saved["env"], "train")
     others = envs.tasks_of(saved["env"], "test")
     if learned == others and not saved["env"].startswith("ML"):

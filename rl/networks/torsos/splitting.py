@@ -22,7 +22,8 @@ from rl.networks.stacks import StackNet
 
 
 class Splitting(StackNet):
-    """Dense layers with an activation after all but the last, each a region; see TaskNet."""
+    """Dense layers as `layers` has them follow one another, each a region with its normalisation;
+    see TaskNet."""
 
     config: flags.Splitting
     kind: type[Bank] = Bank
@@ -30,19 +31,26 @@ class Splitting(StackNet):
     def make(self, fan_in: int) -> None:
         copies = min(self.config.split_capacity or 16, self.num_tasks)
         alike = not self.config.split_map
-        for k, units in enumerate(self.sizes):
-            gain = self.out_gain if k == len(self.sizes) - 1 else self.hidden_gain
-            copy = self.new_map(units)
+        plan = self.layout.plan(fan_in, self.sizes)
+        for k, dense in enumerate(plan):
             self.layer(
-                fan_in, units, copies=copies, gain=gain, alike=alike, copy=copy, kind=self.kind
+                dense.fan_in,
+                dense.units,
+                copies=copies,
+                gain=self.out_gain if k == len(plan) - 1 else self.hidden_gain,
+                alike=alike,
+                norm=dense.norm,
+                copy=self.new_map(dense.units),
+                kind=self.kind,
             )
-            fan_in = units
         if self.config.split_biases:
-            layers = self.layers_of_banks()
+            layers = self.regions
             self.regions = []
-            for kernel, bias in layers:
-                bias.copy = self.new_map(kernel.variable.shape[-1])
-                self.regions += [[kernel], [bias]]
+            for kernel, *vectors in layers:
+                copy = self.new_map(kernel.variable.shape[-1])
+                for bank in vectors:
+                    bank.copy = copy
+                self.regions += [[kernel], vectors]
 
     def new_map(self, units: int) -> Any:
         """Which copy each task uses of a layer: the first, to begin with."""
@@ -59,19 +67,18 @@ class Splitting(StackNet):
         del units
         return (self.num_tasks,)
 
+    def by_layer(self, regions: list[list[Any]]) -> list[list[Any]]:
+        """What there is of each region, put together where kernels split apart from all else."""
+        if len(regions[0]) > 1:
+            return regions
+        return [kernel + vectors for kernel, vectors in zip(regions[::2], regions[1::2])]
+
     def layers_of_banks(self) -> list[tuple[Bank, Bank]]:
         """Kernel and bias of each layer."""
-        banks: list[Bank] = []
-        for region in self.regions:
-            banks.extend(region)
-        return list(zip(banks[::2], banks[1::2]))
+        return [(layer[0], layer[1]) for layer in self.by_layer(self.regions)]
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
-        flat: list[tf.Tensor] = []
-        for region in params:
-            flat.extend(region)
-        layers = list(zip(flat[::2], flat[1::2]))
-        return self.stack(layers, x)
+        return self.layout.forward(self, self.by_layer(params), x)
 
 
 class SparseSplitting(Splitting):

@@ -10,7 +10,7 @@ from rl.networks.stacks import StackNet
 
 
 class Trunk(StackNet):
-    """Dense layers with an activation after all but the last; see TaskNet."""
+    """Dense layers as `layers` has them follow one another; see TaskNet."""
 
     config: flags.Trunk
 
@@ -20,15 +20,15 @@ class Trunk(StackNet):
         return self.config.task_layers
 
     def make(self, fan_in: int) -> None:
-        for k, units in enumerate(self.sizes):
-            layers_left = len(self.sizes) - k
+        plan = self.layout.plan(fan_in, self.sizes)
+        for k, dense in enumerate(plan):
+            layers_left = len(plan) - k
             copies = self.num_tasks if layers_left <= self.task_layers else 1
             gain = self.out_gain if layers_left == 1 else self.hidden_gain
-            self.layer(fan_in, units, copies=copies, gain=gain)
-            fan_in = units
+            self.layer(dense.fan_in, dense.units, copies=copies, gain=gain, norm=dense.norm)
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
-        return self.stack(params, x)
+        return self.layout.forward(self, params, x)
 
 
 class Shared(Trunk):
@@ -48,4 +48,4 @@ class Independent(Trunk):
 
     @property
     def task_layers(self) -> int:
-        return len(self.sizes)
+        return len(self.layout.plan(1, self.sizes))

@@ -563,6 +563,22 @@ def test_units_that_agree_are_layers():
     np.testing.assert_allclose(units(x), layers(x), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("flags", [{}, {"split_biases": True}, {"network": "sparse_splitting"}])
+def test_splitting_may_start_from_heads(flags):
+    """Output layers are the tasks' own, drawn apart, where there is room for two copies of the
+    rest; these split."""
+    toy = Toy([1, 1, -1], split_start="heads", split_capacity=2, **flags)
+    copies = copies_of(toy.splitter.maps)
+    heads = 2 if flags.get("split_biases") else 1  # one layer, of one unit
+    assert copies.tolist() == [1] * (len(copies) - heads) + [3] * heads
+    kernel = toy.net.layers_of_banks()[-1][0].variable.numpy()
+    assert not np.array_equal(kernel[0], kernel[1])
+    assert 0 < toy.splitter.sharing < 1
+    split_now(toy, 0, moved=(2,))
+    assert toy.splitter.maps[0].tolist() == [0, 0, 1]
+    assert toy.train(1000).mean() < 0.5
+
+
 def test_kernels_and_biases_apart():
     toy = Toy([1, -1], split_biases=True)
     assert len(toy.splitter.sizes) == 6 and toy.splitter.sizes.tolist() == [24, 8, 64, 8, 8, 1]
@@ -718,6 +734,10 @@ def test_splits_survive_a_kill(tmp_path, algo, every, network):
         ),
         ((*ENV, "--split_map", "nowhere.json"), "--split_map: there is no nowhere.json"),
         (("--network", "splitting"), "--network splitting is for several tasks"),
+        (
+            (*ENV, "--split_start", "heads", "--split_map", __file__),
+            "--split_start heads: with --split_map",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, capsys, args, words):

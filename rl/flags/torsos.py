@@ -69,10 +69,21 @@ class Splitting(splitting.Config):
     split_capacity: int = flag(
         0, "copies of a region there is room for; 0: one for each task, 16 at most", low=0
     )
+    split_start: str = flag(
+        "shared",
+        "what tasks share at first: all, or all but an output layer of each task's own",
+        choices=("shared", "heads"),
+    )
     split_biases: bool = flag(False, "split kernels and biases independently")
     split_map: str = flag(
         "", "train the copies of this splits.json, or run directory, from scratch; no splits"
     )
+
+    def __post_init__(self) -> None:
+        if self.split_map and self.split_start != "shared":
+            raise UserError(
+                f"--split_start {self.split_start}: with --split_map the map says what tasks share"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +96,11 @@ class SparseSplitting(Splitting):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.split_weights and self.split_start != "shared":
+            raise UserError(
+                f"--split_start {self.split_start}: with --split_weights all is shared at first"
+            )
         if self.split_weights and self.split_map:
             raise UserError(
                 "--split_map: maps are of regions, and with --split_weights single weights split"

@@ -95,8 +95,8 @@ def use_maps(blocks: Sequence[Block], maps: Any, name: str) -> None:
     """Lets tasks use the copies of maps `(regions, num_tasks)`. Raises a UserError where `name`'s
     don't fit."""
     counts = [block.count for block in blocks]
-    capacity = max(block.bank.copies for block in blocks)
-    maps = checked(maps, (sum(counts), blocks[0].bank.num_tasks), capacity, name)
+    room = np.repeat([block.bank.copies for block in blocks], counts)
+    maps = checked(maps, (sum(counts), blocks[0].bank.num_tasks), room, name)
     for block, maps_of_block in zip(blocks, np.split(maps, np.cumsum(counts)[:-1])):
         if block.splits:
             block.use(maps_of_block)

@@ -54,11 +54,14 @@ def load_maps(path: str, names: Iterable[str]) -> dict[str, Any]:
         ) from None
 
 
-def checked(maps: Any, shape: tuple[int, ...], capacity: int, name: str) -> np.ndarray:
+def checked(maps: Any, shape: tuple[int, ...], room: np.ndarray, name: str) -> np.ndarray:
     """`maps` as int32 `(regions, num_tasks)`.
 
+    Args:
+      room: `(regions,)`, how many copies of each there can be.
+
     Raises:
-      UserError: they have another shape, or numbers that are not copies from 0 to `capacity - 1`.
+      UserError: they have another shape, or numbers that are not copies of their region.
     """
     try:
         array = np.array(maps)
@@ -69,8 +72,8 @@ def checked(maps: Any, shape: tuple[int, ...], capacity: int, name: str) -> np.n
             f"--split_map: {name} needs whole numbers of shape {shape}, got {array.dtype} "
             f"{array.shape}"
         )
-    if array.min() < 0 or array.max() >= capacity:
+    if array.min() < 0 or (array.max(axis=1) >= room).any():
         raise UserError(
-            f"--split_map: {name} needs copies from 0 to {capacity - 1}; see --split_capacity"
+            f"--split_map: {name} needs copies from 0 to {room.min() - 1}; see --split_capacity"
         )
     return array.astype(np.int32)

@@ -7,7 +7,8 @@ split changes: the copy of each region that a task uses. All copies are there fr
 that a split adds no variable and no trace.
 Differs from it:
 1. every copy is trained; there the optimiser never learned of copies that a split made;
-2. a network has room for `--split_capacity` copies of a region, and refuses a split beyond;
+2. a network has room for `--split_capacity` copies of a region, and refuses a split beyond; with
+   `--split_start heads` tasks begin with output layers of their own;
 3. the input ends with the task's one-hot code, unless `--task_onehot false`;
 4. actor and critics are the project's, for any algorithm; there PPO's.
 """
@@ -29,35 +30,41 @@ class Splitting(StackNet):
     kind: type[Bank] = Bank
 
     def make(self, fan_in: int) -> None:
-        copies = min(self.config.split_capacity or 16, self.num_tasks)
+        room = min(self.config.split_capacity or 16, self.num_tasks)
         alike = not self.config.split_map
         plan = self.layout.plan(fan_in, self.sizes)
         for k, dense in enumerate(plan):
+            is_output = k == len(plan) - 1
+            is_head = is_output and self.config.split_start == "heads"
             self.layer(
                 dense.fan_in,
                 dense.units,
-                copies=copies,
-                gain=self.out_gain if k == len(plan) - 1 else self.hidden_gain,
-                alike=alike,
+                copies=self.num_tasks if is_head else room,
+                gain=self.out_gain if is_output else self.hidden_gain,
+                alike=alike and not is_head,
                 norm=dense.norm,
-                copy=self.new_map(dense.units),
+                copy=self.new_map(dense.units, is_head),
                 kind=self.kind,
             )
         if self.config.split_biases:
             layers = self.regions
             self.regions = []
             for kernel, *vectors in layers:
-                copy = self.new_map(kernel.variable.shape[-1])
+                is_head = kernel is layers[-1][0] and self.config.split_start == "heads"
+                copy = self.new_map(kernel.variable.shape[-1], is_head)
                 for bank in vectors:
                     bank.copy = copy
                 self.regions += [[kernel], vectors]
 
-    def new_map(self, units: int) -> Any:
-        """Which copy each task uses of a layer: the first, to begin with."""
+    def new_map(self, units: int, apart: bool = False) -> Any:
+        """Which copy each task uses of a layer, to begin with: the first, or where they are `apart`
+        one of its own."""
+        shape = self.map_shape(units)
+        first = tf.range(self.num_tasks) if apart else tf.zeros(self.num_tasks, tf.int32)
         return self.add_weight(
-            shape=self.map_shape(units),
+            shape=shape,
             dtype="int32",
-            initializer="zeros",
+            initializer=lambda shape, dtype: tf.broadcast_to(tf.cast(first, dtype), shape),
             trainable=False,
             name="copy",
         )

@@ -12,40 +12,18 @@ from rl.__main__ import main
 from rl.experiments.commands import sweep as sweeping
 from rl.experiments.sweeps.plan import read_plan
 from rl.experiments.sweeps.stages import state_of
-from tests.helpers import IDLE, SHORT, TINY, rows, start, wait_for_rows
-
-STEPS = 200
-FLAGS = ("--env", "Pendulum", *SHORT, "--steps_per_epoch", str(STEPS), *TINY["off_policy"].split())
-# Lists have commas in a sweep.
-SWEEP = ["16," if word == "16" else word for word in FLAGS]
-BASE = ("sweep", *SWEEP)
-
-
-def run_of(folder, method, seed):
-    return folder / method / f"{method}_s{seed}"
-
-
-def start_sweep(*argv):
-    """A sweep in a process group of its own."""
-    return start(*argv, start_new_session=True)
-
-
-def kill_all(process):
-    """Kills a sweep and its runs."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-
-
-def kill_run(run):
-    """Kills the process that works on a run."""
-    os.kill(lock.holder(run), signal.SIGKILL)
-
-
-def finish(*argv):
-    """Calls a sweep and waits for it. Returns its exit code and lines."""
-    process = start_sweep(*argv)
-    printed = process.communicate()[0]
-    return process.returncode, printed.splitlines()
+from tests.helpers import IDLE, rows, start, wait_for_rows
+from tests.helpers_sweeps import (
+    BASE,
+    FLAGS,
+    SIX,
+    check_six_alike,
+    finish,
+    kill_all,
+    run_of,
+    start_sweep,
+    worker_of,
+)
 
 
 def test_a_sweep_trains_as_the_runs_alone_do(tmp_path, capsys):
@@ -78,7 +56,7 @@ def test_a_run_and_the_sweep_are_killed(tmp_path):
     folder = tmp_path / "killed" / "x"
     process = start_sweep(*argv, tmp_path / "killed")
     wait_for_rows(run_of(folder, "ddpg", 0), 1, process)
-    kill_run(run_of(folder, "ddpg", 0))
+    os.kill(worker_of(run_of(folder, "ddpg", 0)), signal.SIGKILL)
     wait_for_rows(run_of(folder, "ddpg", 1), 1, process)
     process.kill()
     process.communicate()
@@ -144,10 +122,7 @@ def test_stages_killed_in_the_second(tmp_path):
 @pytest.mark.slow
 def test_six_runs_killed_twice(tmp_path):
     """Two methods with three seeds, by SIGKILL to the sweep and all its runs."""
-    argv = ("sweep", "--algo", "ddpg", "td3", "--env", "Pendulum", "-s", "0", "1", "2")
-    argv += ("--epochs", "4", "--steps_per_epoch", "1000", "--start_steps", "500")
-    argv += ("--update_after", "500", "--hidden_sizes", "64,64", "--num_test_episodes", "2")
-    argv += ("--tensorboard", "false", "--jobs", "2", "--name", "x", "--data_dir")
+    argv = (*SIX, "--data_dir")
     assert finish(*argv, tmp_path / "whole")[0] == 0
     folder = tmp_path / "killed" / "x"
     for method, seed, row in (("td3", 0, 2), ("ddpg", 2, 1)):
@@ -158,9 +133,4 @@ def test_six_runs_killed_twice(tmp_path):
     code, lines = finish(*argv, tmp_path / "killed")
     assert code == 0
     assert any("resumed" in line for line in lines)
-    for method in ("ddpg", "td3"):
-        for seed in (0, 1, 2):
-            whole = run_of(tmp_path / "whole" / "x", method, seed)
-            killed = run_of(folder, method, seed)
-            assert len(rows(killed)) == 5
-            assert rows(killed) == rows(whole)
+    check_six_alike(folder, tmp_path / "whole" / "x")

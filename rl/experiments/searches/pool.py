@@ -179,14 +179,12 @@ class SearchPool(Pool):
 
     def _stop(self, trial: OpenTrial) -> None:
         """Has the runs of a trial stop that go on, and begins no other."""
-        if trial.is_stopping:
-            return
-        trial.is_stopping = True
         for job in trial.jobs:
-            if job.process is not None:
-                job.process.signal(signal.SIGTERM)
-            elif job.state == "waiting":
+            if job.process is None and job.state == "waiting":
                 job.become("stopped")
+            elif job.process is not None and not trial.is_stopping:
+                job.process.signal(signal.SIGTERM)
+        trial.is_stopping = True
 
     def _end(self, trial: OpenTrial) -> None:
         """Tells the study what became of a trial."""

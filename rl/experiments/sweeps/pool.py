@@ -10,7 +10,7 @@ from typing import Callable, Optional, Sequence
 
 from rl import signals
 from rl.config import UserError
-from rl.experiments.sweeps.launcher import Command, Launcher, Process
+from rl.experiments.sweeps.launcher import LOST, Command, Launcher, Process
 from rl.experiments.sweeps.plan import SweepRun
 from rl.experiments.sweeps.stages import next_step
 from rl.files import remove, write_atomically
@@ -19,6 +19,7 @@ POLL = 0.1  # seconds between two looks at the processes
 BUSY = 2.0  # seconds between two looks at a run that another process works on
 FULL = 2**20  # bytes; with less left, a disk counts as full
 FAILED = 1  # exit code of a sweep of which a run failed
+MOST_LOST = 3  # machines that a run may be lost with before it gets on; it may be what ends them
 
 
 @dataclasses.dataclass
@@ -30,6 +31,8 @@ class Job:
       note: what there is to say of the state, such as the reason of a failure.
       stage: number of the stage that its process was started for, from 0.
       look_again: when a run that another process works on is looked at next.
+      lost: how many machines one after another it was gone with, without getting on.
+      lost_at: the env step that it had saved when it was last gone with one.
     """
 
     run: SweepRun
@@ -38,6 +41,8 @@ class Job:
     process: Optional[Process] = None
     stage: int = -1
     look_again: float = 0.0
+    lost: int = 0
+    lost_at: int = -1
 
     def become(self, state: str, note: str = "") -> None:
         """Takes note of a change."""
@@ -169,7 +174,14 @@ class Pool:
     def _collect(self) -> None:
         """Takes note of the processes that have ended."""
         for job in self.jobs:
-            code = job.process.poll() if job.process is not None else None
+            if job.process is None:
+                continue
+            try:
+                code = job.process.poll()
+            except OSError as error:
+                job.process = None
+                self._fail(job, f"cannot start it: {error.strerror}")
+                continue
             if code is not None:
                 job.process = None
                 self._ended(job, code)
@@ -190,8 +202,20 @@ class Pool:
             job.look_again = time.monotonic() + BUSY
         elif code == 0 and step.number > job.stage:
             job.become("waiting")
+        elif code == LOST:
+            self._lost(job)
         else:
             self._fail(job, _reason(job.run, code))
+
+    def _lost(self, job: Job) -> None:
+        """A run whose machine is gone goes on on another, unless it never gets anywhere."""
+        saved = sum(stage.run.step for stage in job.run.stages)
+        job.lost = job.lost + 1 if saved == job.lost_at else 1
+        job.lost_at = saved
+        if job.lost < MOST_LOST:
+            job.become("waiting", "its machine was lost")
+        else:
+            self._fail(job, f"its machine was lost {MOST_LOST} times, and it got no further")
 
     def _fail(self, job: Job, reason: str) -> None:
         """Marks a run as one that failed, for later sweeps too, where the disk takes the mark."""

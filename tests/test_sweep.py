@@ -503,8 +503,9 @@ def test_signals_are_passed_on(tmp_path, finished, number):
     assert [job.state for job in pool.jobs] == ["stopped"] * 2 + ["waiting"] * 4
 
 
-def test_one_whose_machine_is_lost_goes_on_elsewhere(tmp_path, finished):
+def test_one_whose_machine_is_lost_goes_on_elsewhere(tmp_path, finished, monkeypatch):
     """Three times without getting on, and it has failed: it may be what ends machines."""
+    monkeypatch.setattr("rl.experiments.sweeps.pool.BUSY", 0.001)
     codes = {"a_s0": [LOST, LOST, 0], "b_s0": [LOST, LOST, LOST]}
     pool = make_pool(six_runs(tmp_path)[:2], FakeLauncher(finished, codes=codes))
     assert pool.work() == 1
@@ -513,6 +514,7 @@ def test_one_whose_machine_is_lost_goes_on_elsewhere(tmp_path, finished):
 
 
 def test_getting_on_is_what_counts(tmp_path, finished, monkeypatch):
+    monkeypatch.setattr("rl.experiments.sweeps.pool.BUSY", 0.001)
     steps = iter(range(100))
     monkeypatch.setattr(RunDir, "step", property(lambda run: next(steps)))
     codes = {"a_s0": [LOST] * 9}

@@ -141,32 +141,29 @@ def test_six_runs_and_a_node_that_dies(nodes, tmp_path):
     check_six_alike(tmp_path / "killed" / "x", tmp_path / "whole" / "x")
 
 
+SHORT = (*BASE, "--epochs", "40", "-s", "0", "1", "--name", "x")
+
+
+@pytest.fixture(name="whole", scope="module")
+def fixture_whole(tmp_path_factory):
+    """The folder of SHORT, on this machine."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert finish(*SHORT, "--threads", "1", "--data_dir", folder)[0] == 0
+    return folder / "x"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_the_sweep_is_ended(tmp_path, number):
+def test_a_sweep_that_is_ended(whole, tmp_path, number):
     """Its runs stop and save, and go on as if nothing had been; here Ray ends with the sweep."""
-    argv = (*BASE, "--epochs", "6", "-s", "0", "1", *RAY, "--name", "x", "--data_dir")
-    assert (
-        finish(
-            *BASE,
-            "--epochs",
-            "6",
-            "-s",
-            "0",
-            "1",
-            "--threads",
-            "1",
-            "--name",
-            "x",
-            "--data_dir",
-            tmp_path / "whole",
-        )[0]
-        == 0
-    )
-    process = start_sweep(*argv, tmp_path / "ray")
-    run = run_of(tmp_path / "ray" / "x", "ddpg", 0)
+    argv = (*SHORT, *RAY, "--data_dir", tmp_path)
+    process = start_sweep(*argv)
+    run = run_of(tmp_path / "x", "ddpg", 0)
     wait_for_rows(run, 1, process)
-    process.send_signal(number)
+    if number == signal.SIGKILL:
+        process.kill()
+    else:  # as a terminal does, to Ray's processes too
+        os.killpg(process.pid, number)
     lines = process.communicate()[0].splitlines()
     if number == signal.SIGKILL:
         wait_until(lambda: not lock.is_held(run))
@@ -174,8 +171,8 @@ def test_the_sweep_is_ended(tmp_path, number):
         assert process.returncode == signals.STOPPED
         assert lines[-1].startswith("stopped; go on with: python main.py sweep")
     assert not lock.is_held(run)
-    assert read_plan(tmp_path / "ray" / "x")[0].stages[0].run.status == "unfinished"
-    assert finish(*argv, tmp_path / "ray")[0] == 0
+    assert read_plan(tmp_path / "x")[0].stages[0].run.status == "unfinished"
+    assert finish(*argv)[0] == 0
     for seed in (0, 1):
-        written = rows(run_of(tmp_path / "ray" / "x", "ddpg", seed))
-        assert written == rows(run_of(tmp_path / "whole" / "x", "ddpg", seed))
+        written = rows(run_of(tmp_path / "x", "ddpg", seed))
+        assert written == rows(run_of(whole, "ddpg", seed))

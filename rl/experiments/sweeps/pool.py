@@ -30,7 +30,7 @@ class Job:
       state: "waiting", "running", "stopped", "failed" or "finished".
       note: what there is to say of the state, such as the reason of a failure.
       stage: number of the stage that its process was started for, from 0.
-      look_again: when a run that another process works on is looked at next.
+      look_again: when a run that another process works on, or may, is looked at next.
       lost: how many machines one after another it was gone with, without getting on.
       lost_at: the env step that it had saved when it was last gone with one.
     """
@@ -214,6 +214,7 @@ class Pool:
         job.lost_at = saved
         if job.lost < MOST_LOST:
             job.become("waiting", "its machine was lost")
+            job.look_again = time.monotonic() + BUSY  # its process may still be there, and save
         else:
             self._fail(job, f"its machine was lost {MOST_LOST} times, and it got no further")
 

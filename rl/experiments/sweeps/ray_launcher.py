@@ -10,6 +10,7 @@ import dataclasses
 import logging
 import os
 import signal
+import subprocess
 import threading
 from typing import Any, Mapping, Optional
 
@@ -120,7 +121,7 @@ class Runner:
     def __init__(self) -> None:
         # Nothing is ever written: the writing end is closed when this process ends.
         self._reading_end, self._writing_end = os.pipe()
-        self._process: Optional[Any] = None
+        self._process: Optional["subprocess.Popen[bytes]"] = None
         self._begun = threading.Event()
 
     def run(self, module: str, command: Command, variables: Mapping[str, str], folder: str) -> int:
@@ -130,12 +131,13 @@ class Runner:
             variables = {**variables, GPUS: os.environ[GPUS]}
         try:
             with signals.unblocked():  # Ray blocks SIGINT in its processes, and those below them
-                self._process = launcher.start_attended(
+                process = launcher.start_attended(
                     module, command, variables, self._reading_end, folder
                 )
+            self._process = process
         finally:
             self._begun.set()
-        return exit_code(self._process.wait())
+        return exit_code(process.wait())
 
     def signal(self, number: int) -> None:
         """Sends the command a signal, if it is still there."""

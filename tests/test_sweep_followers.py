@@ -56,7 +56,7 @@ def test_a_run_waits_for_those_that_its_flags_name(tmp_path):
 
 
 def test_no_two_runs_wait_for_each_other(tmp_path):
-    with pytest.raises(UserError, match="method b begins with a_s0, whose method has to be above"):
+    with pytest.raises(UserError, match="method b begins with a_s0, whose method must be above"):
         make_plan(Sweep("s", {"b": FOLLOWER, "a": QUICK}), tmp_path)
 
 
@@ -240,8 +240,20 @@ def test_its_rows_and_last_episodes_are_compared(sweep_folder):
     assert summary.method.scores.tolist() == [returns]
 
 
+def test_a_source_of_others_runs_no_code_unless_trusted(sweep_folder, tmp_path):
+    source, _ = plan_with_episodes(sweep_folder)
+    config = json.loads((source.stages[0].run.path / "config.json").read_text())
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    write_json(theirs / "config.json", config | {"env_kwargs": '{"x": 1}'})
+    with pytest.raises(UserError, match="if you trust who made it, add --trust"):
+        plan_meta(tmp_path, meta_test=str(theirs))
+    write_json(theirs / "config.json", config)
+    assert plan_meta(tmp_path, meta_test=str(theirs))[1].sources == ()
+
+
 def test_a_meta_test_that_began_otherwise_is_refused(sweep_folder):
-    with pytest.raises(UserError, match="with --start best, and the sweep says .* --start equal"):
+    with pytest.raises(UserError, match="with --start best; the sweep says .* --start equal"):
         plan_meta(sweep_folder, start="equal")
     with pytest.raises(UserError, match="made with --gamma 0.99, and the sweep says 0.5"):
         plan_meta(sweep_folder, gamma=0.5)

@@ -25,8 +25,8 @@ class Sweep:
     Args:
       name: of the sweep's folder in data_dir.
       methods: name -> flags of its runs; or a list of such flags, its stages: each is a run that
-        begins with the networks of the one before, see `--start_from`. With META_TEST, the
-        directory of a run, flags are those of `meta-test`, which adapts that run.
+        begins with the networks of the one before, see `--start_from`. With "meta_test", the
+        directory of a run, flags are those of `meta-test`, which adapts it.
       seeds: each method is trained with every one. In a text among the flags "{seed}" stands for
         it, and "{sweep}" for the sweep's folder: `"start_from": "{sweep}/x/x_s{seed}"`.
       common: flags of every method that is trained, where it doesn't have others.

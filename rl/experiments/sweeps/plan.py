@@ -105,8 +105,9 @@ def _adapting_runs(
         try:
             argv = ["meta-test", str(source), *flag_words(words_of_seed)]
             argv += [f"--data_dir={folder}", f"--exp_name={method}", f"--seed={seed}"]
-            saved = planned.get(place_of(source.path)) or source.load_config(trust=True)
             _, asked, training = meta_test.parse_command(argv[1:])
+            # What the sweep itself trains is trusted, since the definition names its env.
+            saved = planned.get(place_of(source.path)) or source.load_config(asked.trust)
             meta_test.check(source, saved)
             meta_test.check_flags(source, saved, training)
             if env is None:
@@ -275,7 +276,7 @@ def _refuse_other_start(run: RunDir, source: RunDir, start: str) -> None:
     began = "best" if "meta_start" in config else "equal"
     if place_of(config.get("meta_run", "")) != place_of(source.path) or began != start:
         raise UserError(
-            f"{run} was made from {config.get('meta_run')} with --start {began}, and the sweep says "
+            f"{run} was made from {config.get('meta_run')} with --start {began}; the sweep says "
             f"{source} with --start {start}; give the method or the sweep another name"
         )
 

@@ -30,7 +30,7 @@ def with_sources(runs: Sequence[SweepRun], methods: Sequence[str]) -> list[Sweep
                 continue
             if methods.index(source.method) >= methods.index(run.method):
                 raise UserError(
-                    f"method {run.method} begins with {source.name}, whose method has to be above it"
+                    f"method {run.method} begins with {source.name}, whose method must be above it"
                 )
             names[source.name] = None
         found.append(dataclasses.replace(run, sources=tuple(names)))

@@ -10,6 +10,7 @@ import pytest
 from rl import lock
 from rl.__main__ import main
 from rl.experiments.commands import sweep as sweeping
+from rl.experiments.rundir import RunDir
 from rl.experiments.sweeps.plan import read_plan
 from rl.experiments.sweeps.stages import state_of
 from tests.helpers import IDLE, rows, start, wait_for_rows
@@ -87,6 +88,38 @@ def test_a_signal_stops_the_runs_which_save(tmp_path, number):
     assert read_plan(tmp_path / "x")[0].stages[0].run.status == "unfinished"
     assert not run_of(tmp_path / "x", "ddpg", 1).exists()
     assert not lock.is_held(run)
+
+
+@pytest.mark.slow
+def test_a_meta_test_killed_and_resumed(tmp_path):
+    """It waits for its source, and ends as one that wasn't killed, with its last episodes."""
+    file = tmp_path / "meta.py"
+    file.write_text(
+        "from rl import Sweep\n"
+        "common = dict(algo='ppo', env='PointMass-ML4', network='splitting', task_onehot=False)\n"
+        "common |= dict(hidden_sizes=(16,), num_test_episodes=2, epochs=2, steps_per_epoch=400)\n"
+        "common |= dict(rollout_steps=20, batch_size=20, update_epochs=2, tensorboard=False)\n"
+        "meta = {'meta_test': '{sweep}/source/source_s{seed}', 'episodes': 40, 'save_freq': 5}\n"
+        "sweep = Sweep('x', {'source': {}, 'meta': meta}, common=common, eval_episodes=3)\n"
+    )
+    argv = ("sweep", file, "--jobs", "2", "--data_dir")
+    code, lines = finish(*argv, tmp_path / "whole")
+    assert code == 0
+    assert "meta_s0: waiting (for source_s0)" in lines
+    assert lines[-1].endswith("2 of 2 runs finished, 0 failed")
+    meta = Path("x", "meta", "meta_s0")
+    process = start_sweep(*argv, tmp_path / "killed")
+    wait_for_rows(tmp_path / "killed" / meta, 12, process)
+    kill_all(process)
+    assert not (tmp_path / "killed" / meta / "eval.json").exists()
+    code, lines = finish(*argv, tmp_path / "killed")
+    assert code == 0
+    assert any(line.startswith("meta_s0: resumed") for line in lines)
+    assert any(line.startswith("meta_s0: plays its last episodes") for line in lines)
+    assert rows(tmp_path / "killed" / meta) == rows(tmp_path / "whole" / meta)
+    for run in (meta, Path("x", "source", "source_s0")):
+        found = [RunDir(tmp_path / folder / run).evaluation for folder in ("killed", "whole")]
+        assert found[0] == found[1] and found[0]["asked"]["episodes"] == 3
 
 
 @pytest.mark.slow

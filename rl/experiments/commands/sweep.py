@@ -12,7 +12,7 @@ from rl.experiments.commands.train import make_current_folder_importable
 from rl.experiments.sweeps.definition import load_sweep
 from rl.experiments.sweeps.launcher import Launcher
 from rl.experiments.sweeps.overview import Overview, print_status
-from rl.experiments.sweeps.plan import FILE, SweepRun, make_plan, read_plan, save_plan
+from rl.experiments.sweeps.plan import FILE, make_plan, read_plan, save_plan
 from rl.experiments.sweeps.pool import Job, Pool
 from rl.experiments.sweeps.pool_flags import (
     POOL_FLAGS,
@@ -23,6 +23,7 @@ from rl.experiments.sweeps.pool_flags import (
     split_own_flags,
 )
 from rl.experiments.sweeps.product import make_sweep
+from rl.experiments.sweeps.runs import SweepRun
 from rl.experiments.sweeps.stages import last_lines
 from rl.files import expanded
 from rl.signals import STOPPED

@@ -12,8 +12,9 @@ from rl.experiments.searches.definition import Search
 from rl.experiments.searches.fitness import Fitness, curve_of, fitness_of
 from rl.experiments.sweeps.definition import Sweep
 from rl.experiments.sweeps.launcher import Launcher
-from rl.experiments.sweeps.plan import SweepRun, checked_flags, make_plan
+from rl.experiments.sweeps.plan import checked_flags, make_plan
 from rl.experiments.sweeps.pool import FAILED, Job, Pool, Show
+from rl.experiments.sweeps.runs import SweepRun
 from rl.experiments.sweeps.stages import stage_at_work
 
 if TYPE_CHECKING:

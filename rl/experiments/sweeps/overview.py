@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from rl.experiments.sweeps.plan import SweepRun
 from rl.experiments.sweeps.pool import Job
 from rl.experiments.sweeps.progress import Progress, read_progress
+from rl.experiments.sweeps.runs import SweepRun
 from rl.experiments.sweeps.stages import state_of
 
 EVERY = 1.0  # seconds between two tables

@@ -11,8 +11,8 @@ from typing import Callable, Optional, Sequence
 from rl import signals
 from rl.config import UserError
 from rl.experiments.sweeps.launcher import LOST, Command, Launcher, Process
-from rl.experiments.sweeps.plan import SweepRun
-from rl.experiments.sweeps.stages import next_step
+from rl.experiments.sweeps.runs import SweepRun
+from rl.experiments.sweeps.stages import Step, next_step
 from rl.files import remove, write_atomically
 
 POLL = 0.1  # seconds between two looks at the processes
@@ -158,18 +158,27 @@ class Pool:
             elif not step.argv:
                 job.note = "another process works on it"
                 job.look_again = time.monotonic() + BUSY
-            else:
+            elif not (step.is_first and self._waits_for_sources(job)):
                 job.process = self.launcher.start(Command(step.argv, job.run.log))
                 job.stage = step.number
                 remove(job.run.failure)
-                verb = "resumed" if step.argv[0] == "resume" else "started"
-                count = len(job.run.stages)
-                stage = f", stage {step.number + 1} of {count}" if count > 1 else ""
-                job.become("running", verb + stage)
+                job.become("running", _describe(step, len(job.run.stages)))
         except UserError as error:
             self._fail(job, str(error))
         except OSError as error:
             self._fail(job, f"cannot start it: {error.strerror}")
+
+    def _waits_for_sources(self, job: Job) -> bool:
+        """Whether a run that a run begins with isn't finished. It fails or stops as that one does,
+        without a mark: the next sweep may find that one finished."""
+        for source in self.jobs:
+            if source.run.name in job.run.sources and source.state != "finished":
+                if source.state in ("failed", "stopped"):
+                    job.become(source.state, f"it needs {source.run.name}")
+                else:
+                    job.note = f"for {source.run.name}"
+                return True
+        return False
 
     def _collect(self) -> None:
         """Takes note of the processes that have ended."""
@@ -236,6 +245,14 @@ class Pool:
             process.signal(signal.SIGTERM)
         while any(process.poll() is None for process in left):
             time.sleep(POLL)
+
+
+def _describe(step: Step, stages: int) -> str:
+    """What a process was started for, in words."""
+    if step.number == stages:
+        return "plays its last episodes"
+    verb = "resumed" if step.argv[0] == "resume" else "started"
+    return f"{verb}, stage {step.number + 1} of {stages}" if stages > 1 else verb
 
 
 def _reason(run: SweepRun, code: int) -> str:

@@ -6,7 +6,7 @@ import math
 from rl import lock
 from rl.config import UserError
 from rl.experiments.rundir import RunDir
-from rl.experiments.sweeps.plan import SweepRun
+from rl.experiments.sweeps.runs import SweepRun
 from rl.experiments.sweeps.stages import stage_at_work
 from rl.logging.resources import MB
 

@@ -14,7 +14,7 @@ from rl.experiments.sweeps import launcher as launching
 from rl.experiments.sweeps.launcher import LOST, THREADS, Command
 from rl.experiments.sweeps.plan import read_plan
 from rl.logging.resources import available_cores
-from tests.helpers import ROOT, rows, wait_for_rows
+from tests.helpers import ROOT, refused, rows, wait_for_rows
 from tests.helpers_sweeps import (
     BASE,
     METHODS,
@@ -117,6 +117,13 @@ def at_work_on(node, folder):
             if actor and parent_of(actor) == raylet:
                 return run, [raylet, actor, number]
     return None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999"])
+def test_no_cluster_there(tmp_path, capsys, address):
+    argv = ("sweep", "--env", "Pendulum", *RAY, "--ray_address", address, "--data_dir", tmp_path)
+    assert f"--ray_address: no Ray cluster at {address}: " in refused(capsys, *argv)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -169,7 +169,7 @@ class Pool:
         except UserError as error:
             self._fail(job, str(error))
         except OSError as error:
-            self._fail(job, f"cannot start it: {error.strerror}")
+            self._fail(job, _not_started(error))
 
     def _collect(self) -> None:
         """Takes note of the processes that have ended."""
@@ -180,7 +180,7 @@ class Pool:
                 code = job.process.poll()
             except OSError as error:
                 job.process = None
-                self._fail(job, f"cannot start it: {error.strerror}")
+                self._fail(job, _not_started(error))
                 continue
             if code is not None:
                 job.process = None
@@ -236,6 +236,12 @@ class Pool:
             process.signal(signal.SIGTERM)
         while any(process.poll() is None for process in left):
             time.sleep(POLL)
+
+
+def _not_started(error: OSError) -> str:
+    """Why there is no process."""
+    place = f"{error.filename}: " if error.filename else ""
+    return f"cannot start it: {place}{error.strerror}"
 
 
 def _reason(run: SweepRun, code: int) -> str:

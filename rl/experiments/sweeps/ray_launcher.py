@@ -26,7 +26,7 @@ from rl.experiments.sweeps import launcher
 from rl.experiments.sweeps.launcher import LOST, Command
 from rl.logging.resources import available_cores
 
-GPUS = "CUDA_VISIBLE_DEVICES"  # Ray tells each actor its own
+GPUS = "CUDA_VISIBLE_DEVICES"
 # Of all actors: Ray would else kill the process with its actor, before it has saved.
 KEEP_CHILDREN = {"RAY_kill_child_processes_on_worker_exit": "0"}
 ANSWER = 5.0  # seconds in which a cluster's head must answer
@@ -68,9 +68,11 @@ class RayProcess:
             code = ray.get(self._ended)
         except RayTaskError as error:
             raise error.cause from None
-        except RayError as error:
-            if isinstance(error, RayActorError) and error.actor_init_failed:
+        except RayActorError as error:
+            if error.actor_init_failed:
                 raise OSError(errno.ENOENT, "its node lacks this package") from None
+            code = LOST
+        except RayError:
             code = LOST
         finally:
             ray.kill(self._runner)  # or its room is taken until the handle is collected
@@ -130,10 +132,9 @@ class Runner:
         self._begun = threading.Event()
 
     def run(self, module: str, command: Command, variables: Mapping[str, str], folder: str) -> int:
-        """Starts a command and returns its exit code, see `launcher.start_attended`. It has the
-        GPUs that Ray gives to this actor."""
-        if GPUS in os.environ:
-            variables = {**variables, GPUS: os.environ[GPUS]}
+        """Starts a command and returns its exit code, see `launcher.start_attended`. It sees the
+        GPUs that Ray gives to this actor, and no others."""
+        variables = {**variables, GPUS: ",".join(map(str, ray.get_gpu_ids()))}
         try:
             with signals.unblocked():  # Ray blocks SIGINT in its processes, and those below them
                 process = launcher.start_attended(

@@ -112,7 +112,8 @@ def test_one_method_is_called_by_its_algorithm():
         ("--launcher slurm --algo sac", "--launcher: invalid choice: 'slurm'"),
         ("--launcher ray --cpus_per_run 0 --algo sac", "--cpus_per_run must be at least 1, got 0"),
         ("--launcher ray --gpus_per_run 1.5 --algo sac", "must be a whole number, or less than 1"),
-        ("--launcher ray --ray_address ray://x:1 --algo sac", "must be HOST:PORT or auto"),
+        ("--launcher ray --ray_address ray://x:1 --algo sac", "--ray_address must be HOST:PORT"),
+        ("--launcher ray --ray_address auto --algo sac", "--ray_address must be HOST:PORT"),
         ("x.py --algo sac", "--algo is for sweeps without a file"),
         ("nothing.py", "there is no file nothing.py"),
     ],
@@ -527,13 +528,13 @@ def test_getting_on_is_what_counts(tmp_path, finished, monkeypatch):
 def test_one_that_a_machine_cannot_start_has_failed(tmp_path, finished):
     class NoFolder(FakeProcess):
         def poll(self):
-            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/x")
 
     launcher = FakeLauncher(finished)
     launcher.start = lambda command: NoFolder(0, 0, None)
     pool = make_pool(six_runs(tmp_path)[:1], launcher)
     assert pool.work() == 1
-    assert pool.jobs[0].note == "cannot start it: No such file or directory"
+    assert pool.jobs[0].note == "cannot start it: /x: No such file or directory"
 
 
 def test_a_full_disk_is_told(tmp_path, finished, monkeypatch):
@@ -577,6 +578,14 @@ def test_processes_get_threads_and_a_file_for_their_output(tmp_path, monkeypatch
         time.sleep(0.02)
     assert process.poll() == 9 and log.read_text().splitlines()[-1] == "no"
     launcher.close()
+
+
+def test_ray_is_an_extra(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)  # importing it fails
+    monkeypatch.delitem(sys.modules, "rl.experiments.sweeps.ray_launcher", raising=False)
+    argv = ("sweep", "--env", "Pendulum", "--launcher", "ray", "--data_dir", tmp_path)
+    assert "--launcher ray needs ray: pip install 'rl[cluster]'" in refused(capsys, *argv)
+    assert not list(tmp_path.iterdir())
 
 
 def test_processes_do_not_outlive_who_started_them(tmp_path):

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -11,10 +10,10 @@ import pytest
 from rl import lock, signals
 from rl.config import UserError
 from rl.experiments.sweeps import launcher as launching
-from rl.experiments.sweeps.launcher import LOST, THREADS, Command
+from rl.experiments.sweeps.launcher import THREADS, Command
 from rl.experiments.sweeps.plan import read_plan
 from rl.logging.resources import available_cores
-from tests.helpers import ROOT, rows, wait_for_rows
+from tests.helpers import ROOT, refused, rows, wait_for_rows
 from tests.helpers_sweeps import (
     BASE,
     METHODS,
@@ -61,7 +60,6 @@ def parent_of(number):
 @pytest.fixture(name="nodes")
 def fixture_nodes():
     """A cluster of two nodes with one CPU each, on this machine."""
-    # pylint: disable-next=import-outside-toplevel
     from ray.cluster_utils import Cluster
 
     cluster = Cluster()
@@ -71,10 +69,10 @@ def fixture_nodes():
     cluster.shutdown()
 
 
+@pytest.mark.slow
 def test_processes_on_ray(tmp_path, monkeypatch):
     """Threads, outputs, exit codes and signals where there is room for one, and what there never
     is room for."""
-    # pylint: disable-next=import-outside-toplevel
     from rl.experiments.sweeps.ray_launcher import RayLauncher, check_room
 
     monkeypatch.setattr(launching, "ATTENDED", "tests.own_command")
@@ -104,6 +102,28 @@ def test_processes_on_ray(tmp_path, monkeypatch):
     launcher.close()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("gpus, seen", [(1, "1"), (0, "")])
+def test_gpus_of_a_run(tmp_path, monkeypatch, gpus, seen):
+    """Those that Ray keeps for it, of the ones that the cluster may use: there is no real one."""
+    from ray.cluster_utils import Cluster
+
+    from rl.experiments.sweeps.ray_launcher import RayLauncher
+
+    monkeypatch.setattr(launching, "ATTENDED", "tests.own_command")
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    cluster = Cluster()
+    cluster.add_node(num_cpus=1, num_gpus=1, include_dashboard=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    launcher = RayLauncher(cluster.address, threads=1, cpus=1, gpus=gpus)
+    log = tmp_path / "x.log"
+    assert code_of(launcher.start(Command(("variables", "CUDA_VISIBLE_DEVICES"), log))) == 0
+    assert log.read_text() == f"{seen}\n"
+    launcher.close()
+    cluster.shutdown()
+
+
 def at_work_on(node, folder):
     """The directory of a run that a node works on, and the processes: node's, actor's and run's."""
     raylet = node.all_processes["raylet"][0].process.pid
@@ -117,6 +137,13 @@ def at_work_on(node, folder):
             if actor and parent_of(actor) == raylet:
                 return run, [raylet, actor, number]
     return None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999"])
+def test_no_cluster_there(tmp_path, capsys, address):
+    argv = ("sweep", "--env", "Pendulum", *RAY, "--ray_address", address, "--data_dir", tmp_path)
+    assert f"--ray_address: no Ray cluster at {address}: " in refused(capsys, *argv)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

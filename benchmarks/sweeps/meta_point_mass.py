@@ -4,12 +4,11 @@ episodes of each test task.
     .venv/bin/python main.py sweep benchmarks/sweeps/meta_point_mass.py --jobs 2
     .venv/bin/python main.py compare data/meta_point_mass --exclude source --score last --at STEPS
 
-STEPS are 40 for each of the K episodes, of 20 steps in each of two tasks; before the first there are
-no more than 1. PPO on PointMass-ML4, layers (32, 32), takes 160k steps with `--network splitting`.
-Then 48 episodes of each test task, an update for every two, by `meta-test` from either start, the
-four episodes that find the best counted; and by independent networks from scratch: by PPO at two
-learning rates, and by DDPG, which learns from fewer steps, with ten updates for each. A test is of
-20 episodes a task.
+STEPS are 40 K, since an episode of both tasks has 40 steps; for K = 0 they are 1. PPO on
+PointMass-ML4, layers (32, 32), takes 160k steps with `--network splitting`. Then 48 episodes of
+each test task, an update for every two, by `meta-test` from either start, the four episodes that
+find the best counted; and by independent networks from scratch: by PPO at two learning rates, and
+by DDPG, which learns from fewer steps, with ten updates for each. A test is of 20 episodes a task.
 """
 
 from typing import Any

@@ -33,8 +33,8 @@ def add_flags(parser: Parser) -> None:
     """Adds those that say how methods are compared."""
     add = parser.add_argument
     text = (
-        "how a run's rows become its score, or eval: what eval --save found; best is too good for a "
-        "method that is tested often (default: mean)"
+        "how a run's rows become its score, or eval: what eval --save found; best is too good for "
+        "a method that is tested often (default: mean)"
     )
     add("--score", choices=(*CHOICES, EVAL), default="mean", help=text)
     text = f"of how many of the last rows (default: {LAST_ROWS} for mean, all for best)"

@@ -166,7 +166,7 @@ class Pool:
         except UserError as error:
             self._fail(job, str(error))
         except OSError as error:
-            self._fail(job, f"cannot start it: {error.strerror}")
+            self._fail(job, _not_started(error))
 
     def _waits_for_sources(self, job: Job) -> bool:
         """Whether a run that a run begins with isn't finished. It fails or stops as that one does,
@@ -189,7 +189,7 @@ class Pool:
                 code = job.process.poll()
             except OSError as error:
                 job.process = None
-                self._fail(job, f"cannot start it: {error.strerror}")
+                self._fail(job, _not_started(error))
                 continue
             if code is not None:
                 job.process = None
@@ -253,6 +253,12 @@ def _describe(step: Step, stages: int) -> str:
         return "plays its last episodes"
     verb = "resumed" if step.argv[0] == "resume" else "started"
     return f"{verb}, stage {step.number + 1} of {stages}" if stages > 1 else verb
+
+
+def _not_started(error: OSError) -> str:
+    """Why there is no process."""
+    place = f"{error.filename}: " if error.filename else ""
+    return f"cannot start it: {place}{error.strerror}"
 
 
 def _reason(run: SweepRun, code: int) -> str:

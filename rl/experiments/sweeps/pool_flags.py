@@ -4,6 +4,7 @@ folder that is theirs."""
 import argparse
 import math
 import os
+import re
 from pathlib import Path
 from typing import Collection, Sequence
 
@@ -49,10 +50,7 @@ def add_pool_flags(parser: Parser) -> None:
     add("--threads", type=int, default=0, help=text)
     text = "run on this machine, or on a Ray cluster (default: local)"
     add("--launcher", choices=LAUNCHERS, default="local", help=text)
-    text = (
-        "HOST:PORT of the cluster that this machine is a node of, or auto (default: one is started "
-        "on this machine)"
-    )
+    text = "the head of the cluster that this machine is a node of (default: one is started here)"
     add("--ray_address", metavar="HOST:PORT", help=text)
     add("--cpus_per_run", type=int, help="that Ray keeps for each run (default: 1)")
     text = "that Ray keeps for each run; less than 1: several share one (default: 0)"
@@ -68,8 +66,8 @@ def check_pool_flags(args: argparse.Namespace) -> None:
     given = [name for name in OF_RAY if getattr(args, name) is not None]
     if given and args.launcher != "ray":
         raise UserError(f"--{given[0]} is for --launcher ray")
-    if args.ray_address is not None and ("://" in args.ray_address or not args.ray_address):
-        raise UserError(f"--ray_address must be HOST:PORT or auto, got {args.ray_address!r}")
+    if args.ray_address is not None and not re.fullmatch(r"[^/\s]+:\d+", args.ray_address):
+        raise UserError(f"--ray_address must be HOST:PORT, got {args.ray_address!r}")
     if args.cpus_per_run is not None and args.cpus_per_run < 1:
         raise UserError(f"--cpus_per_run must be at least 1, got {args.cpus_per_run}")
     gpus = args.gpus_per_run or 0.0

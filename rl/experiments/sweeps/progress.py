@@ -53,7 +53,7 @@ def read_progress(run: SweepRun) -> Progress:
         if stage is at_work:
             last_return = _last_return(rows)
             speed = _speed(rows)
-            memory = rows.get("MemoryMB", [math.nan])[-1] * MB
+            memory = (rows.get("MemoryMB") or [math.nan])[-1] * MB
     total = sum(stage.steps for stage in run.stages)
     return Progress(steps, total, last_return, speed, memory, _is_running(at_work.run))
 

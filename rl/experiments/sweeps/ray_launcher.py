@@ -7,15 +7,17 @@ and saves, as one of `LocalLauncher` does.
 """
 
 import dataclasses
+import errno
 import logging
 import os
 import signal
+import socket
 import subprocess
 import threading
 from typing import Any, Mapping, Optional
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from rl import signals
 from rl.config import UserError
@@ -24,9 +26,10 @@ from rl.experiments.sweeps import launcher
 from rl.experiments.sweeps.launcher import LOST, Command
 from rl.logging.resources import available_cores
 
-GPUS = "CUDA_VISIBLE_DEVICES"  # Ray tells each actor its own
+GPUS = "CUDA_VISIBLE_DEVICES"
 # Of all actors: Ray would else kill the process with its actor, before it has saved.
 KEEP_CHILDREN = {"RAY_kill_child_processes_on_worker_exit": "0"}
+ANSWER = 5.0  # seconds in which a cluster's head must answer
 STORE = 100 * 2**20  # bytes of a store for objects, which nothing is put into
 
 
@@ -65,6 +68,10 @@ class RayProcess:
             code = ray.get(self._ended)
         except RayTaskError as error:
             raise error.cause from None
+        except RayActorError as error:
+            if error.actor_init_failed:
+                raise OSError(errno.ENOENT, "its node lacks this package") from None
+            code = LOST
         except RayError:
             code = LOST
         finally:
@@ -78,8 +85,8 @@ class RayLauncher:
     """Starts processes on a cluster that stop, and save, when this process ends.
 
     Args:
-      address: of the cluster that this machine is a node of, as `HOST:PORT` of its head or "auto";
-        "": one is started here, which ends with this process.
+      address: of the cluster that this machine is a node of, as `HOST:PORT` of its head; "": one
+        is started here, which ends with this process.
       threads: of each process, for TensorFlow's work; what the environment says goes before it.
       cpus, gpus: that each process has, and no other of the cluster.
 
@@ -125,10 +132,9 @@ class Runner:
         self._begun = threading.Event()
 
     def run(self, module: str, command: Command, variables: Mapping[str, str], folder: str) -> int:
-        """Starts a command and returns its exit code, see `launcher.start_attended`. It has the
-        GPUs that Ray gives to this actor."""
-        if GPUS in os.environ:
-            variables = {**variables, GPUS: os.environ[GPUS]}
+        """Starts a command and returns its exit code, see `launcher.start_attended`. It sees the
+        GPUs that Ray gives to this actor, and no others."""
+        variables = {**variables, GPUS: ",".join(map(str, ray.get_gpu_ids()))}
         try:
             with signals.unblocked():  # Ray blocks SIGINT in its processes, and those below them
                 process = launcher.start_attended(
@@ -149,6 +155,8 @@ class Runner:
 def connect(address: str) -> None:
     """Makes this process part of a cluster, or starts one. Raises a UserError where there is none
     that answers."""
+    if address:
+        check_head(address)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     variables = {**KEEP_CHILDREN, "PYTHONPATH": launcher.environment()["PYTHONPATH"]}
     options: dict[str, Any] = {}
@@ -169,6 +177,16 @@ def connect(address: str) -> None:
         except (ConnectionError, RuntimeError, ValueError) as error:
             where = address or "this machine"
             raise UserError(f"--ray_address: no Ray cluster at {where}: {error}") from None
+
+
+def check_head(address: str) -> None:
+    """Raises a UserError unless something answers at HOST:PORT; Ray itself would try for minutes,
+    and hear no signal."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"--ray_address: no Ray cluster at {address}: {error}") from None
 
 
 def check_room(cpus: int, gpus: float) -> None:

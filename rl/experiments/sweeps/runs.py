@@ -1,5 +1,5 @@
-"""The runs of a sweep, as every part of it knows them: where each is, and the command lines that make
-it."""
+"""The runs of a sweep, as every part of it knows them: where each is, and the command lines that
+make it."""
 
 import dataclasses
 from pathlib import Path

@@ -19,7 +19,7 @@ from rl.gradients import make_balancer, shared_gram
 from rl.gradients.balancer import shared_regions
 from rl.gradients.per_task import TaskGradients
 from rl.networks import MLP, NETWORKS
-from rl.networks.banks import Bank, MixBank, WeightBank, copy_rows
+from rl.networks.banks import Bank, MixBank, WeightBank, copy_row
 from rl.networks.constants import Constants
 from rl.networks.groups import Group
 from rl.networks.policy import CompiledForward
@@ -742,7 +742,8 @@ def test_a_split_keeps_the_function_and_adds_no_trace():
     step(inputs())
     slots = [v for v in opt.variables if v.shape == variable.shape]
     before = [bank.expand(full=True).numpy() for bank in banks]
-    copy_rows([variable, target, *slots], 1, 0, 2)
+    for stored in (variable, target, *slots):
+        copy_row(stored, 1, 0, 2)
     copy.assign([0, 1, 2])
     for bank, old in zip(banks, before):
         np.testing.assert_array_equal(bank.expand(full=True), old)

@@ -51,7 +51,10 @@ def test_codes_that_are_given_do_not_learn():
     assert len(learned.regions) == len(given.regions) + 1
 
 
-@pytest.mark.parametrize("name", ["ddpg", "td3", "sac"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("ddpg", "td3")]
+
+
+@pytest.mark.parametrize("name", ["sac", *SLOW])
 def test_actors_have_the_codes_of_the_critics(name):
     """From the start, and after an update; target critics have codes that lag behind."""
     algo = make_algo(name, polyak=0.5)

@@ -23,10 +23,9 @@ from tests.helpers import column, refused, rows, train
 from tests.helpers_algos import act
 
 TRAINED, TESTED, B, D, SIZES = 3, 2, 5, 4, (6, 7, 2)
-# a splitting network that splits on noise
+# a splitting network that splits at every check
 RUN = ("--env", "PointMass-ML4", "--network", "splitting", "--task_onehot", "false")
-RUN += ("--split_criterion", "halfbatch", "--split_z", "0", "--split_every", "4")
-RUN += ("--split_block", "1", "--split_min_blocks", "4")
+RUN += ("--split_criterion", "v2", "--split_warmup", "4", "--split_every", "4")
 SLOW = [pytest.param(algo, marks=pytest.mark.slow) for algo in ("ddpg", "td3")]
 # episodes of 20 steps of each of two tasks
 META = ("--episodes", "6", "--num_test_episodes", "2")

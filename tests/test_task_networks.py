@@ -33,11 +33,14 @@ SIZES = (8, 7, OUT)
 FLAGS = {"task_embedding": 5, "experts": 2, "modules": 2, "module_layers": 3, "module_units": 6}
 ROWS = {name: {"network": name} for name in NETWORKS}  # what every test with `name` makes, by flags
 ROWS["split_weights"] = {"network": "sparse_splitting", "split_weights": True}
-ROWS["simba"] = {"network": "multi_head", "layers": "simba"}
-ROWS["bronet"] = {"network": "independent", "layers": "bronet"}
 ROWS["splitting_simba"] = {"network": "splitting", "layers": "simba"}
 ROWS["splitting_bronet"] = {"network": "splitting", "layers": "bronet", "split_biases": True}
-ROWS["embedding"] = {"network": "multi_head", "embedding": 4, "learns": True}
+ROWS["splitting_bronet"] |= {"embedding": 4, "learns": True}
+SLOW = {
+    "simba": {"network": "multi_head", "layers": "simba"},
+    "bronet": {"network": "independent", "layers": "bronet"},
+}
+ROWS |= SLOW
 
 
 def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
@@ -104,7 +107,10 @@ def members_fixture(request):
     return request.param
 
 
-@pytest.fixture(name="name", params=ROWS)
+@pytest.fixture(
+    name="name",
+    params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in ROWS],
+)
 def name_fixture(request):
     return request.param
 
@@ -247,7 +253,7 @@ def test_what_a_task_has_for_itself_is_not_weighed(net, name):
                 np.testing.assert_allclose(got[k], by_loss.sum(axis=0), rtol=1e-4, atol=1e-6)
                 private.append(variable.name)
     have = {"mlp": 0, "splitting": 0, "sparse_splitting": 0, "split_weights": 0, "paco": 1}
-    have |= {"splitting_simba": 0, "splitting_bronet": 0}
+    have |= {"splitting_simba": 0, "splitting_bronet": 1}
     assert (len(private) == have[name]) if name in have else private
 
 
@@ -275,9 +281,8 @@ def test_shares_make_grams_those_of_the_variables(net):
         "multi_head",
         "splitting",
         "sparse_splitting",
-        "splitting_simba",
         "splitting_bronet",
-        "embedding",
+        pytest.param("splitting_simba", marks=pytest.mark.slow),
     ],
 )
 def test_halves_of_a_batch(name, members, batch, calls):

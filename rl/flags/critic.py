@@ -29,8 +29,8 @@ class Config:
     )
     critic_embedding: int = flag(
         0,
-        "size of a code of unit length for each task, beside the observation, that critics learn and "
-        "actors are given; 0: none",
+        "size of a code of unit length for each task, beside the observation, that critics learn "
+        "and actors are given; 0: none",
         low=0,
     )
 

@@ -1,13 +1,11 @@
-"""The curves of an experiment's runs as one CSV, and the mean over seeds of their last row.
+"""The curves of an experiment's runs as one CSV.
 
-python benchmarks/collect.py data/ddpg_HalfCheetah out.csv
+python benchmarks/collect.py data/half_cheetah/ddpg out.csv
 """
 
 import csv
 import sys
 from pathlib import Path
-
-import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -31,9 +29,6 @@ def main() -> None:
                 writer.writerow(
                     [run.config["seed"], run.config["git_commit"][:12], *(f"{v:.8g}" for v in row)]
                 )
-    last = {int(run.config["seed"]): column(run, "Performance")[-1] for run in runs}
-    print(", ".join(f"seed {seed}: {value:.0f}" for seed, value in sorted(last.items())))
-    print(f"mean {np.mean(list(last.values())):.0f}, std {np.std(list(last.values())):.0f}")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ import errno
 import fcntl
 import os
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Iterator
 
 from rl.config import UserError
-from rl.files import open_plain, read_bytes
+from rl.files import open_plain
 
 NAME = "lock"
 DIGITS = 20  # most of a process id
@@ -70,15 +70,6 @@ def is_held(directory: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
-
-
-def holder(directory: Path) -> Optional[int]:
-    """The process that holds the lock of a run directory, as it wrote there; None where none
-    does."""
-    if not is_held(directory):
-        return None
-    written = read_bytes(directory / NAME)[:DIGITS]
-    return int(written) if written.isdigit() else None
 
 
 def _take(descriptor: int, directory: Path) -> None:

@@ -14,7 +14,7 @@ import stat
 import sys
 import threading
 from types import FrameType
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Collection, Iterator, Optional
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOPPED = 130  # exit code of what a signal ended, whichever it was
@@ -69,9 +69,19 @@ def handled(handler: Handler) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def blocked() -> Iterator[None]:
+def blocked(numbers: Collection[int] = SIGNALS) -> Iterator[None]:
     """Processes that this thread starts meanwhile get none of them, until they `ignore` them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def unblocked() -> Iterator[None]:
+    """Processes that this thread starts meanwhile get all of them, where it gets none."""
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     try:
         yield
     finally:

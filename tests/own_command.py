@@ -1,4 +1,5 @@
-"""Stands in for a run in tests of what starts processes: `DESCRIPTOR threads | fail | wait`."""
+"""Stands in for a run in tests of what starts processes: `DESCRIPTOR fail | wait`, or
+`DESCRIPTOR variables NAME ...`, of its environment."""
 
 import os
 import signal
@@ -7,7 +8,6 @@ import threading
 import time
 
 from rl.attended import watch
-from rl.experiments.sweeps.launcher import THREADS
 
 
 def stop(number, frame):
@@ -17,8 +17,8 @@ def stop(number, frame):
 
 
 if __name__ == "__main__":
-    if sys.argv[2] == "threads":
-        print(*(os.environ[name] for name in THREADS))
+    if sys.argv[2] == "variables":
+        print(*(os.environ[name] for name in sys.argv[3:]))
     elif sys.argv[2] == "fail":
         print("no")
         sys.exit(9)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 import shlex
 from pathlib import Path
@@ -63,6 +64,7 @@ ROWS = Run(
         (Scoring("Performance", "best", 3), 6, {"a": 5, "b": 7}, 5, 8),
         (Scoring("Performance", "mean", 3, 4), 5, {"a": 4 / 3, "b": 2}, 4, 24),
         (Scoring("Performance", "mean", None, 2.5), 5.5, {"a": 0.5, "b": 2}, 2, 16),
+        (Scoring("Performance", "last", scales={"b": 5}), 3.2, {"a": 5, "b": 1.4}, 5, 8),
     ],
 )
 def test_scores_of_a_run(scoring, total, by_task, steps, episodes):
@@ -73,6 +75,36 @@ def test_scores_of_a_run(scoring, total, by_task, steps, episodes):
 
 def test_a_run_without_a_row_that_counts():
     assert score_run(ROWS, Scoring("Performance", steps=0.5)) is None
+
+
+def test_scales_of_tasks(tmp_path):
+    """Of 0, 0.6 and 0, 0.2 the second ends at 0.1: a mean of 0.35 at the end, half of it on the
+    way."""
+    make_task_run(tmp_path / "a", {"reach": [0, 0.6], "push": [0, 0.2]}, "a")
+    scale = ("-y", "TestSuccess", "--score", "last", "--scale", "push=2")
+    (report,) = reports(tmp_path, *scale)
+    (summary,) = report.summaries
+    assert summary.method.scores.tolist() == [[0.6, 0.1]]
+    assert summary.mean.value == pytest.approx(0.35)
+    assert summary.area.value == pytest.approx(0.175)
+    assert notes(report)[0].startswith(
+        "score of a run: last row of TestSuccess, push divided by 2, each of 2 tasks"
+    )
+
+
+def test_scores_of_an_evaluation(tmp_path):
+    """Whatever the rows say; its episodes are those that rates are made of."""
+    make_task_run(tmp_path / "a", {"reach": [0, 0.6], "push": [0, 0.2]}, "a")
+    tasks = {"reach": {"success": 1.0, "return": 9.0}, "push": {"success": 0.5, "return": 7.0}}
+    found = {"step": 2000, "episodes": 40, "success_mean": 0.75, "return_mean": 8.0, "tasks": tasks}
+    (tmp_path / "a" / "eval.json").write_text(json.dumps(found))
+    (report,) = reports(tmp_path, "-y", "TestSuccess", "--score", "eval")
+    (summary,) = report.summaries
+    assert summary.method.scores.tolist() == [[1.0, 0.5]] and summary.method.episodes == 40
+    assert summary.area.value == pytest.approx(0.2)
+    assert notes(report)[0].startswith("score of a run: TestSuccess of the episodes of eval")
+    run = Run(tmp_path / "a", {}, {})
+    assert score_run(run, Scoring("Performance", "eval", scales={"reach": 9})).total == 4
 
 
 # Numbers ------------------------------------------------------------------------
@@ -362,6 +394,11 @@ def test_pictures_of_returns_and_of_single_runs(tmp_path):
         (["-o", "o.txt", "o.jpg"], "--out must end with .csv, .tex, .txt, .png, .svg or .pdf"),
         (["--legend", "a", "b"], "--legend needs one label per logdir"),
         (["--score", "first"], "invalid choice: 'first'"),
+        (["--score", "eval", "--at", "10"], "--score eval reads none"),
+        (["--score", "eval", "-y", "AverageEpRet"], "eval tells of AverageTestEpRet, TestSuc"),
+        (["--scale", "reach"], "expected TASK=NUMBER, above 0, got reach"),
+        (["--scale", "reach=-1"], "expected TASK=NUMBER, above 0, got reach=-1"),
+        (["--scale", "reach=2"], "has no Performance of a task reach; it has: none"),
     ],
 )
 def test_refused(tmp_path, capsys, flags, message):

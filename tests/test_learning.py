@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from benchmarks.point_mass import CONTENDERS, interval, run
 from rl.__main__ import main
+from rl.experiments.commands.compare import make_reports, parse
+from tests.helpers import ROOT
 
 PENDULUM = "--epochs 15 --steps_per_epoch 2000 --start_steps 1000"
 LEARNS = [
@@ -52,10 +53,10 @@ def test_learns(tmp_path, capsys, algo, env, flags, seed, wanted):
 @pytest.mark.slow
 def test_pcgrad_beats_the_sum_where_one_group_is_loud(tmp_path):
     """By 95% t intervals over five seeds that don't overlap."""
-    names = ("uneven", "uneven, pcgrad")
-    scores = [
-        [run(CONTENDERS[name], seed, tmp_path / name / str(seed))[0] for seed in range(5)]
-        for name in names
-    ]
-    (plain, half), (pcgrad, other) = map(interval, scores)
-    assert plain + half < pcgrad - other
+    file = ROOT / "benchmarks" / "sweeps" / "point_mass_uneven.py"
+    assert main(["sweep", str(file), "--data_dir", str(tmp_path)]) == 0
+    args = parse([str(tmp_path), "--scale", "east=30", "east-north=30"])
+    (report,) = make_reports(args)
+    means = {summary.method.label: summary.mean for summary in report.summaries}
+    assert means["sum"].kind == means["pcgrad"].kind == "t"
+    assert means["sum"].interval.high < means["pcgrad"].interval.low

@@ -1,6 +1,8 @@
 """Sweeps: how methods are named and where they go, what is refused, and what the pool does with
 processes that end in every way."""
 
+import dataclasses
+import errno
 import io
 import json
 import os
@@ -22,7 +24,7 @@ from rl.experiments.commands.training_flags import parse
 from rl.experiments.rundir import RunDir
 from rl.experiments.sweeps import launcher as launching
 from rl.experiments.sweeps.definition import Sweep, load_sweep
-from rl.experiments.sweeps.launcher import Command, LocalLauncher
+from rl.experiments.sweeps.launcher import LOST, THREADS, Command, LocalLauncher
 from rl.experiments.sweeps.overview import Overview, clock
 from rl.experiments.sweeps.plan import make_plan, read_plan, save_plan
 from rl.experiments.sweeps.pool import Job, Pool
@@ -106,6 +108,12 @@ def test_one_method_is_called_by_its_algorithm():
         ("--env Pendulum Nothing", "method Nothing:"),
         ("--jobs 0 --algo sac", "--jobs must be at least 1"),
         ("--jobs 2", "needs a file"),
+        ("--cpus_per_run 2 --algo sac", "--cpus_per_run is for --launcher ray"),
+        ("--launcher slurm --algo sac", "--launcher: invalid choice: 'slurm'"),
+        ("--launcher ray --cpus_per_run 0 --algo sac", "--cpus_per_run must be at least 1, got 0"),
+        ("--launcher ray --gpus_per_run 1.5 --algo sac", "must be a whole number, or less than 1"),
+        ("--launcher ray --ray_address ray://x:1 --algo sac", "--ray_address must be HOST:PORT"),
+        ("--launcher ray --ray_address auto --algo sac", "--ray_address must be HOST:PORT"),
         ("x.py --algo sac", "--algo is for sweeps without a file"),
         ("nothing.py", "there is no file nothing.py"),
     ],
@@ -176,16 +184,18 @@ def test_where_runs_go(tmp_path):
     assert [run.name for run in read_plan(tmp_path)] == [run.name for run in plan]
 
 
-def test_a_text_may_name_the_seed(tmp_path):
-    flags = {**QUICK, "start_from": "data/x/x_s{seed}"}
+def test_a_text_may_name_the_seed_and_the_folder(tmp_path):
+    flags = {**QUICK, "start_from": "{sweep}/x/x_s{seed}"}
     plan = make_plan(Sweep("s", {"a": flags}, seeds=(3, 14)), tmp_path)
     sources = [run.stages[0].argv[-4] for run in plan]
-    assert sources == ["--start_from=data/x/x_s3", "--start_from=data/x/x_s14"]
+    folder = tmp_path / "s" / "x"
+    assert sources == [f"--start_from={folder}/x_s3", f"--start_from={folder}/x_s14"]
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "benchmarks" / "sweeps").glob("*.py")))
 def test_sweeps_of_the_benchmarks_can_begin(tmp_path, file):
-    assert make_plan(load_sweep(file), tmp_path)
+    sweep = load_sweep(file)
+    assert make_plan(dataclasses.replace(sweep, seeds=sweep.seeds[:1]), tmp_path)
 
 
 def test_runs_of_before_stay_in_the_plan(tmp_path):
@@ -210,7 +220,7 @@ def write_run(run, **flags):
     values = parse(stage.argv)
     values |= {"seed": values["seed"][0], "env": resolve(values["env"])}
     write_json(stage.run.path / "config.json", values | flags)
-    row = "TotalEnvInteracts\tAverageEpRet\tTime\n50\t-3.5\t5\n"
+    row = "TotalEnvInteracts\tAverageEpRet\tTime\tMemoryMB\n50\t-3.5\t5\t200\n"
     (stage.run.path / "progress.txt").write_text(row)
 
 
@@ -266,7 +276,7 @@ def test_what_is_next(tmp_path):
     assert state_of(run) == "failed"
     with lock.locked(directory):
         assert not next_step(run).argv and state_of(run) == "running"
-        assert read_progress(run).memory > 2**20
+        assert read_progress(run).is_running
 
 
 def test_an_env_that_runs_code_is_trusted_since_the_user_named_it(tmp_path):
@@ -283,7 +293,7 @@ def test_progress(tmp_path):
     progress = read_progress(run)
     assert (progress.steps, progress.total) == (50, 100)
     assert (progress.last_return, progress.speed, progress.seconds_left) == (-3.5, 10, 5)
-    assert progress.memory is None
+    assert (progress.memory, progress.is_running) == (2e8, False)
     assert clock(3723.4) == "1:02:03"
 
 
@@ -497,6 +507,36 @@ def test_signals_are_passed_on(tmp_path, finished, number):
     assert [job.state for job in pool.jobs] == ["stopped"] * 2 + ["waiting"] * 4
 
 
+def test_one_whose_machine_is_lost_goes_on_elsewhere(tmp_path, finished, monkeypatch):
+    """Three times without getting on, and it has failed: it may be what ends machines."""
+    monkeypatch.setattr("rl.experiments.sweeps.pool.BUSY", 0.001)
+    codes = {"a_s0": [LOST, LOST, 0], "b_s0": [LOST, LOST, LOST]}
+    pool = make_pool(six_runs(tmp_path)[:2], FakeLauncher(finished, codes=codes))
+    assert pool.work() == 1
+    assert [job.state for job in pool.jobs] == ["finished", "failed"]
+    assert pool.jobs[1].note == "its machine was lost 3 times, and it got no further"
+
+
+def test_getting_on_is_what_counts(tmp_path, finished, monkeypatch):
+    monkeypatch.setattr("rl.experiments.sweeps.pool.BUSY", 0.001)
+    steps = iter(range(100))
+    monkeypatch.setattr(RunDir, "step", property(lambda run: next(steps)))
+    codes = {"a_s0": [LOST] * 9}
+    assert make_pool(six_runs(tmp_path)[:1], FakeLauncher(finished, codes=codes)).work() == 0
+
+
+def test_one_that_a_machine_cannot_start_has_failed(tmp_path, finished):
+    class NoFolder(FakeProcess):
+        def poll(self):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/x")
+
+    launcher = FakeLauncher(finished)
+    launcher.start = lambda command: NoFolder(0, 0, None)
+    pool = make_pool(six_runs(tmp_path)[:1], launcher)
+    assert pool.work() == 1
+    assert pool.jobs[0].note == "cannot start it: /x: No such file or directory"
+
+
 def test_a_full_disk_is_told(tmp_path, finished, monkeypatch):
     class Usage:
         free = 100
@@ -528,7 +568,7 @@ def test_processes_get_threads_and_a_file_for_their_output(tmp_path, monkeypatch
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     launcher = LocalLauncher(threads=3)
     log = tmp_path / "x" / "x_s0.log"
-    process = launcher.start(Command(("threads",), log))
+    process = launcher.start(Command(("variables", *THREADS), log))
     while process.poll() is None:
         time.sleep(0.02)
     assert process.poll() == 0
@@ -538,6 +578,14 @@ def test_processes_get_threads_and_a_file_for_their_output(tmp_path, monkeypatch
         time.sleep(0.02)
     assert process.poll() == 9 and log.read_text().splitlines()[-1] == "no"
     launcher.close()
+
+
+def test_ray_is_an_extra(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)  # importing it fails
+    monkeypatch.delitem(sys.modules, "rl.experiments.sweeps.ray_launcher", raising=False)
+    argv = ("sweep", "--env", "Pendulum", "--launcher", "ray", "--data_dir", tmp_path)
+    assert "--launcher ray needs ray: pip install 'rl[cluster]'" in refused(capsys, *argv)
+    assert not list(tmp_path.iterdir())
 
 
 def test_processes_do_not_outlive_who_started_them(tmp_path):

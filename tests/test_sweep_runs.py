@@ -10,42 +10,21 @@ import pytest
 from rl import lock
 from rl.__main__ import main
 from rl.experiments.commands import sweep as sweeping
+from rl.experiments.rundir import RunDir
 from rl.experiments.sweeps.plan import read_plan
 from rl.experiments.sweeps.stages import state_of
-from tests.helpers import IDLE, SHORT, TINY, rows, start, wait_for_rows
-
-STEPS = 200
-FLAGS = ("--env", "Pendulum", *SHORT, "--steps_per_epoch", str(STEPS), *TINY["off_policy"].split())
-# Lists have commas in a sweep.
-SWEEP = ["16," if word == "16" else word for word in FLAGS]
-BASE = ("sweep", *SWEEP)
-
-
-def run_of(folder, method, seed):
-    return folder / method / f"{method}_s{seed}"
-
-
-def start_sweep(*argv):
-    """A sweep in a process group of its own."""
-    return start(*argv, start_new_session=True)
-
-
-def kill_all(process):
-    """Kills a sweep and its runs."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-
-
-def kill_run(run):
-    """Kills the process that works on a run."""
-    os.kill(lock.holder(run), signal.SIGKILL)
-
-
-def finish(*argv):
-    """Calls a sweep and waits for it. Returns its exit code and lines."""
-    process = start_sweep(*argv)
-    printed = process.communicate()[0]
-    return process.returncode, printed.splitlines()
+from tests.helpers import IDLE, rows, start, wait_for_rows
+from tests.helpers_sweeps import (
+    BASE,
+    FLAGS,
+    SIX,
+    check_six_alike,
+    finish,
+    kill_all,
+    run_of,
+    start_sweep,
+    worker_of,
+)
 
 
 def test_a_sweep_trains_as_the_runs_alone_do(tmp_path, capsys):
@@ -78,7 +57,7 @@ def test_a_run_and_the_sweep_are_killed(tmp_path):
     folder = tmp_path / "killed" / "x"
     process = start_sweep(*argv, tmp_path / "killed")
     wait_for_rows(run_of(folder, "ddpg", 0), 1, process)
-    kill_run(run_of(folder, "ddpg", 0))
+    os.kill(worker_of(run_of(folder, "ddpg", 0)), signal.SIGKILL)
     wait_for_rows(run_of(folder, "ddpg", 1), 1, process)
     process.kill()
     process.communicate()
@@ -109,6 +88,38 @@ def test_a_signal_stops_the_runs_which_save(tmp_path, number):
     assert read_plan(tmp_path / "x")[0].stages[0].run.status == "unfinished"
     assert not run_of(tmp_path / "x", "ddpg", 1).exists()
     assert not lock.is_held(run)
+
+
+@pytest.mark.slow
+def test_a_meta_test_killed_and_resumed(tmp_path):
+    """It waits for its source, and ends as one that wasn't killed, with its last episodes."""
+    file = tmp_path / "meta.py"
+    file.write_text(
+        "from rl import Sweep\n"
+        "common = dict(algo='ppo', env='PointMass-ML4', network='splitting', task_onehot=False)\n"
+        "common |= dict(hidden_sizes=(16,), num_test_episodes=2, epochs=2, steps_per_epoch=400)\n"
+        "common |= dict(rollout_steps=20, batch_size=20, update_epochs=2, tensorboard=False)\n"
+        "meta = {'meta_test': '{sweep}/source/source_s{seed}', 'episodes': 40, 'save_freq': 5}\n"
+        "sweep = Sweep('x', {'source': {}, 'meta': meta}, common=common, eval_episodes=3)\n"
+    )
+    argv = ("sweep", file, "--jobs", "2", "--data_dir")
+    code, lines = finish(*argv, tmp_path / "whole")
+    assert code == 0
+    assert "meta_s0: waiting (for source_s0)" in lines
+    assert lines[-1].endswith("2 of 2 runs finished, 0 failed")
+    meta = Path("x", "meta", "meta_s0")
+    process = start_sweep(*argv, tmp_path / "killed")
+    wait_for_rows(tmp_path / "killed" / meta, 12, process)
+    kill_all(process)
+    assert not (tmp_path / "killed" / meta / "eval.json").exists()
+    code, lines = finish(*argv, tmp_path / "killed")
+    assert code == 0
+    assert any(line.startswith("meta_s0: resumed") for line in lines)
+    assert any(line.startswith("meta_s0: plays its last episodes") for line in lines)
+    assert rows(tmp_path / "killed" / meta) == rows(tmp_path / "whole" / meta)
+    for run in (meta, Path("x", "source", "source_s0")):
+        found = [RunDir(tmp_path / folder / run).evaluation for folder in ("killed", "whole")]
+        assert found[0] == found[1] and found[0]["asked"]["episodes"] == 3
 
 
 @pytest.mark.slow
@@ -144,10 +155,7 @@ def test_stages_killed_in_the_second(tmp_path):
 @pytest.mark.slow
 def test_six_runs_killed_twice(tmp_path):
     """Two methods with three seeds, by SIGKILL to the sweep and all its runs."""
-    argv = ("sweep", "--algo", "ddpg", "td3", "--env", "Pendulum", "-s", "0", "1", "2")
-    argv += ("--epochs", "4", "--steps_per_epoch", "1000", "--start_steps", "500")
-    argv += ("--update_after", "500", "--hidden_sizes", "64,64", "--num_test_episodes", "2")
-    argv += ("--tensorboard", "false", "--jobs", "2", "--name", "x", "--data_dir")
+    argv = (*SIX, "--data_dir")
     assert finish(*argv, tmp_path / "whole")[0] == 0
     folder = tmp_path / "killed" / "x"
     for method, seed, row in (("td3", 0, 2), ("ddpg", 2, 1)):
@@ -158,9 +166,4 @@ def test_six_runs_killed_twice(tmp_path):
     code, lines = finish(*argv, tmp_path / "killed")
     assert code == 0
     assert any("resumed" in line for line in lines)
-    for method in ("ddpg", "td3"):
-        for seed in (0, 1, 2):
-            whole = run_of(tmp_path / "whole" / "x", method, seed)
-            killed = run_of(folder, method, seed)
-            assert len(rows(killed)) == 5
-            assert rows(killed) == rows(whole)
+    check_six_alike(folder, tmp_path / "whole" / "x")

@@ -3,12 +3,12 @@
     .venv/bin/python main.py sweep benchmarks/sweeps/point_mass.py --jobs 2
     .venv/bin/python main.py compare data/point_mass --select ppo_ --baseline ppo_multi_head
     .venv/bin/python main.py compare data/point_mass --select ppo_ -y Parameters --score last
+    .venv/bin/python main.py compare data/point_mass --select ppo_ -y PiSharing --score last
 
 Layers (32, 32). DDPG takes 16k env steps of all tasks together with 128 transitions a task, PPO
 160k. With DDPG the input has no one-hot code but for `shared`, which could not tell the tasks
 apart. A run's score is the mean over tasks of the test return, 20 episodes a task, over the last
-three tests. Pre-split networks have the copies that `conflict` found with the same seed, and so
-begin when that has ended: with many jobs at once they fail, and `--retry` trains them.
+three tests. Pre-split networks have the copies that `conflict` found with the same seed.
 """
 
 from typing import Any
@@ -85,7 +85,7 @@ def methods_of(algo: dict[str, Any], of_tasks: dict[str, Any], splits: dict[str,
         methods[f"{name}_{network}"] = {**algo, **of_tasks, **flags}
         if "split_every" in flags:
             methods[f"{name}_{network}"] |= splits
-    found = f"data/point_mass/{name}_conflict/{name}_conflict_s{{seed}}"
+    found = f"{{sweep}}/{name}_conflict/{name}_conflict_s{{seed}}"
     pre_split = {"network": "splitting", "split_map": found}
     methods[f"{name}_pre_split"] = {**algo, **of_tasks, **pre_split}
     return methods

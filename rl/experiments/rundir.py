@@ -29,6 +29,7 @@ from rl.training.checkpoint import Checkpoints
 from rl.training.early_stop import stopped_early
 
 CONFIG = "config.json"
+EVALUATION = "eval.json"
 # What `config.json` has beside the values of flags, and of what type.
 NOTES = {
     "versions": dict,
@@ -160,6 +161,24 @@ class RunDir:
         return {name: [row[i] for row in values] for i, name in enumerate(header)}
 
     @property
+    def evaluation(self) -> dict[str, Any]:
+        """What `eval --save` found; empty where there is nothing.
+
+        Raises:
+          UserError: it can't be read.
+        """
+        file = self.path / EVALUATION
+        if not os.path.lexists(file):
+            return {}
+        try:
+            found = json.loads(read_text(file))
+        except (OSError, ValueError, RecursionError) as error:
+            raise UserError(f"{file} can't be read: {error}") from None
+        if not isinstance(found, dict):
+            raise UserError(f"{file} is no JSON object")
+        return found
+
+    @property
     def checkpoints(self) -> list[int]:
         """Env steps of the checkpoints on disk, oldest first."""
         return Checkpoints(self.path).steps()
@@ -235,7 +254,7 @@ class RunDir:
         """Removes what a run has written, the config first: without it there is nothing to
         resume."""
         patches = [path.name for path in self.path.glob("code*.diff")]
-        for name in (CONFIG, "progress.txt", "saved.txt", SPLITS, *patches):
+        for name in (CONFIG, "progress.txt", "saved.txt", SPLITS, EVALUATION, *patches):
             remove(self.path / name)
         for name in ("checkpoints", "tb"):
             if is_folder(self.path / name):
@@ -244,6 +263,10 @@ class RunDir:
     def write_config(self, values: Mapping[str, Any]) -> None:
         """Writes `config.json`."""
         write_json(self.path / CONFIG, dict(values))
+
+    def write_evaluation(self, result: Mapping[str, Any]) -> None:
+        """Writes what `evaluation` reads."""
+        write_json(self.path / EVALUATION, dict(result))
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a text file, all of it or none."""

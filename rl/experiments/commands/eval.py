@@ -1,15 +1,20 @@
 """`eval`: test the policy of a run, film it, export it."""
 
+import contextlib
 import dataclasses
 import json
 from typing import Any, Sequence
 
+from rl import lock
 from rl.config import Parser, UserError, add_flags, build, flag
 from rl.experiments import deferred
 from rl.experiments.commands.resume import DIRECTORY, TRUST
 from rl.experiments.commands.train import make_current_folder_importable
 from rl.experiments.rundir import RunDir
 from rl.files import expanded
+
+# Flags that decide the result.
+ASKED = ("episodes", "checkpoint", "split", "noise", "seed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Config:
     video: str = flag("", "film an episode into this folder")
     format: str = flag("mp4", "of the video", choices=("mp4", "gif"))
     export: str = flag("", "write the policy into this new folder, as a SavedModel")
+    save: bool = flag(False, "keep the result in the run's directory, for compare --score eval")
     trust: bool = flag(False, TRUST)
 
 
@@ -35,9 +41,18 @@ def main(argv: Sequence[str]) -> int:
     if config.trust:
         make_current_folder_importable()
     values = run.load_config(config.trust)
-    result = deferred.load("rl.experiments.eval").evaluate_run(run, values, config)
+    with lock.locked(run.path) if config.save else contextlib.nullcontext():
+        result = deferred.load("rl.experiments.eval").evaluate_run(run, values, config)
+        if config.save:
+            run.write_evaluation({**result, "asked": asked_of(config)})
     print(json.dumps(result, indent=2))
     return 0
+
+
+def asked_of(config: Config) -> dict[str, Any]:
+    """The values of the flags that decide the result."""
+    values = dataclasses.asdict(config)
+    return {name: values[name] for name in ASKED}
 
 
 def parse(argv: Sequence[str]) -> tuple[RunDir, Any]:

@@ -57,17 +57,24 @@ class Config:
 
 def main(argv: Sequence[str]) -> int:
     """The command `main.py meta-test DIR ...`."""
-    parser = arguments()
-    args, flags = parser.parse_known_args(argv)
-    config = build(Config, vars(args))
+    run, config, flags = parse_command(argv)
     if config.trust:
         make_current_folder_importable()
-    run = args.directory
     saved = run.load_config(config.trust)
     check(run, saved)
     check_flags(run, saved, flags)
     adapt = deferred.load("rl.experiments.meta_test").adapt
     return tell_end(adapt(run, saved, config, flags))
+
+
+def parse_command(argv: Sequence[str]) -> tuple[RunDir, Config, list[str]]:
+    """The run, the Config, and the flags of training, as text.
+
+    Raises:
+      UserError: a value of the Config is refused.
+    """
+    args, flags = arguments().parse_known_args(argv)
+    return args.directory, build(Config, vars(args)), flags
 
 
 def arguments() -> Parser:

@@ -1,6 +1,7 @@
 """`search`: flags of training that are good, found by trying, each trial with every seed."""
 
 import argparse
+import contextlib
 import shlex
 from pathlib import Path
 from types import ModuleType
@@ -28,8 +29,10 @@ from rl.experiments.searches.results import (
     write_search,
     write_trials,
 )
+from rl.experiments.sweeps.launcher import Launcher
 from rl.experiments.sweeps.overview import Overview
 from rl.experiments.sweeps.pool_flags import (
+    POOL_FLAGS,
     add_pool_flags,
     check_pool_flags,
     make_launcher,
@@ -59,7 +62,7 @@ OF_SEARCH = {
     "search_seed": 0,
 }
 # Those that are for all; what is neither is a flag of training.
-OWN = ("", *OF_SEARCH, "jobs", "threads", "storage", "data_dir", "status", "debug", "help")
+OWN = ("", *OF_SEARCH, *POOL_FLAGS, "storage", "data_dir", "status", "debug", "help")
 EPILOG = """\
 examples:
   search FILE.py --jobs 2
@@ -85,13 +88,14 @@ def main(argv: Sequence[str]) -> int:
     folder = args.data_dir / search.name
     refuse_other(folder, "search", FILE, (DATABASE, f"{DATABASE}-journal"))
     storage, study = import_study()
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock.locked(folder), storage.storage_errors():
-        url = args.storage or f"sqlite:///{(folder / DATABASE).absolute()}"
-        owner = read_owner(folder)
-        searcher = study.Searcher(search, storage.open_storage(url), owner)
-        write_search(folder, search, owner, hide_storage(argv))
-        return work(search, searcher, folder, args, argv)
+    with contextlib.closing(make_launcher(args)) as launcher:
+        folder.mkdir(parents=True, exist_ok=True)
+        with lock.locked(folder), storage.storage_errors():
+            url = args.storage or f"sqlite:///{(folder / DATABASE).absolute()}"
+            owner = read_owner(folder)
+            searcher = study.Searcher(search, storage.open_storage(url), owner)
+            write_search(folder, search, owner, hide_storage(argv))
+            return work(search, searcher, folder, launcher, args, argv)
 
 
 def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, list[str]]]:
@@ -216,13 +220,13 @@ def work(
     search: Search,
     searcher: "Searcher",
     folder: Path,
+    launcher: Launcher,
     args: argparse.Namespace,
     argv: Sequence[str],
 ) -> int:
     """Tries what is left to try, with the lock of the search's folder held. Returns the exit
     code."""
     print(f"search: {folder}, by {search.strategy}", flush=True)
-    launcher = make_launcher(args)
     overview = Overview()
     teller = Teller(search, searcher, folder, overview)
     try:
@@ -232,7 +236,6 @@ def work(
         code = pool.work()
     finally:
         overview.close()
-        launcher.close()
     write_trials(folder, search, searcher.rows())
     draw(search, searcher, folder)
     report(search, searcher, folder)

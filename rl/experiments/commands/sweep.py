@@ -1,6 +1,7 @@
 """`sweep`: methods times seeds, side by side, as one command that goes on where it was."""
 
 import argparse
+import contextlib
 import shlex
 from pathlib import Path
 from typing import Sequence
@@ -9,10 +10,12 @@ from rl import lock
 from rl.config import Parser, UserError, program
 from rl.experiments.commands.train import make_current_folder_importable
 from rl.experiments.sweeps.definition import load_sweep
+from rl.experiments.sweeps.launcher import Launcher
 from rl.experiments.sweeps.overview import Overview, print_status
-from rl.experiments.sweeps.plan import FILE, SweepRun, make_plan, read_plan, save_plan
+from rl.experiments.sweeps.plan import FILE, make_plan, read_plan, save_plan
 from rl.experiments.sweeps.pool import Job, Pool
 from rl.experiments.sweeps.pool_flags import (
+    POOL_FLAGS,
     add_pool_flags,
     check_pool_flags,
     make_launcher,
@@ -20,12 +23,13 @@ from rl.experiments.sweeps.pool_flags import (
     split_own_flags,
 )
 from rl.experiments.sweeps.product import make_sweep
+from rl.experiments.sweeps.runs import SweepRun
 from rl.experiments.sweeps.stages import last_lines
 from rl.files import expanded
 from rl.signals import STOPPED
 
 # Flags of the command itself; all others are flags of training.
-OWN = ("", "jobs", "threads", "retry", "name", "data_dir", "status", "debug", "help")
+OWN = ("", *POOL_FLAGS, "retry", "name", "data_dir", "status", "debug", "help")
 EPILOG = """\
 examples:
   sweep FILE.py --jobs 2
@@ -50,9 +54,10 @@ def main(argv: Sequence[str]) -> int:
     folder = args.data_dir / sweep.name
     runs = make_plan(sweep, args.data_dir)  # first, for what is refused leaves nothing behind
     refuse_other(folder, "sweep", FILE)
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock.locked(folder):
-        return work(runs, folder, args, argv)
+    with contextlib.closing(make_launcher(args)) as launcher:
+        folder.mkdir(parents=True, exist_ok=True)
+        with lock.locked(folder):
+            return work(runs, folder, launcher, args, argv)
 
 
 def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, list[str]]]:
@@ -99,19 +104,21 @@ def arguments() -> Parser:
 
 
 def work(
-    runs: Sequence[SweepRun], folder: Path, args: argparse.Namespace, argv: Sequence[str]
+    runs: Sequence[SweepRun],
+    folder: Path,
+    launcher: Launcher,
+    args: argparse.Namespace,
+    argv: Sequence[str],
 ) -> int:
     """Trains what is left of a sweep, whose folder's lock is held. Returns the exit code."""
     save_plan(folder, runs, argv)
     print(f"sweep: {folder}, {len(runs)} runs", flush=True)
-    launcher = make_launcher(args)
     overview = Overview()
     try:
         pool = Pool(runs, launcher, args.jobs, args.retry, overview.show)
         code = pool.work()
     finally:
         overview.close()
-        launcher.close()
     report(pool.jobs, folder)
     if code == STOPPED:
         again = shlex.join([word for word in argv if word != "--retry"])

@@ -1,13 +1,14 @@
 """The flags of which runs are compared, and how: those of `compare`, which `report` has too."""
 
 import argparse
+import math
 import os
 
 import numpy as np
 
 from rl.config import Parser, UserError
 from rl.experiments.comparison.comparisons import KINDS, IntervalOptions
-from rl.experiments.comparison.run_scores import CHOICES, LAST_ROWS, Scoring
+from rl.experiments.comparison.run_scores import CHOICES, EVAL, LAST_ROWS, Scoring
 from rl.experiments.statistics.bootstrap import UNITS
 
 MOST_RESAMPLES = 100_000  # of which a thousand scores take less than a gigabyte
@@ -32,14 +33,16 @@ def add_flags(parser: Parser) -> None:
     """Adds those that say how methods are compared."""
     add = parser.add_argument
     text = (
-        "how a run's rows become its score; best is too good for a method that is tested often "
-        "(default: mean)"
+        "how a run's rows become its score, or eval: what eval --save found; best is too good for "
+        "a method that is tested often (default: mean)"
     )
-    add("--score", choices=CHOICES, default="mean", help=text)
+    add("--score", choices=(*CHOICES, EVAL), default="mean", help=text)
     text = f"of how many of the last rows (default: {LAST_ROWS} for mean, all for best)"
     add("--last", type=int, help=text)
     text = "env steps after which no row counts (default: all rows do)"
     add("--at", type=float, metavar="STEPS", help=text)
+    text = "what the scores of tasks are divided by before they are averaged (default: 1)"
+    add("--scale", nargs="+", type=parse_scale, metavar="TASK=NUMBER", default=[], help=text)
     text = "label that the others are tested against (default: the first of each env)"
     add("--baseline", metavar="LABEL", help=text)
     text = (
@@ -58,8 +61,22 @@ def add_flags(parser: Parser) -> None:
     add("--target", type=float, metavar="SCORE", help=text)
 
 
+def parse_scale(text: str) -> tuple[str, float]:
+    """A task and its scale. Raises what argparse makes a line of."""
+    task, _, number = text.rpartition("=")
+    try:
+        scale = float(number)
+    except ValueError:
+        scale = 0.0
+    if not task or not 0 < scale < math.inf:
+        raise argparse.ArgumentTypeError(f"expected TASK=NUMBER, above 0, got {text}")
+    return task, scale
+
+
 def check_flags(args: argparse.Namespace) -> None:
     """Raises a UserError where they can't be, or don't go together."""
+    if args.score == EVAL and (args.last is not None or args.at is not None):
+        raise UserError("--last and --at are of rows, and --score eval reads none")
     if args.last is not None and args.score == "last":
         raise UserError("--last has no effect with --score last, which is of one row")
     if args.last is not None and args.last < 1:
@@ -79,7 +96,7 @@ def scoring_of(args: argparse.Namespace, value: str) -> Scoring:
     rows = args.last
     if rows is None and args.score == "mean":
         rows = LAST_ROWS
-    return Scoring(value, args.score, rows, args.at)
+    return Scoring(value, args.score, rows, args.at, dict(args.scale))
 
 
 def interval_options_of(args: argparse.Namespace) -> IntervalOptions:

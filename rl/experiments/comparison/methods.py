@@ -6,7 +6,7 @@ from typing import Sequence
 import numpy as np
 
 from rl.config import UserError
-from rl.experiments.comparison.run_scores import RunScore, Scoring, score_run
+from rl.experiments.comparison.run_scores import RunScore, Scoring, score_column, score_run
 from rl.experiments.plots.columns import STEPS, column
 from rl.experiments.plots.curves import align
 from rl.experiments.plots.groups import Group
@@ -108,7 +108,7 @@ def _areas(scores: Sequence[RunScore], scoring: Scoring) -> np.ndarray:
     curves = []
     for score in scores:
         steps = column(score.run, STEPS)
-        values = column(score.run, scoring.value)
+        values = score_column(score.run, scoring)
         if scoring.steps is not None:
             values = np.where(steps <= scoring.steps, values, np.nan)
         curves.append((steps, values))

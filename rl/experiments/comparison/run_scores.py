@@ -1,13 +1,20 @@
-"""The score of a run: one number, and one for each of its tasks, from the rows that it wrote."""
+"""The score of a run: one number, and one for each of its tasks, from the rows that it wrote, or
+from what `eval --save` found."""
 
-from typing import NamedTuple
+import math
+from types import MappingProxyType
+from typing import Any, Mapping, NamedTuple
 
 import numpy as np
 
+from rl.config import UserError
 from rl.experiments.plots.columns import STEPS, Run, column, find_name, tasks_of
+from rl.experiments.rundir import EVALUATION, RunDir
 
 CHOICES = ("mean", "last", "best")
 LAST_ROWS = 3  # that "mean" is over, if nothing else is said
+EVAL = "eval"  # beside CHOICES: no rows, but what `eval --save` found
+EVALUATED = {"AverageTestEpRet": "return", "TestSuccess": "success"}  # columns, as `eval` has them
 EPISODES = 10  # of a test, where a run doesn't say: Spinning Up's default
 
 
@@ -15,17 +22,22 @@ class Scoring(NamedTuple):
     """How a run's rows become its score.
 
     Attributes:
-      value: the column. kind: of CHOICES. rows: how many of the last rows that have the column
-        count; None: all of them. steps: env steps after which no row counts; None: none.
+      value: the column. kind: of CHOICES, or EVAL. rows: how many of the last rows that have the
+        column count; None: all of them. steps: env steps after which no row counts; None: none.
+      scales: what the scores of tasks are divided by, where that isn't 1.
     """
 
     value: str
     kind: str = "mean"
     rows: int | None = LAST_ROWS
     steps: float | None = None
+    scales: Mapping[str, float] = MappingProxyType({})
 
     def describe(self) -> str:
         """In words, such as "mean of the last 3 rows of TestSuccess"."""
+        divided = "".join(f", {task} divided by {scale:g}" for task, scale in self.scales.items())
+        if self.kind == EVAL:
+            return f"{self.value} of the episodes of eval{divided}"
         if self.kind == "last":
             rows = "last row"
         else:
@@ -33,7 +45,7 @@ class Scoring(NamedTuple):
             if self.rows is None:
                 rows = f"{self.kind} of all rows"
         until = "" if self.steps is None else f" up to {self.steps:g} env steps"
-        return f"{rows} of {self.value}{until}"
+        return f"{rows} of {self.value}{until}{divided}"
 
 
 class RunScore(NamedTuple):
@@ -53,23 +65,75 @@ class RunScore(NamedTuple):
 
 
 def score_run(run: Run, scoring: Scoring) -> RunScore | None:
-    """The score of a run that has the column; None where no row that counts has a finite value.
+    """The score of a run that has the column; None where no row that counts has a finite value, or
+    where it has no evaluation.
 
     With "best" the scores of the tasks are those of the row that is best in all.
+
+    Raises:
+      UserError: the run lacks the column, or a task that has a scale; an evaluation can't be read.
     """
-    values = column(run, scoring.value)
+    if scoring.kind == EVAL:
+        return _score_evaluation(run, scoring)
+    values = score_column(run, scoring)
     steps = column(run, STEPS)
     chosen = _choose_rows(values, steps, scoring)
     if not chosen.size:
         return None
     by_task = {}
-    for task, of_task in task_columns(run, scoring.value).items():
+    for task, of_task in _scaled(run, task_columns(run, scoring.value), scoring).items():
         finite = of_task[chosen][np.isfinite(of_task[chosen])]
         if finite.size:
             by_task[task] = float(finite.mean())
     total = float(values[chosen].mean())
     episodes = _episodes(run) * len(chosen) * max(1, len(by_task))
     return RunScore(run, total, by_task, float(steps[chosen[-1]]), episodes)
+
+
+def score_column(run: Run, scoring: Scoring) -> np.ndarray:
+    """What a run would score in each of its rows, `(rows,)`. Raises what `score_run` does."""
+    values = column(run, scoring.value)
+    if not scoring.scales:
+        return values
+    by_task = _scaled(run, task_columns(run, scoring.value), scoring)
+    return np.where(np.isfinite(values), np.mean(list(by_task.values()), axis=0), np.nan)
+
+
+def _scaled(run: Run, by_task: dict[str, Any], scoring: Scoring) -> dict[str, Any]:
+    """Numbers or columns of tasks, divided by their scales. Raises a UserError where there is no
+    such task."""
+    for task in scoring.scales:
+        if task not in by_task:
+            known = ", ".join(by_task) or "none"
+            raise UserError(
+                f"--scale: {run.directory} has no {scoring.value} of a task {task}; it has: {known}"
+            )
+    return {task: value / scoring.scales.get(task, 1.0) for task, value in by_task.items()}
+
+
+def _score_evaluation(run: Run, scoring: Scoring) -> RunScore | None:
+    """The score of a run by its last policy's episodes."""
+    found = RunDir(run.directory).evaluation
+    name = find_name(EVALUATED, scoring.value)
+    if name is None:
+        known = ", ".join(EVALUATED)
+        raise UserError(f"--score eval: eval tells of {known}, got {scoring.value}")
+    kind = EVALUATED[name]
+    if f"{kind}_mean" not in found:
+        return None
+    try:
+        total = float(found[f"{kind}_mean"])
+        of_tasks = found.get("tasks", {})
+        by_task = {task: float(of_task[kind]) for task, of_task in of_tasks.items()}
+        steps = float(found["step"])
+        episodes = int(found["episodes"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        file = run.directory / EVALUATION
+        raise UserError(f"{file} is not as eval --save writes it: {error}") from None
+    if scoring.scales:
+        by_task = _scaled(run, by_task, scoring)
+        total = float(np.mean(list(by_task.values())))
+    return RunScore(run, total, by_task, steps, episodes) if math.isfinite(total) else None
 
 
 def _choose_rows(values: np.ndarray, steps: np.ndarray, scoring: Scoring) -> np.ndarray:

@@ -5,6 +5,8 @@ import io
 import math
 from typing import Callable, Sequence
 
+import numpy as np
+
 from rl.experiments.comparison.comparisons import NO_ESTIMATE, Estimate, Summary
 from rl.experiments.comparison.report import (
     EnvReport,
@@ -69,6 +71,7 @@ def as_csv(reports: Sequence[EnvReport]) -> str:
 def _method_cells(report: EnvReport, summary: Summary) -> dict[str, str]:
     method = summary.method
     cells = {"env": report.env, "method": method.label, "task": "", "runs": str(method.count)}
+    cells["scores"] = _exact_scores(method.totals)
     _add_estimate(cells, "mean", summary.mean)
     _add_estimate(cells, "iqm", summary.iqm)
     _add_estimate(cells, "auc", summary.area)
@@ -89,9 +92,10 @@ def _method_cells(report: EnvReport, summary: Summary) -> dict[str, str]:
 def _task_cells(report: EnvReport, summary: Summary) -> list[dict[str, str]]:
     method = summary.method
     rows = []
-    for task, mean in zip(method.tasks, summary.tasks):
+    for task, mean, scores in zip(method.tasks, summary.tasks, method.scores.T):
         cells = {"env": report.env, "method": method.label, "task": task}
         cells["runs"] = str(method.count)
+        cells["scores"] = _exact_scores(scores)
         _add_estimate(cells, "mean", mean)
         rows.append(cells)
     return rows
@@ -102,6 +106,11 @@ def _add_estimate(cells: dict[str, str], name: str, estimate: Estimate) -> None:
     cells[f"{name}_low"] = _exact(estimate.interval.low) if estimate.interval else ""
     cells[f"{name}_high"] = _exact(estimate.interval.high) if estimate.interval else ""
     cells[f"{name}_interval"] = estimate.kind
+
+
+def _exact_scores(scores: np.ndarray) -> str:
+    """One for each run, with spaces between them."""
+    return " ".join(_exact(score) for score in scores)
 
 
 def _exact(value: float) -> str:

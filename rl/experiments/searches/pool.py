@@ -12,8 +12,9 @@ from rl.experiments.searches.definition import Search
 from rl.experiments.searches.fitness import Fitness, curve_of, fitness_of
 from rl.experiments.sweeps.definition import Sweep
 from rl.experiments.sweeps.launcher import Launcher
-from rl.experiments.sweeps.plan import SweepRun, checked_flags, make_plan
+from rl.experiments.sweeps.plan import checked_flags, make_plan
 from rl.experiments.sweeps.pool import FAILED, Job, Pool, Show
+from rl.experiments.sweeps.runs import SweepRun
 from rl.experiments.sweeps.stages import stage_at_work
 
 if TYPE_CHECKING:
@@ -179,14 +180,12 @@ class SearchPool(Pool):
 
     def _stop(self, trial: OpenTrial) -> None:
         """Has the runs of a trial stop that go on, and begins no other."""
-        if trial.is_stopping:
-            return
-        trial.is_stopping = True
         for job in trial.jobs:
-            if job.process is not None:
-                job.process.signal(signal.SIGTERM)
-            elif job.state == "waiting":
+            if job.process is None and job.state == "waiting":
                 job.become("stopped")
+            elif job.process is not None and not trial.is_stopping:
+                job.process.signal(signal.SIGTERM)
+        trial.is_stopping = True
 
     def _end(self, trial: OpenTrial) -> None:
         """Tells the study what became of a trial."""

@@ -14,6 +14,8 @@ Value = Union[bool, int, float, str, Sequence[bool], Sequence[int], Sequence[flo
 Flags = Mapping[str, Value]
 # Flags that the sweep itself decides.
 OWN = ("seed", "exp_name", "data_dir", "overwrite")
+# What names the run that a method adapts, among flags that are then those of `meta-test`.
+META_TEST = "meta_test"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,10 +25,13 @@ class Sweep:
     Args:
       name: of the sweep's folder in data_dir.
       methods: name -> flags of its runs; or a list of such flags, its stages: each is a run that
-        begins with the networks of the one before, see `--start_from`.
-      seeds: each method is trained with every one. "{seed}" in a text among the flags stands for
-        it, as in `"start_from": "data/x/x_s{seed}"`.
-      common: flags of every method, where it doesn't have others.
+        begins with the networks of the one before, see `--start_from`. With "meta_test", the
+        directory of a run, flags are those of `meta-test`, which adapts it.
+      seeds: each method is trained with every one. In a text among the flags "{seed}" stands for
+        it, and "{sweep}" for the sweep's folder: `"start_from": "{sweep}/x/x_s{seed}"`.
+      common: flags of every method that is trained, where it doesn't have others.
+      eval_episodes: of each task, that `eval --save` plays with the last policy of each run; 0:
+        none.
 
     Raises:
       UserError: a name is not that of a plain folder, there is no method or no seed, a seed is
@@ -37,6 +42,7 @@ class Sweep:
     methods: Mapping[str, Union[Flags, Sequence[Flags]]]
     seeds: Sequence[int] = (0,)
     common: Flags = dataclasses.field(default_factory=dict)
+    eval_episodes: int = 0
 
     def __post_init__(self) -> None:
         check_name(self.name, "sweep")
@@ -44,10 +50,14 @@ class Sweep:
             raise UserError(f"sweep {self.name}: methods must be a dict with one method or more")
         check_seeds(self.seeds)
         check_flags(self.common, "common")
+        check_episodes(self.eval_episodes)
         for method in self.methods:
             check_name(method, "method")
-            for number, flags in enumerate(self.stages(method), start=1):
+            stages = self.stages(method)
+            for number, flags in enumerate(stages, start=1):
                 check_flags(flags, f"method {method}")
+                if META_TEST in flags and len(stages) > 1:
+                    raise UserError(f"method {method}: {META_TEST} is no stage, but a whole method")
                 if number > 1 and "start_from" in flags:
                     raise UserError(
                         f"method {method}: stage {number} starts from the stage before it, not by "
@@ -55,7 +65,8 @@ class Sweep:
                     )
 
     def stages(self, method: str) -> list[dict[str, Value]]:
-        """The flags of each of a method's stages, the common ones included; one for most methods.
+        """The flags of each of a method's stages; one for most methods. The common ones are
+        included, but for META_TEST: what isn't given is then as in the run that is adapted.
 
         Raises:
           UserError: it is neither a dict of flags nor a list of some.
@@ -65,7 +76,7 @@ class Sweep:
         is_list = isinstance(stages, (list, tuple)) and len(stages) > 0
         if not is_list or not all(isinstance(stage, Mapping) for stage in stages):
             raise UserError(f"method {method} must be a dict of flags, or a list of such dicts")
-        return [{**self.common, **stage} for stage in stages]
+        return [dict(stage) if META_TEST in stage else {**self.common, **stage} for stage in stages]
 
 
 def check_name(name: str, what: str) -> None:
@@ -84,6 +95,12 @@ def check_seeds(seeds: Sequence[int]) -> None:
         raise UserError(f"seeds must be whole numbers, got {seeds!r}")
     if len(set(seeds)) < len(seeds):
         raise UserError(f"each seed makes a run, so none can be given twice, got {list(seeds)}")
+
+
+def check_episodes(count: int) -> None:
+    """Raises a UserError unless these are so many episodes, or none."""
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise UserError(f"eval_episodes must be a whole number, 0 or more, got {count!r}")
 
 
 def check_flags(flags: Flags, place: str) -> None:

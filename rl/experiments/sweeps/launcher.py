@@ -1,4 +1,4 @@
-"""Who starts the processes of a sweep: today this machine. Another launcher, such as one for a
+"""Who starts the processes of a sweep: this machine. Another launcher, such as the one for a Ray
 cluster, has the same few methods, and nothing else of a sweep changes."""
 
 import dataclasses
@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Optional, Protocol
+from typing import Mapping, Optional, Protocol
 
 from rl.experiments.launch import environment, exit_code
 from rl.files import open_plain
 
 ATTENDED = "rl.attended"
+LOST = -1  # in place of an exit code: the process is gone with the machine that it was on
 # What numerical libraries read to know how many threads to make. NumPy's own stays what
 # rl/__main__.py makes it: acting is too small to share.
 THREADS = (
@@ -34,7 +35,8 @@ class Process(Protocol):
     """A command that was started."""
 
     def poll(self) -> Optional[int]:
-        """Its exit code; None while it goes on."""
+        """Its exit code, or LOST; None while it goes on. Raises an OSError where it could not be
+        started, if that shows only now."""
 
     def signal(self, number: int) -> None:
         """Sends it a signal, if it is still there."""
@@ -45,6 +47,9 @@ class Launcher(Protocol):
 
     def start(self, command: Command) -> Process:
         """Starts a command. Raises an OSError where that can't be done."""
+
+    def close(self) -> None:
+        """Lets go of the processes: those that still go on stop."""
 
 
 class LocalProcess:
@@ -79,24 +84,53 @@ class LocalLauncher:
     def start(self, command: Command) -> LocalProcess:
         """Starts a command with this very package. Raises an OSError where its output has no place
         to go, or there is no room for a process."""
-        variables = environment()
-        for name in THREADS:
-            variables.setdefault(name, str(self.threads))
-        argv = [sys.executable, "-m", ATTENDED, str(self._reading_end), *command.argv]
-        command.log.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = open_plain(command.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        with open(descriptor, "ab") as output:
-            process = subprocess.Popen(  # pylint: disable=consider-using-with
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=variables,
-                pass_fds=(self._reading_end,),
-            )
-        return LocalProcess(process)
+        variables = variables_of_run(self.threads)
+        return LocalProcess(start_attended(ATTENDED, command, variables, self._reading_end))
 
     def close(self) -> None:
         """Lets go of the processes: those that still go on stop."""
         os.close(self._reading_end)
         os.close(self._writing_end)
+
+
+def variables_of_run(threads: int) -> dict[str, str]:
+    """The environment of a run's process, which has so many threads where this process's own
+    environment doesn't say how many."""
+    variables = environment()
+    for name in THREADS:
+        variables.setdefault(name, str(threads))
+    return variables
+
+
+def open_log(path: Path) -> int:
+    """A descriptor that adds to a file of output. Raises an OSError where it has no place to go."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+
+def start_attended(
+    module: str,
+    command: Command,
+    variables: Mapping[str, str],
+    reading_end: int,
+    folder: Optional[str] = None,
+) -> "subprocess.Popen[bytes]":
+    """Starts a command that stops, and saves, when the other end of a pipe is closed.
+
+    Args:
+      module: that runs it, ATTENDED but for tests. variables: its environment.
+      reading_end: descriptor of the pipe. folder: that it works in; None: this process's.
+
+    Raises:
+      OSError: its output has no place to go, or there is no room for a process.
+    """
+    with open(open_log(command.log), "ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, str(reading_end), *command.argv],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=variables,
+            cwd=folder,
+            pass_fds=(reading_end,),
+        )

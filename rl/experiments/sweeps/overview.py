@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from rl.experiments.sweeps.plan import SweepRun
 from rl.experiments.sweeps.pool import Job
 from rl.experiments.sweeps.progress import Progress, read_progress
+from rl.experiments.sweeps.runs import SweepRun
 from rl.experiments.sweeps.stages import state_of
 
 EVERY = 1.0  # seconds between two tables
@@ -98,7 +98,11 @@ def make_table() -> Table:
 
 def add_row(table: Table, run: SweepRun, status: str, progress: Progress) -> None:
     """Adds the row of a run. What is left, and the memory, are those of a process that goes on."""
-    at_work = progress.memory is not None
+    left = ""
+    memory = ""
+    if progress.is_running:
+        left = clock(progress.seconds_left)
+        memory = "" if math.isnan(progress.memory) else f"{progress.memory / MIB:.0f} MiB"
     table.add_row(
         run.method,
         str(run.seed),
@@ -106,8 +110,8 @@ def add_row(table: Table, run: SweepRun, status: str, progress: Progress) -> Non
         f"{progress.steps / progress.total:.0%}",
         _number(progress.last_return),
         _number(progress.speed),
-        clock(progress.seconds_left) if at_work else "",
-        f"{(progress.memory or 0) / MIB:.0f} MiB" if at_work else "",
+        left,
+        memory,
     )
 
 

@@ -1,7 +1,6 @@
 """From a sweep to the runs that it needs: where each is, its command line, and whether what is
 there already agrees. `sweep.json` in the sweep's folder holds it."""
 
-import dataclasses
 import json
 import os
 from pathlib import Path
@@ -9,60 +8,26 @@ from typing import Any, Mapping, Sequence
 
 from rl.config import UserError
 from rl.envs import make, resolve
+from rl.experiments.adapted_flags import adapted_flags
+from rl.experiments.commands import meta_test
 from rl.experiments.commands.training_flags import CHOICES, parse
 from rl.experiments.environments import env_options
 from rl.experiments.run import check_start
 from rl.experiments.rundir import CONFIG, RunDir, check_trusted
-from rl.experiments.sweeps.definition import Sweep, Value, check_name, check_seeds
+from rl.experiments.sweeps.definition import (
+    META_TEST,
+    Sweep,
+    Value,
+    check_episodes,
+    check_name,
+    check_seeds,
+)
+from rl.experiments.sweeps.runs import Stage, SweepRun
+from rl.experiments.sweeps.sources import place_of, with_sources
 from rl.files import read_text, write_json
 from rl.flags.binding import FREE
 
 FILE = "sweep.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """A run directory of a sweep, and the command that trains it.
-
-    Attributes:
-      argv: of `main.py`. steps: env steps of the whole of it. trust: whether `resume` needs
-        `--trust`, since the definition names an env that runs code.
-    """
-
-    run: RunDir
-    argv: tuple[str, ...]
-    steps: int
-    trust: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class SweepRun:
-    """A method with a seed: a run, or several stages one after another.
-
-    Attributes:
-      folder: of the method, which has run directories, outputs and marks of failures.
-    """
-
-    method: str
-    seed: int
-    folder: Path
-    stages: tuple[Stage, ...]
-
-    @property
-    def name(self) -> str:
-        """Such as "ddpg_s0"."""
-        return f"{self.method}_s{self.seed}"
-
-    @property
-    def log(self) -> Path:
-        """The file with the output of its processes."""
-        return self.folder / f"{self.name}.log"
-
-    @property
-    def failure(self) -> Path:
-        """The file that is there while the run is one that failed; it holds the reason."""
-        return self.folder / f"{self.name}.failed"
-
 
 # From a definition -----------------------------------------------------------------
 
@@ -74,15 +39,27 @@ def make_plan(sweep: Sweep, data_dir: Path) -> list[SweepRun]:
       UserError: a value is refused, or a run that is there already has other flags.
     """
     folder = data_dir / sweep.name
-    of_method = {method: _method_runs(sweep, method, folder) for method in sweep.methods}
+    planned: dict[Path, dict[str, Any]] = {}
+    of_method = {}
+    for method in sweep.methods:
+        if META_TEST in sweep.stages(method)[0]:
+            of_method[method] = _adapting_runs(sweep, method, folder, planned)
+        else:
+            of_method[method] = _method_runs(sweep, method, folder, planned)
     runs = []
     for number in range(len(sweep.seeds)):
         runs += [of_method[method][number] for method in sweep.methods]
-    return runs
+    return with_sources(runs, list(sweep.methods))
 
 
-def _method_runs(sweep: Sweep, method: str, folder: Path) -> list[SweepRun]:
-    """The runs of a method, one for each seed."""
+def _method_runs(
+    sweep: Sweep, method: str, folder: Path, planned: dict[Path, dict[str, Any]]
+) -> list[SweepRun]:
+    """The runs of a method that is trained, one for each seed.
+
+    Args:
+      planned: flags by the place of a run directory; those of this method are added.
+    """
     given = sweep.stages(method)
     data_dir = stage_data_dir(folder, method, len(given))
     names = stage_names(method, len(given))
@@ -93,17 +70,61 @@ def _method_runs(sweep: Sweep, method: str, folder: Path) -> list[SweepRun]:
         check_name(name, "method")
         first_flags: dict[str, Any] = {}  # of the first seed
         for seed in sweep.seeds:
-            values_of_seed = with_seed(values, seed)
+            values_of_seed = filled(values, seed, folder)
             flags = checked_flags(values_of_seed, seed, place)
             if before and not first_flags:
                 _check_stages(flags, before, place)
             first_flags = first_flags or flags
             start_from = str(stages[seed][-1].run) if before else ""
             stage = _make_stage(values_of_seed, data_dir, name, seed, start_from, flags)
-            _refuse_contradiction(stage.run, flags, bool(before))
+            _refuse_contradiction(stage.run, flags, ("start_from",) if before else ())
             stages[seed].append(stage)
+            planned[place_of(stage.run.path)] = flags
         before = first_flags
-    return [SweepRun(method, seed, folder / method, tuple(stages[seed])) for seed in sweep.seeds]
+    runs = []
+    for seed in sweep.seeds:
+        of_seed = tuple(stages[seed])
+        runs.append(SweepRun(method, seed, folder / method, of_seed, sweep.eval_episodes))
+    return runs
+
+
+def _adapting_runs(
+    sweep: Sweep, method: str, folder: Path, planned: Mapping[Path, dict[str, Any]]
+) -> list[SweepRun]:
+    """The runs of a method that adapts others by `meta-test`, one for each seed.
+
+    Args:
+      planned: flags of runs that may not have begun yet, by the place of their directory.
+    """
+    (values,) = sweep.stages(method)
+    env: Any = None  # as that of the first seed's source, to look at
+    runs = []
+    for seed in sweep.seeds:
+        words_of_seed = filled(values, seed, folder)
+        source = RunDir(str(words_of_seed.pop(META_TEST)))
+        try:
+            argv = ["meta-test", str(source), *flag_words(words_of_seed)]
+            argv += [f"--data_dir={folder}", f"--exp_name={method}", f"--seed={seed}"]
+            _, asked, training = meta_test.parse_command(argv[1:])
+            # What the sweep itself trains is trusted, since the definition names its env.
+            saved = planned.get(place_of(source.path)) or source.load_config(asked.trust)
+            meta_test.check(source, saved)
+            meta_test.check_flags(source, saved, training)
+            if env is None:
+                env = make(saved["env"], 1, **env_options(saved))
+                env.close()
+            flags = adapted_flags(saved, asked, training, env)
+        except UserError as error:
+            raise UserError(f"method {method}: {error}") from None
+        trust = not is_trusted(saved)
+        if trust:
+            argv.append("--trust")
+        run = RunDir.of(flags)
+        _refuse_other_start(run, source, asked.start)
+        _refuse_contradiction(run, flags, ("meta_copies",))
+        stage = Stage(run, tuple(argv), flags["epochs"] * flags["steps_per_epoch"], trust)
+        runs.append(SweepRun(method, seed, folder / method, (stage,), sweep.eval_episodes))
+    return runs
 
 
 def _check_stages(flags: Mapping[str, Any], before: Mapping[str, Any], place: str) -> None:
@@ -152,11 +173,13 @@ def stage_data_dir(folder: Path, method: str, count: int) -> Path:
     return folder if count == 1 else folder / method
 
 
-def with_seed(values: Mapping[str, Value], seed: int) -> dict[str, Value]:
-    """The values for the run of a seed: "{seed}" in a text stands for it."""
-    replaced: dict[str, Value] = {}
+def filled(values: Mapping[str, Value], seed: int, folder: Path) -> dict[str, Value]:
+    """The values for the run of a seed: in a text "{seed}" stands for it, and "{sweep}" for the
+    sweep's folder."""
+    replaced = dict(values)
     for name, value in values.items():
-        replaced[name] = value.replace("{seed}", str(seed)) if isinstance(value, str) else value
+        if isinstance(value, str):
+            replaced[name] = value.replace("{seed}", str(seed)).replace("{sweep}", str(folder))
     return replaced
 
 
@@ -189,12 +212,16 @@ def _make_stage(
         argv.append(f"--start_from={start_from}")
     run = RunDir(data_dir / name / f"{name}_s{seed}")
     steps = flags["epochs"] * flags["steps_per_epoch"]
+    return Stage(run, tuple(argv), steps, trust=not is_trusted(flags))
+
+
+def is_trusted(flags: Mapping[str, Any]) -> bool:
+    """Whether a run with these flags runs no code but this package's; see `check_trusted`."""
     try:
-        check_trusted(flags, run.path)
-        trust = False
+        check_trusted(flags, Path())
     except UserError:
-        trust = True
-    return Stage(run, tuple(argv), steps, trust)
+        return False
+    return True
 
 
 def flag_words(values: Mapping[str, Value]) -> list[str]:
@@ -222,22 +249,36 @@ def _word(name: str, value: Any) -> str:
     raise UserError(f"--{name} must be a number, a truth, a text or a list, got {value!r}")
 
 
-def _refuse_contradiction(run: RunDir, flags: Mapping[str, Any], is_later: bool) -> None:
+def _refuse_contradiction(run: RunDir, flags: Mapping[str, Any], decided: Sequence[str]) -> None:
     """Raises a UserError if there is a run whose config says something else than `flags`.
 
     Args:
-      is_later: whether it is a later stage, whose source is the sweep's to choose.
+      decided: names of flags that are not the definition's to choose.
     """
     if not os.path.lexists(run.path / CONFIG):
         return
     config = run.load_config(trust=True)
-    free = {*FREE, "start_from"} if is_later else set(FREE)
+    free = {*FREE, *decided}
     for name in [*CHOICES, *sorted(set(flags) - free)]:  # with another choice flags are missing
         if config[name] != flags[name]:
             raise UserError(
                 f"{run} was made with --{name} {config[name]}, and the sweep says {flags[name]}; "
                 "give the method or the sweep another name"
             )
+
+
+def _refuse_other_start(run: RunDir, source: RunDir, start: str) -> None:
+    """Raises a UserError if there is a run of `meta-test` that began otherwise: from another run
+    than `source`, or not as `--start` says."""
+    if not os.path.lexists(run.path / CONFIG):
+        return
+    config = run.load_config(trust=True)
+    began = "best" if "meta_start" in config else "equal"
+    if place_of(config.get("meta_run", "")) != place_of(source.path) or began != start:
+        raise UserError(
+            f"{run} was made from {config.get('meta_run')} with --start {began}; the sweep says "
+            f"{source} with --start {start}; give the method or the sweep another name"
+        )
 
 
 # sweep.json ------------------------------------------------------------------------
@@ -255,7 +296,8 @@ def save_plan(folder: Path, runs: Sequence[SweepRun], argv: Sequence[str]) -> No
     entries = []
     for run in everything.values():
         stages = [{"argv": list(stage.argv), "steps": stage.steps} for stage in run.stages]
-        entries.append({"method": run.method, "seed": run.seed, "stages": stages})
+        entry = {"method": run.method, "seed": run.seed, "stages": stages}
+        entries.append({**entry, "eval_episodes": run.eval_episodes})
     write_json(folder / FILE, {"argv": list(argv), "runs": entries})
 
 
@@ -296,4 +338,6 @@ def _read_run(folder: Path, entry: Mapping[str, Any]) -> SweepRun:
         run = RunDir(data_dir / name / f"{name}_s{seed}")
         argv = tuple(map(str, stage["argv"]))
         stages.append(Stage(run, argv, int(stage["steps"]), trust=False))
-    return SweepRun(method, seed, folder / method, tuple(stages))
+    eval_episodes = entry.get("eval_episodes", 0)  # sweeps of before had none
+    check_episodes(eval_episodes)
+    return SweepRun(method, seed, folder / method, tuple(stages), eval_episodes)

@@ -10,15 +10,16 @@ from typing import Callable, Optional, Sequence
 
 from rl import signals
 from rl.config import UserError
-from rl.experiments.sweeps.launcher import Command, Launcher, Process
-from rl.experiments.sweeps.plan import SweepRun
-from rl.experiments.sweeps.stages import next_step
+from rl.experiments.sweeps.launcher import LOST, Command, Launcher, Process
+from rl.experiments.sweeps.runs import SweepRun
+from rl.experiments.sweeps.stages import Step, next_step
 from rl.files import remove, write_atomically
 
 POLL = 0.1  # seconds between two looks at the processes
 BUSY = 2.0  # seconds between two looks at a run that another process works on
 FULL = 2**20  # bytes; with less left, a disk counts as full
 FAILED = 1  # exit code of a sweep of which a run failed
+MOST_LOST = 3  # machines that a run may be lost with before it gets on; it may be what ends them
 
 
 @dataclasses.dataclass
@@ -29,7 +30,9 @@ class Job:
       state: "waiting", "running", "stopped", "failed" or "finished".
       note: what there is to say of the state, such as the reason of a failure.
       stage: number of the stage that its process was started for, from 0.
-      look_again: when a run that another process works on is looked at next.
+      look_again: when a run that another process works on, or may, is looked at next.
+      lost: how many machines one after another it was gone with, without getting on.
+      lost_at: the env step that it had saved when it was last gone with one.
     """
 
     run: SweepRun
@@ -38,6 +41,8 @@ class Job:
     process: Optional[Process] = None
     stage: int = -1
     look_again: float = 0.0
+    lost: int = 0
+    lost_at: int = -1
 
     def become(self, state: str, note: str = "") -> None:
         """Takes note of a change."""
@@ -153,23 +158,39 @@ class Pool:
             elif not step.argv:
                 job.note = "another process works on it"
                 job.look_again = time.monotonic() + BUSY
-            else:
+            elif not (step.is_first and self._waits_for_sources(job)):
                 job.process = self.launcher.start(Command(step.argv, job.run.log))
                 job.stage = step.number
                 remove(job.run.failure)
-                verb = "resumed" if step.argv[0] == "resume" else "started"
-                count = len(job.run.stages)
-                stage = f", stage {step.number + 1} of {count}" if count > 1 else ""
-                job.become("running", verb + stage)
+                job.become("running", _describe(step, len(job.run.stages)))
         except UserError as error:
             self._fail(job, str(error))
         except OSError as error:
-            self._fail(job, f"cannot start it: {error.strerror}")
+            self._fail(job, _not_started(error))
+
+    def _waits_for_sources(self, job: Job) -> bool:
+        """Whether a run that a run begins with isn't finished. It fails or stops as that one does,
+        without a mark: the next sweep may find that one finished."""
+        for source in self.jobs:
+            if source.run.name in job.run.sources and source.state != "finished":
+                if source.state in ("failed", "stopped"):
+                    job.become(source.state, f"it needs {source.run.name}")
+                else:
+                    job.note = f"for {source.run.name}"
+                return True
+        return False
 
     def _collect(self) -> None:
         """Takes note of the processes that have ended."""
         for job in self.jobs:
-            code = job.process.poll() if job.process is not None else None
+            if job.process is None:
+                continue
+            try:
+                code = job.process.poll()
+            except OSError as error:
+                job.process = None
+                self._fail(job, _not_started(error))
+                continue
             if code is not None:
                 job.process = None
                 self._ended(job, code)
@@ -190,8 +211,21 @@ class Pool:
             job.look_again = time.monotonic() + BUSY
         elif code == 0 and step.number > job.stage:
             job.become("waiting")
+        elif code == LOST:
+            self._lost(job)
         else:
             self._fail(job, _reason(job.run, code))
+
+    def _lost(self, job: Job) -> None:
+        """A run whose machine is gone goes on on another, unless it never gets anywhere."""
+        saved = sum(stage.run.step for stage in job.run.stages)
+        job.lost = job.lost + 1 if saved == job.lost_at else 1
+        job.lost_at = saved
+        if job.lost < MOST_LOST:
+            job.become("waiting", "its machine was lost")
+            job.look_again = time.monotonic() + BUSY  # its process may still be there, and save
+        else:
+            self._fail(job, f"its machine was lost {MOST_LOST} times, and it got no further")
 
     def _fail(self, job: Job, reason: str) -> None:
         """Marks a run as one that failed, for later sweeps too, where the disk takes the mark."""
@@ -211,6 +245,20 @@ class Pool:
             process.signal(signal.SIGTERM)
         while any(process.poll() is None for process in left):
             time.sleep(POLL)
+
+
+def _describe(step: Step, stages: int) -> str:
+    """What a process was started for, in words."""
+    if step.number == stages:
+        return "plays its last episodes"
+    verb = "resumed" if step.argv[0] == "resume" else "started"
+    return f"{verb}, stage {step.number + 1} of {stages}" if stages > 1 else verb
+
+
+def _not_started(error: OSError) -> str:
+    """Why there is no process."""
+    place = f"{error.filename}: " if error.filename else ""
+    return f"cannot start it: {place}{error.strerror}"
 
 
 def _reason(run: SweepRun, code: int) -> str:

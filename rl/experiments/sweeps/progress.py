@@ -2,15 +2,13 @@
 
 import dataclasses
 import math
-from pathlib import Path
-from typing import Optional
 
 from rl import lock
 from rl.config import UserError
 from rl.experiments.rundir import RunDir
-from rl.experiments.sweeps.plan import SweepRun
+from rl.experiments.sweeps.runs import SweepRun
 from rl.experiments.sweeps.stages import stage_at_work
-from rl.logging.resources import usage_of
+from rl.logging.resources import MB
 
 RETURNS = ("AverageTestEpRet", "AverageEpRet")  # the first that a run has is its return
 
@@ -23,14 +21,17 @@ class Progress:
       steps, total: env steps that its rows tell of, and of the whole run, of all stages together.
       last_return: of the newest row, nan where there is none yet.
       speed: env steps per second in the newest epoch, nan where there is none.
-      memory: bytes that its process has in memory; None where none goes on.
+      memory: bytes that its process and its env workers had in memory at the newest row, nan where
+        there is none.
+      is_running: whether a process works on it.
     """
 
     steps: int
     total: int
     last_return: float
     speed: float
-    memory: Optional[int]
+    memory: float
+    is_running: bool
 
     @property
     def seconds_left(self) -> float:
@@ -44,6 +45,7 @@ def read_progress(run: SweepRun) -> Progress:
     steps = 0
     last_return = math.nan
     speed = math.nan
+    memory = math.nan
     for stage in run.stages:
         rows = _rows(stage.run)
         if rows.get("TotalEnvInteracts"):
@@ -51,8 +53,9 @@ def read_progress(run: SweepRun) -> Progress:
         if stage is at_work:
             last_return = _last_return(rows)
             speed = _speed(rows)
+            memory = (rows.get("MemoryMB") or [math.nan])[-1] * MB
     total = sum(stage.steps for stage in run.stages)
-    return Progress(steps, total, last_return, speed, memory_of(at_work.run.path))
+    return Progress(steps, total, last_return, speed, memory, _is_running(at_work.run))
 
 
 def _rows(run: RunDir) -> dict[str, list[float]]:
@@ -79,12 +82,8 @@ def _speed(rows: dict[str, list[float]]) -> float:
     return (steps[-1] - steps[-2]) / (seconds[-1] - seconds[-2])
 
 
-def memory_of(directory: Path) -> Optional[int]:
-    """Bytes of memory of the process that holds a directory's lock and of its env workers; None
-    where there is none, or the system doesn't tell."""
+def _is_running(run: RunDir) -> bool:
     try:
-        number = lock.holder(directory)
+        return lock.is_held(run.path)
     except (OSError, UserError):
-        return None
-    used = None if number is None else usage_of(number)
-    return None if used is None else int(used.memory)
+        return False

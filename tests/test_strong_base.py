@@ -85,10 +85,10 @@ def test_everything_at_once_resumes_exactly(tmp_path):
 @pytest.mark.parametrize("case", CASES)
 def test_runs_survive_a_kill(tmp_path, case):
     algo, args = flags_of(case)
-    args = (*args, "--epochs", "6", "--steps_per_epoch", "400", "--split_every", "100")
+    args = (*args, "--epochs", "6", "--steps_per_epoch", "400", "--split_every", "200")
     args += () if "--visit" in args else REPLAY
     whole = train(tmp_path / "whole", *args, algo=algo)
-    run = train_killed(tmp_path, *args, algo=algo, count=1)
+    run = train_killed(tmp_path, *args, algo=algo, count=2)
     early = json.loads((run / "splits.json").read_text(encoding="utf-8"))["networks"]
     assert main(["resume", str(run)]) == 0
     assert rows(run) == rows(whole)

@@ -16,6 +16,7 @@ from rl.gradients import GRADIENTS
 from rl.gradients.optimizer import OPTIMIZERS
 from rl.networks import ACTIVATIONS, INITIALIZERS, LAYOUTS, NETWORKS
 from rl.splitting import CRITERIA
+from rl.splitting.lagged import LaggedEvidence
 from rl.training import LOOPS
 
 
@@ -31,7 +32,7 @@ from rl.training import LOOPS
         (flags.network.INITIALIZERS, INITIALIZERS),
         (flags.network.LAYOUTS, LAYOUTS),
         (flags.critic.LOSSES, VALUE_LOSSES),
-        (flags.splitting.CRITERIA, CRITERIA),
+        (flags.splitting.CRITERIA, {"lagged": LaggedEvidence, **CRITERIA}),
     ],
 )
 def test_names_are_those_of_the_parts(names, table):

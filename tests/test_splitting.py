@@ -13,7 +13,6 @@ import tensorflow as tf
 from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.config import UserError
-from rl.flags.splitting import CRITERIA as NAMES
 from rl.flags.splitting import OF_HALVES
 from rl.gradients.per_task import Products, TaskGradients
 from rl.splitting import CRITERIA, Config
@@ -322,7 +321,6 @@ def test_a_pair_always_parts():
 def test_which_criteria_need_halves_is_known_without_tensorflow():
     for name, criterion in CRITERIA.items():
         assert criterion.halves == (name in OF_HALVES)
-    assert {"lagged", *CRITERIA} == set(NAMES)
 
 
 def test_sharing_score_by_hand():

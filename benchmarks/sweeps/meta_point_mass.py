@@ -50,7 +50,6 @@ sweep = Sweep(
         "source": {
             **PPO,
             "network": "splitting",
-            "split_warmup": 100,
             "split_every": 20,
             "epochs": 20,
             "steps_per_epoch": 8000,

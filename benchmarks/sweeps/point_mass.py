@@ -8,7 +8,7 @@
 Layers (32, 32). DDPG takes 16k env steps of all tasks together with 128 transitions a task, PPO
 160k. With DDPG the input has no one-hot code but for `shared`, which could not tell the tasks
 apart. A run's score is the mean over tasks of the test return, 20 episodes a task, over the last
-three tests. Pre-split networks have the copies that `conflict` found with the same seed.
+three tests. Pre-split networks have the copies that `lagged` found with the same seed.
 """
 
 from typing import Any
@@ -43,27 +43,32 @@ PPO: dict[str, Any] = {
     "gamma": 0.95,
     "log_std": -0.5,
 }
-SCHEDULE = {"split_warmup": 100, "split_every": 20}
+SPLITTING: dict[str, Any] = {"network": "splitting", "split_every": 20}
+CONFLICT: dict[str, Any] = {"split_criterion": "conflict", "split_z": 4.0}
 # Networks of which tasks have parts of their own -> their flags.
 NETWORKS: dict[str, dict[str, Any]] = {
     "multi_head": {"network": "multi_head"},
     "independent": {"network": "independent"},
-    "conflict": {"network": "splitting", **SCHEDULE},
-    "conflict_pcgrad": {"network": "splitting", **SCHEDULE, "gradient": "pcgrad"},
-    "halfbatch": {"network": "splitting", **SCHEDULE, "split_criterion": "halfbatch"},
-    "v1": {"network": "splitting", **SCHEDULE, "split_criterion": "v1", "split_reset": False},
+    "lagged": SPLITTING,
+    "gain": {**SPLITTING, "split_criterion": "gain", "split_z": 4.0},
+    "conflict": {**SPLITTING, **CONFLICT},
+    "conflict_pcgrad": {**SPLITTING, **CONFLICT, "gradient": "pcgrad"},
+    "halfbatch": {**SPLITTING, "split_criterion": "halfbatch", "split_z": 4.0},
+    "v1": {**SPLITTING, "split_criterion": "v1", "split_warmup": 100, "split_reset": False},
+    # v2 splits at every check.
     "v2": {
-        "network": "splitting",
-        "split_warmup": 100,
-        "split_every": 500,
+        **SPLITTING,
         "split_criterion": "v2",
+        "split_every": 500,
+        "split_warmup": 100,
         "split_reset": False,
     },
-    "sparse": {"network": "sparse_splitting", **SCHEDULE},
+    "sparse": {**SPLITTING, "network": "sparse_splitting"},
     "weights": {
+        **SPLITTING,
         "network": "sparse_splitting",
         "split_weights": True,
-        **SCHEDULE,
+        "split_z": 4.0,
         "splits_per_check": 20,
     },
 }
@@ -85,7 +90,7 @@ def methods_of(algo: dict[str, Any], of_tasks: dict[str, Any], splits: dict[str,
         methods[f"{name}_{network}"] = {**algo, **of_tasks, **flags}
         if "split_every" in flags:
             methods[f"{name}_{network}"] |= splits
-    found = f"{{sweep}}/{name}_conflict/{name}_conflict_s{{seed}}"
+    found = f"{{sweep}}/{name}_lagged/{name}_lagged_s{{seed}}"
     pre_split = {"network": "splitting", "split_map": found}
     methods[f"{name}_pre_split"] = {**algo, **of_tasks, **pre_split}
     return methods

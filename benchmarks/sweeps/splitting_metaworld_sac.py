@@ -13,7 +13,10 @@ from typing import Any
 
 from rl import Sweep
 
-SPLITTING: dict[str, Any] = {"network": "splitting", "split_warmup": 1000, "split_every": 250}
+SPLITTING: dict[str, Any] = {"network": "splitting", "split_every": 250}
+CONFLICT: dict[str, Any] = {**SPLITTING, "split_criterion": "conflict", "split_z": 4.0}
+V1: dict[str, Any] = {"split_criterion": "v1", "split_warmup": 1000, "split_reset": False}
+V2: dict[str, Any] = {"split_criterion": "v2", "split_warmup": 1000, "split_reset": False}
 
 sweep = Sweep(
     name="splitting_metaworld_sac",
@@ -40,13 +43,22 @@ sweep = Sweep(
         "shared": {"network": "mlp"},
         "multi_head": {"network": "multi_head"},
         "independent": {"network": "independent"},
-        "conflict": SPLITTING,
-        "conflict_pcgrad": {**SPLITTING, "gradient": "pcgrad"},
-        "v1": {**SPLITTING, "split_criterion": "v1", "split_reset": False},
+        "lagged": SPLITTING,
+        "lagged_z2": {**SPLITTING, "split_z": 2.0},
+        "lagged_heads": {**SPLITTING, "split_start": "heads"},
+        "gain": {
+            **SPLITTING,
+            "split_criterion": "gain",
+            "split_z": 2.5,
+            "splits_per_check": 3,
+        },
+        "conflict": CONFLICT,
+        "conflict_pcgrad": {**CONFLICT, "gradient": "pcgrad"},
+        "v1": {**SPLITTING, **V1},
         # v2 splits at every check.
-        "v2": {**SPLITTING, "split_criterion": "v2", "split_every": 1000, "split_reset": False},
+        "v2": {**SPLITTING, **V2, "split_every": 1000},
         "sparse": {**SPLITTING, "network": "sparse_splitting"},
-        "pre_split": {"network": "splitting", "split_map": "{sweep}/conflict/conflict_s{seed}"},
+        "pre_split": {"network": "splitting", "split_map": "{sweep}/lagged/lagged_s{seed}"},
     },
     seeds=(0, 1),
     eval_episodes=50,

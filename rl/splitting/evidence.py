@@ -102,7 +102,7 @@ class PairEvidence:
         del gram
         stats = {name: moments.stat() for name, moments in self.moments.items()}
         verdict = self.criterion.judge(stats, self.sizes)
-        count = next(iter(stats.values())).count
+        count = list(stats.values())[0].count
         pairs = np.triu(np.ones((self.num_tasks, self.num_tasks), bool), 1)
         may = (maps[:, :, None] == maps[:, None]) & pairs
         may &= count >= self.criterion.least_samples

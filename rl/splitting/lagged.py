@@ -222,8 +222,8 @@ def squared_distances(means: np.ndarray) -> np.ndarray:
 def farthest(means: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
     """The tasks of two sides, bool `(num_tasks,)`, that are farthest apart."""
     distance = np.where(first[:, None] & second, squared_distances(means), -np.inf)
-    i, j = np.unravel_index(distance.argmax(), distance.shape)
-    return int(i), int(j)
+    i, j = divmod(int(distance.argmax()), len(means))
+    return i, j
 
 
 def contrasts(means: np.ndarray, seen: np.ndarray, maps: np.ndarray) -> np.ndarray:
@@ -241,7 +241,7 @@ def contrasts(means: np.ndarray, seen: np.ndarray, maps: np.ndarray) -> np.ndarr
         tasks = maps == copy
         may = comparable & tasks[:, :, None] & tasks[:, None]
         choice = np.where(may, distance, -np.inf).reshape(len(maps), -1)
-        first, second = np.unravel_index(choice.argmax(axis=1), comparable.shape)
+        first, second = np.divmod(choice.argmax(axis=1), maps.shape[1])
         with_second = distance[rows, first] >= distance[rows, second]
         with_second[rows, first] = False
         with_second[rows, second] = True

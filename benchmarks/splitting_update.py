@@ -4,7 +4,8 @@
 
 As multitask_update.py, whose sizes and rounds it has. All are compared with the network `splitting`
 with task gradients but without statistics. `conflict 20` has split 20 times. `split_weights` is
-`sparse_splitting` with that flag. Also printed: how long a split takes.
+`sparse_splitting` with that flag. Also printed: how long a split takes, and the end of a block of
+updates, of which there is one in `--split_block` updates or more.
 """
 
 import dataclasses
@@ -17,10 +18,14 @@ from multitask_update import make_spec, measure, parse
 from rl import gradients, splitting
 from rl.algos import ALGOS
 from rl.experiments.build import make_torsos
+from rl.flags.splitting import CRITERIA
 from rl.gradients.optimizer import Config
 
 PAIRS = [
     ("splitting", "task gradients"),
+    ("splitting", "lagged"),
+    ("splitting", "lagged 20"),
+    ("splitting", "gain"),
     ("splitting", "conflict"),
     ("splitting", "conflict 5"),
     ("splitting", "conflict 20"),
@@ -29,6 +34,7 @@ PAIRS = [
     ("splitting", "v1_region"),
     ("splitting", "v2"),
     ("sparse_splitting", "task gradients"),
+    ("sparse_splitting", "lagged"),
     ("sparse_splitting", "conflict"),
     ("split_weights", "task gradients"),
     ("split_weights", "conflict"),
@@ -43,24 +49,37 @@ def make(network: str, method: str, tasks: int, hidden: list[int]) -> Any:
     name, _, count = method.partition(" ")
     config = Config(gradient_stats=True)
     splits = None
-    if name in splitting.CRITERIA:
+    if name in CRITERIA:
         splits = dataclasses.replace(torsos.options, split_criterion=name, split_every=10**9)
     optimizers = splitting.TaskOptimizers(config, num_tasks=tasks, splits=splits)
     algo = ALGOS["sac"](make_spec(tasks), torsos, optimizers)
     splitters = []
     for opt in (algo.pi_opt, algo.q_opt):
         splitters.extend(getattr(opt, "splitters", {}).values())
+    if splits:
+        for splitter in splitters:
+            end_block(splitter)
     for number in range(int(count or 0) if splits else 0):
         splitter = splitters[number % 2]
         split(splitter, number // 2 % len(splitter.places), number // 2 // len(splitter.places) + 1)
     return algo
 
 
+def end_block(splitter: Any) -> None:
+    """Ends some blocks, of no updates, and tells what the last one took."""
+    for _ in range(3):
+        begin = time.perf_counter()
+        splitter.end_block()
+        seconds = time.perf_counter() - begin
+    print(f"end of a block: {1e3 * seconds:.1f} ms")
+
+
 def split(splitter: Any, region: int, task: int) -> None:
     """Task `task` leaves the first copy of a region."""
     block, number = splitter.places[region]
     begin = time.perf_counter()
-    block.split(number, np.arange(splitter.num_tasks) == task, 0, task)
+    tasks = splitter.num_tasks
+    block.split(number, np.arange(tasks) == task, 0, task, np.eye(tasks))
     print(f"split {block.bank.variable.name}: {1e3 * (time.perf_counter() - begin):.1f} ms")
 
 

@@ -17,6 +17,7 @@ whose least value is 0.
 
 import argparse
 import contextlib
+import copy
 import csv
 import dataclasses
 import os
@@ -135,12 +136,13 @@ class Learner:
         self.update = tf.function(self._update)
         self.variables = [*self.net.trainable_variables, *self.optimizer.variables]
         self.variables += [banks[0].copy for banks in self.net.regions]
-        self.first = [np.array(variable) for variable in self.variables]
+        self.first = [variable.numpy() for variable in self.variables]
+        self.first_state = copy.deepcopy(self.splitter.state())
 
     def restart(self) -> None:
         for variable, value in zip(self.variables, self.first, strict=True):
             variable.assign(value)
-        self.splitter.load_state({"updates": 0, "updates_of_block": 0, "events": []})
+        self.splitter.load_state(copy.deepcopy(self.first_state))
 
     def _update(self, wanted: tf.Tensor) -> None:
         update = Update(lr=tf.constant(1.0), seed=tf.constant([0, 0]), number=tf.constant(0))

@@ -1,5 +1,6 @@
 """Splitting networks that learn toy tasks, and what every split must satisfy."""
 
+import copy
 import json
 from types import SimpleNamespace
 
@@ -52,6 +53,7 @@ class Toy:
         self.splitter = self.opt.splitters["LossQ"]
         self.burst = Burst(tf.function(self.train_step))
         self.first = [np.array(v) for v in self.variables]
+        self.first_state = copy.deepcopy(self.splitter.state())
         self.restart(signs, 0)
 
     @property
@@ -68,7 +70,7 @@ class Toy:
             value = np.array(bank.variable)
             value[:] = self.rng.permutation(value[:1].ravel()).reshape(value[:1].shape)
             bank.variable.assign(value)
-        self.splitter.load_state({"updates": 0, "updates_of_block": 0, "events": []})
+        self.splitter.load_state(copy.deepcopy(self.first_state))
 
     def train_step(self, batch, update):
         return self.opt.minimise(lambda: self.loss(batch.obs, batch.ret), update)

@@ -74,7 +74,11 @@ SPEC = EnvSpec(
 def make_recurrent(algorithm=PPO, spec=SPEC, units=8, seed=0, **flags):
     """`algorithm` with a GRU for every network."""
     tf.keras.utils.set_random_seed(seed)
-    torsos = SimpleNamespace(make=lambda out, critic=False, **options: GRU([units, out], **options))
+
+    def make(out, critic=False, embedding=0, **options):
+        return GRU([units, out], **options)
+
+    torsos = SimpleNamespace(make=make)
     options = {"share_torso": True} | flags if algorithm is PPO else flags
     return algorithm(spec, torsos, config=algorithm.flags(**options))
 

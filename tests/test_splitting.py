@@ -680,7 +680,7 @@ def test_a_learned_map_is_trained_from_scratch(tmp_path):
 )
 def test_runs_resume_exactly(tmp_path, algo, network):
     """And a run with the map works."""
-    args = (*ENV, "--network", network, *EAGER, "--lr_schedule", "constant")
+    args = (*ENV, "--network", network, *EAGER[2:], "--lr_schedule", "constant")
     part = train_in_two(tmp_path, args, algo)
     again = train(tmp_path / "again", *args, "--split_map", part, "--epochs", "2", algo=algo)
     assert "PiSharing" not in (again / "progress.txt").read_text()

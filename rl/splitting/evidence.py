@@ -21,7 +21,7 @@ class Evidence(Protocol):
     Attributes:
       halves: whether gradients of the halves of batches are needed.
       several: whether all proposals of a check are to be followed, and not a few.
-      variables: all state.
+      variables: what updates change.
     """
 
     halves: bool
@@ -29,7 +29,13 @@ class Evidence(Protocol):
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """All state."""
+        """What updates change."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All there is, besides the variables."""
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """Goes back to `state`."""
 
     def observe(self, regions: list[Any], products: Products, present: tf.Tensor) -> None:
         """Counts in an update; runs inside compiled ones.
@@ -79,6 +85,13 @@ class PairEvidence:
         for moments in self.moments.values():
             found.extend(moments.variables)
         return found
+
+    def state(self) -> dict[str, np.ndarray]:
+        """As Evidence's: there is nothing else."""
+        return {}
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """As Evidence's."""
 
     def observe(self, regions: list[Any], products: Products, present: tf.Tensor) -> None:
         """As Evidence's."""

@@ -38,6 +38,8 @@ from rl.gradients.per_task import Products, inner
 from rl.splitting.criterion import ratio
 from rl.splitting.proposal import Proposal
 
+STATISTICS = ("products", "weights", "contrast", "evidence", "squares", "blocks")
+
 
 class Agreement(NamedTuple):
     """How a block agrees with those before it.
@@ -133,19 +135,27 @@ class LaggedEvidence:
         self.config = config
         self.memory = BlockMemory(regions, num_tasks, config.split_lag)
         count = sum(banks[0].count for banks in regions)
-        self.products = zeros((count, num_tasks, num_tasks))  # the running sum of L
-        self.weights = zeros((num_tasks, num_tasks))  # that of its W
-        self.contrast = zeros((count, num_tasks))  # v, of all copies of a region
+        # Statistics of blocks are few and used outside compiled functions, hence plain arrays.
+        self.products = np.zeros((count, num_tasks, num_tasks))  # the running sum of L
+        self.weights = np.zeros((num_tasks, num_tasks))  # that of its W
+        self.contrast = np.zeros((count, num_tasks))  # v, of all copies of a region
         # A, V and the number of blocks in them, of the copy that a task uses
-        self.evidence = zeros((count, num_tasks))
-        self.squares = zeros((count, num_tasks))
-        self.blocks = zeros((count, num_tasks))
+        self.evidence = np.zeros((count, num_tasks))
+        self.squares = np.zeros((count, num_tasks))
+        self.blocks = np.zeros((count, num_tasks))
 
     @property
     def variables(self) -> list[tf.Variable]:
-        statistics = [self.products, self.weights, self.contrast]
-        statistics += [self.evidence, self.squares, self.blocks]
-        return [*self.memory.variables, *statistics]
+        return self.memory.variables
+
+    def state(self) -> dict[str, np.ndarray]:
+        """As Evidence's."""
+        return {name: getattr(self, name).copy() for name in STATISTICS}
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """As Evidence's."""
+        for name in STATISTICS:
+            setattr(self, name, np.array(state[name]))
 
     def observe(self, regions: list[Any], products: Products, present: tf.Tensor) -> None:
         """As Evidence's."""
@@ -160,35 +170,33 @@ class LaggedEvidence:
         """Adds a block to the evidence, and chooses the contrasts of the next."""
         decay = self.config.split_memory
         together = maps[:, :, None] == maps[:, None]
-        v = restricted(np.array(self.contrast), block.known, together)
+        v = restricted(self.contrast, block.known, together)
         of_tasks = v * np.einsum("rij,rj->ri", block.products * together, v)
         x = np.einsum("rij,rj->ri", together.astype(float), of_tasks)  # (2), of the task's copy
         counted = np.einsum("rij,rj->ri", together.astype(float), np.abs(v)) > 0
-        self.evidence.assign(np.where(counted, decay, 1) * np.array(self.evidence) + x)
-        self.squares.assign(np.where(counted, decay**2, 1) * np.array(self.squares) + x**2)
-        self.blocks.assign_add(counted.astype(np.float32))
-        self.products.assign(decay * np.array(self.products) + block.products)
-        self.weights.assign(decay * np.array(self.weights) + block.weights)
-        self.contrast.assign(contrasts(self.means(), np.array(self.weights) > 0, maps))
+        self.evidence = np.where(counted, decay, 1) * self.evidence + x
+        self.squares = np.where(counted, decay**2, 1) * self.squares + x**2
+        self.blocks = self.blocks + counted
+        self.products = decay * self.products + block.products
+        self.weights = decay * self.weights + block.weights
+        self.contrast = contrasts(self.means(), self.weights > 0, maps)
 
     def means(self) -> np.ndarray:
         """M, `(regions, num_tasks, num_tasks)`; 0 of tasks that were never seen together."""
-        weights = np.array(self.weights, float)
-        return np.array(self.products, float) / np.where(weights > 0, weights, np.inf)
+        return self.products / np.where(self.weights > 0, self.weights, np.inf)
 
     def proposals(self, maps: np.ndarray, gram: np.ndarray) -> Iterator[Proposal]:
         """As Evidence's; at most one of each copy."""
         means = self.means()
-        contrast = np.array(self.contrast)
-        z = ratio(np.array(self.evidence), np.sqrt(np.array(self.squares)))
-        sure = (z > self.config.split_z) & (np.array(self.blocks) >= self.config.split_min_blocks)
-        sure &= contrast != 0
+        z = ratio(self.evidence, np.sqrt(self.squares))
+        sure = (z > self.config.split_z) & (self.blocks >= self.config.split_min_blocks)
+        sure &= self.contrast != 0
         found = []
         for region in np.flatnonzero(sure.any(axis=1)):
             for copy in np.unique(maps[region, sure[region]]):
                 tasks = maps[region] == copy
-                first = tasks & (contrast[region] > 0)
-                second = tasks & (contrast[region] < 0)
+                first = tasks & (self.contrast[region] > 0)
+                second = tasks & (self.contrast[region] < 0)
                 apart = gain(means[region], gram[region], first)
                 apart += gain(means[region], gram[region], second)
                 if apart > max(gain(means[region], gram[region], tasks), 0):
@@ -199,10 +207,8 @@ class LaggedEvidence:
 
     def forget(self, region: int, tasks: np.ndarray) -> None:
         """As Evidence's: what tells the two sides apart starts over, the means M stay."""
-        for variable in (self.contrast, self.evidence, self.squares, self.blocks):
-            value = np.array(variable)
+        for value in (self.contrast, self.evidence, self.squares, self.blocks):
             value[region, tasks] = 0
-            variable.assign(value)
 
 
 def gain(means: np.ndarray, gram: np.ndarray, tasks: np.ndarray) -> float:

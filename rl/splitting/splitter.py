@@ -64,6 +64,13 @@ class Splitter(Watch):
         self.grams.update(products.gram, present)
         self.evidence.observe(regions, products, present)
 
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"evidence": self.evidence.state()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self.evidence.load_state(state["evidence"])
+
     def end_block(self) -> None:
         self.evidence.end_block(self.maps)
 

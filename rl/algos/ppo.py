@@ -104,9 +104,8 @@ class PPO(Algorithm[RolloutBatch]):
         gain = tf.minimum(ratio * adv, tf.clip_by_value(ratio, 1 - clip, 1 + clip) * adv)
         loss = -tf.reduce_mean(visited(present, gain), axis=-1)
         entropy = tf.reduce_mean(visited(present, entropy), axis=-1)
-        kl = tf.reduce_mean(
-            ratio - 1 - log_ratio, axis=-1
-        )  # Schulman, 2020: unbiased, never negative
+        # Schulman, 2020 (http://joschu.net/blog/kl-approx.html): unbiased, never negative
+        kl = tf.reduce_mean(ratio - 1 - log_ratio, axis=-1)
         clipped = tf.reduce_mean(tf.cast(tf.abs(ratio - 1) > clip, tf.float32), axis=-1)
         info = {"LossPi": loss, "Entropy": entropy, "KL": kl, "ClipFrac": clipped}
         return loss - self.config.ent_coef * entropy, info

@@ -20,9 +20,8 @@ class Stat(NamedTuple):
         It is the variance of a sample over that of the mean. With `capped`, as the reference has
         it, it is all up to 1 / (1 - decay), which is too few.
         """
-        first = np.minimum(
-            self.count, round(1 / max(1 - decay, 1e-9))
-        )  # as many as have the same weight
+        same_weight = round(1 / max(1 - decay, 1e-9))
+        first = np.minimum(self.count, same_weight)
         if capped:
             return first
         left = decay ** (2 * (self.count - first))  # of the first ones' part in the variance

@@ -29,8 +29,8 @@ class Session:
     """The frame of one run.
 
     Args:
-      directory: the run's. test_env: a VectorEnv, or None.
-      config: an rl.training.config.Config. seed: every stream of random numbers derives from it.
+      directory: the run's. test_env: None: without tests.
+      seed: every stream of random numbers derives from it.
       normaliser, schedule: the run's. sinks: also get the rows.
     """
 

@@ -3,6 +3,7 @@
 import math
 from typing import Any, Iterable, Optional
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -214,14 +215,16 @@ def copy_row(
       unit: only that entry of the last axis.
       factors: what the rows `src` and `dst` are multiplied by.
     """
-    lead: tuple[Any, ...] = (slice(None),) * axis
-    rest: tuple[Any, ...] = () if unit is None else (..., unit)
-    # Keras' variables can't be assigned in part
-    tensor = variable if isinstance(variable, tf.Variable) else variable.value
-    row = tensor[lead + (src,) + rest]
-    for place, factor in zip((src, dst), factors):
-        if place != src or factor != 1:
-            tensor[lead + (place,) + rest].assign(row if factor == 1 else factor * row)
+    # The whole variable is assigned: a part takes as long, and Keras' can't be assigned in part.
+    copies = variable.shape[axis]
+    rows = np.arange(copies)
+    rows[dst] = src
+    scale = np.ones((copies, *[1] * (len(variable.shape) - axis - 1)), np.float32)
+    scale[src], scale[dst] = factors
+    after = tf.gather(variable, rows, axis=axis) * scale
+    if unit is not None:
+        after = tf.where(np.arange(variable.shape[-1]) == unit, after, variable)
+    variable.assign(after)
 
 
 def part_weights(variables: Iterable[Any], axis: int, leaves: Any) -> None:

@@ -335,6 +335,8 @@ def test_bad_flags(sources, tmp_path, capsys, flags, words):
     [
         ({"network": "multi_head"}, "meta-test is for --network splitting"),
         ({"task_onehot": True}, "needs --task_onehot false"),
+        ({"layers": "simba"}, "meta-test is for --layers dense"),
+        ({"critic_embedding": 3}, "needs --critic_embedding 0"),
         ({"env": "PointMass-MT4"}, "meta-test is for ML sets"),
     ],
 )

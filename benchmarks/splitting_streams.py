@@ -105,7 +105,6 @@ class Stream:
     def __init__(self, seed: int, correlation: float) -> None:
         self.rng = np.random.default_rng(seed)
         self.correlation = correlation
-        self.optima = np.zeros((len(REGIONS), TASKS, SIZE))
         signs = self.rng.choice([-1.0, 1.0], (len(REGIONS), TASKS, SIZE))
         signs[0, :] = signs[0, :1]
         signs[1, 1] = signs[1, 0]

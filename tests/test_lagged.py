@@ -1,7 +1,5 @@
 """Evidence by blocks: its numbers by hand, and when a copy splits."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -142,8 +140,8 @@ def test_identical_tasks_hardly_ever_reach_z():
     regions = 400
     size = 10
     tasks = 4
-    banks = [SimpleNamespace(bank=make_bank(size, tasks)) for _ in range(regions)]
-    evidence = LaggedEvidence(Config(), [[place.bank] for place in banks], tasks)
+    banks = [[make_bank(size, tasks)] for _ in range(regions)]
+    evidence = LaggedEvidence(Config(), banks, tasks)
     maps = np.zeros((regions, tasks), int)
     gram = np.tile(np.eye(tasks), (regions, 1, 1))
     earlier = np.zeros((regions, tasks, size))

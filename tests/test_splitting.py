@@ -4,7 +4,6 @@ shares."""
 import functools
 import json
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest

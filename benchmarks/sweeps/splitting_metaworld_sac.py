@@ -15,8 +15,8 @@ from rl import Sweep
 
 SPLITTING: dict[str, Any] = {"network": "splitting", "split_every": 250}
 CONFLICT: dict[str, Any] = {**SPLITTING, "split_criterion": "conflict", "split_z": 4.0}
-V1: dict[str, Any] = {"split_criterion": "v1", "split_warmup": 1000, "split_reset": False}
-V2: dict[str, Any] = {"split_criterion": "v2", "split_warmup": 1000, "split_reset": False}
+# As the original splits.
+ORIGINAL: dict[str, Any] = {**SPLITTING, "split_warmup": 1000, "split_reset": False}
 
 sweep = Sweep(
     name="splitting_metaworld_sac",
@@ -54,9 +54,9 @@ sweep = Sweep(
         },
         "conflict": CONFLICT,
         "conflict_pcgrad": {**CONFLICT, "gradient": "pcgrad"},
-        "v1": {**SPLITTING, **V1},
+        "v1": {**ORIGINAL, "split_criterion": "v1"},
         # v2 splits at every check.
-        "v2": {**SPLITTING, **V2, "split_every": 1000},
+        "v2": {**ORIGINAL, "split_criterion": "v2", "split_every": 1000},
         "sparse": {**SPLITTING, "network": "sparse_splitting"},
         "pre_split": {"network": "splitting", "split_map": "{sweep}/lagged/lagged_s{seed}"},
     },

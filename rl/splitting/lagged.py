@@ -173,7 +173,7 @@ class LaggedEvidence:
         v = restricted(self.contrast, block.known, together)
         of_tasks = v * np.einsum("rij,rj->ri", block.products * together, v)
         x = np.einsum("rij,rj->ri", together.astype(float), of_tasks)  # (2), of the task's copy
-        counted = np.einsum("rij,rj->ri", together.astype(float), np.abs(v)) > 0
+        counted = (together & (v != 0)[:, None]).any(axis=2)
         self.evidence = np.where(counted, decay, 1) * self.evidence + x
         self.squares = np.where(counted, decay**2, 1) * self.squares + x**2
         self.blocks = self.blocks + counted

@@ -98,9 +98,8 @@ class Splitter(Watch):
 
     def _most_splits(self) -> float:
         """How many regions a check may split."""
-        if self.evidence.several:
-            return self.config.splits_per_check or np.inf
-        return self.config.splits_per_check or max(1, round(0.005 * len(self.places)))
+        few = max(1, round(0.005 * len(self.places)))
+        return self.config.splits_per_check or (np.inf if self.evidence.several else few)
 
     def _refuse(self, region: int) -> None:
         """Notes, once, a region that would split if there were room for another copy."""

@@ -49,7 +49,7 @@ def test_a_network_without_copies():
 
 def test_a_split_adds_its_layer():
     algo = make_algo("ddpg", network="splitting")
-    splitter = algo.pi_opt.splitters["LossPi"]
+    splitter = algo.pi_opt.watches["LossPi"]
     leaves = np.array([False, True, True])
     splitter.split(1, (0, 1), leaves, score=1.0)
     assert algo.parameters() == SHARED + ACTOR_HEAD
@@ -59,7 +59,7 @@ def test_a_split_adds_its_layer():
 
 def test_weights_that_left():
     algo = make_algo("ddpg", network="sparse_splitting", split_weights=True)
-    splitter = algo.pi_opt.splitters["LossPi"]
+    splitter = algo.pi_opt.watches["LossPi"]
     leaves = np.zeros(splitter.private.shape, bool)
     leaves[0, :5] = True
     splitter.split(leaves, score=1.0)

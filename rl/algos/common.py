@@ -23,18 +23,6 @@ def polyak_average(nets: Iterable[tuple[Any, Any]], polyak: float) -> None:
             v_targ.assign(polyak * v_targ + (1 - polyak) * v)
 
 
-def only_if(due: tf.Tensor, step: Callable[[], Info], zeros: Info) -> Info:
-    """What `step()` returns if `due` is true; otherwise it isn't taken, and `zeros` are returned.
-
-    A loop of one turn or none: XLA copies what `tf.cond` changes, and not what a loop does.
-    """
-    return tf.while_loop(
-        lambda turn, _: turn < tf.cast(due, tf.int32),
-        lambda turn, _: (turn + 1, step()),
-        (tf.constant(0), zeros),
-    )[1]
-
-
 def give_embedding(critic: Any, *actors: Any) -> None:
     """Gives actors the codes of the tasks that a critic has learned, if it learns any."""
     embedding = getattr(critic.torso, "embedding", None)

@@ -145,10 +145,10 @@ def check_start(flags: Mapping[str, Any], source: Mapping[str, Any], place: str)
             raise UserError(
                 f"--start_from: {place} has --{name} {source[name]}, and this run {flags[name]}"
             )
-    if NETWORKS[flags["network"]].splits:
+    if NETWORKS[flags["network"]].changes:
         raise UserError(
             f"--start_from is for networks that stay as they are, and --network {flags['network']} "
-            "may split"
+            "may change"
         )
 
 

@@ -7,6 +7,7 @@ import dataclasses
 
 from rl.config import NoFlags, UserError, flag
 from rl.flags import splitting
+from rl.flags.changing import Changing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +61,74 @@ class CARE:
     task_embedding: int = flag(
         50, "size of the task's learned embedding, and of all layers of the encoders", low=1
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Routing(Changing):
+    """Routing networks' flags."""
+
+    blocks: int = flag(4, "blocks of each hidden layer, of which tasks choose one", low=1)
+    route_updates: int = flag(
+        50,
+        "least updates by one route; it ends with a burst of updates, with ppo those of a rollout",
+        low=1,
+    )
+    router_lr: float = flag(0.02, "size of a router's steps", low=0, high=1)
+    router_memory: float = flag(
+        0.9, "decay, with each time that a block is used, of what it brought", low=0, high=1
+    )
+    router_floor: float = flag(0.01, "least probability of any block", low=0, high=1)
+    collaboration: float = flag(
+        0.1, "reward for blocks that many tasks use, in standard deviations of the loss", low=0
+    )
+
+    def __post_init__(self) -> None:
+        if self.router_floor * self.blocks > 1:
+            raise UserError(
+                f"--router_floor {self.router_floor}: {self.blocks} blocks can't all be as likely"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class AdaShare(Changing):
+    """AdaShare's flags."""
+
+    warmup_updates: int = flag(5000, "updates in which all tasks execute all blocks", low=0)
+    turn_updates: int = flag(500, "updates in which weights learn, then logits", low=1)
+    policy_updates: int = flag(
+        50_000, "updates after which the blocks that tasks execute are settled", low=0
+    )
+    curriculum: int = flag(
+        3,
+        "turns of the logits after which one more block may be skipped, the last first; 0: all at "
+        "once",
+        low=0,
+    )
+    temperature: float = flag(5.0, "of samples at first", above=0)
+    temperature_decay: float = flag(
+        0.965, "factor on it with each turn of the logits", above=0, high=1
+    )
+    structure_lr: float = flag(0.01, "learning rate of the logits", low=0)
+    sparsity: float = flag(0.001, "weight of the loss for blocks that are executed", low=0)
+    sharing: float = flag(0.05, "weight of the loss for tasks that execute other blocks", low=0)
+    structure: str = flag(
+        "", "train the blocks that this splits.json, or run directory, chose, from scratch"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class LearnedBranching(Changing):
+    """The flags of networks that learn where to branch."""
+
+    nodes: int = flag(0, "nodes of each hidden layer; 0: one for each task", low=0)
+    warmup_updates: int = flag(1000, "updates before the parents of nodes are learned", low=0)
+    policy_updates: int = flag(50_000, "updates after which they are settled", low=1)
+    temperature: float = flag(5.0, "of samples at first", above=0)
+    structure_lr: float = flag(0.01, "learning rate of the parents' logits", low=0)
+
+    def __post_init__(self) -> None:
+        if self.policy_updates <= self.warmup_updates:
+            raise UserError("--policy_updates must be more than --warmup_updates")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +204,11 @@ class NetworkFlags:
     blocks: bool = False
 
     @property
+    def changes(self) -> bool:
+        """Whether it changes while it trains."""
+        return issubclass(self.config, Changing)
+
+    @property
     def splits(self) -> bool:
         """Whether its regions can split while it trains."""
         return issubclass(self.config, Splitting)
@@ -153,6 +227,9 @@ NETWORKS: dict[str, NetworkFlags] = {
     "sparse_splitting": NetworkFlags(SparseSplitting),
     "meta_splitting": NetworkFlags(MetaSplitting),
     "care": NetworkFlags(CARE),
+    "routing": NetworkFlags(Routing),
+    "adashare": NetworkFlags(AdaShare),
+    "learned_branching": NetworkFlags(LearnedBranching),
 }
 
 

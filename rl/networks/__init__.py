@@ -20,12 +20,15 @@ from rl.networks.policy import (
 from rl.networks.policy_value import PolicyValue
 from rl.networks.squashed import SquashedGaussianActor, Temperature
 from rl.networks.task_net import TaskNet
+from rl.networks.torsos.adashare import AdaShare
 from rl.networks.torsos.care import CARE
 from rl.networks.torsos.film import FiLM
+from rl.networks.torsos.learned_branching import LearnedBranching
 from rl.networks.torsos.meta_splitting import MetaSplitting
 from rl.networks.torsos.mlp import MLP
 from rl.networks.torsos.moore import MOORE
 from rl.networks.torsos.paco import PaCo
+from rl.networks.torsos.routing import Routing
 from rl.networks.torsos.soft_modules import SoftModules
 from rl.networks.torsos.splitting import SparseSplitting, Splitting
 from rl.networks.torsos.trunk import Independent, MultiHead, Shared, Trunk
@@ -66,6 +69,9 @@ NETWORKS: dict[str, type[Torso]] = {
     "sparse_splitting": SparseSplitting,
     "meta_splitting": MetaSplitting,
     "care": CARE,
+    "routing": Routing,
+    "adashare": AdaShare,
+    "learned_branching": LearnedBranching,
 }
 
 

@@ -10,13 +10,7 @@ from rl.networks.task_net import TaskNet
 
 
 class StackNet(TaskNet):
-    """A TaskNet made of stacks of dense layers and a learned code for each task.
-
-    Attributes:
-      trained: whether kernels and biases are.
-    """
-
-    trained = True
+    """A TaskNet made of stacks of dense layers and a learned code for each task."""
 
     def layer(
         self,
@@ -27,11 +21,13 @@ class StackNet(TaskNet):
         gain: Any = None,
         alike: bool = False,
         norm: int = 0,
+        trainable: bool = True,
         kind: Any = Bank,
         **maps: Any,
     ) -> int:
         """Adds kernel and bias `([members,] *lead, copies, ...)`, in banks of a `kind`; and scale
-        and shift of a layer normalisation that is `norm` wide, unless 0.
+        and shift of a layer normalisation that is `norm` wide, unless 0. They are trained if
+        `trainable`.
 
         Copies start different, or `alike`; `maps` as the kind's. Returns the region's number.
         """
@@ -41,13 +37,13 @@ class StackNet(TaskNet):
         kernel = self.add_weight(
             shape=(*lead, copies, fan_in, units),
             initializer=InitialKernels(self.initializer, gain, alike),
-            trainable=self.trained,
+            trainable=trainable,
             name=f"kernel_{number}",
         )
         bias = self.add_weight(
             shape=(*lead, copies, units),
             initializer="zeros",
-            trainable=self.trained,
+            trainable=trainable,
             name=f"bias_{number}",
         )
         variables = [kernel, bias]
@@ -56,7 +52,7 @@ class StackNet(TaskNet):
                 vector = self.add_weight(
                     shape=(*lead, copies, norm),
                     initializer=initializer,
-                    trainable=self.trained,
+                    trainable=trainable,
                     name=f"{name}_{number}",
                 )
                 variables.append(vector)

@@ -209,7 +209,7 @@ def loaded(run):
     return load_agent(RunDir(run), "last", env.spec, values).algo
 
 
-def test_meta_test_trains_all_but_the_layers(tmp_path):
+def test_meta_test_trains_all_but_the_layers(tmp_path, capsys):
     """And goes on from its first checkpoint as if it had never stopped."""
     source = train(tmp_path, *ML)
     args = ("--episodes", "6", "--start", "best", "--num_test_episodes", "2")
@@ -233,6 +233,8 @@ def test_meta_test_trains_all_but_the_layers(tmp_path):
         path.unlink()
     assert main(["resume", str(run)]) == 0
     assert rows(run) == whole
+    words = refused(capsys, "meta-test", source, "--order", "permuted", "--data_dir", tmp_path)
+    assert "--order is not for meta-test" in words
 
 
 @pytest.mark.parametrize(

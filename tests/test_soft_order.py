@@ -15,7 +15,7 @@ from rl.experiments.environments import env_options
 from rl.experiments.rundir import RunDir
 from rl.flags.network import Config, check_network
 from rl.networks.torsos.soft_order import random_permutations
-from tests.helpers import column, refused, rows, train
+from tests.helpers import IDLE, column, refused, rows, train
 from tests.helpers_networks import (
     OUT,
     TASKS,
@@ -29,7 +29,17 @@ from tests.helpers_networks import (
 
 DEEP = (8, 8, 8, OUT)  # three depths
 CERTAIN = 40.0  # a logit whose share is 1, to rounding
-ML = ("--env", "PointMass-ML4", "--network", "soft_order", "--task_onehot", "false")
+ML = (
+    "--env",
+    "PointMass-ML4",
+    "--network",
+    "soft_order",
+    "--task_onehot",
+    "false",
+    "--hidden_sizes",
+    "8",
+    "8",
+)
 
 
 def by_order(net, x, t, order):
@@ -154,16 +164,15 @@ def test_a_task_that_follows_a_trained_one_is_that_task(members, order):
 
 
 def test_orders_are_recovered():
-    """Of three tasks that a network with fixed orders makes up, where the layers, encoders and
-    decoders are known and the scales begin equal."""
-    teacher = make_net("soft_order", sizes=DEEP, seed=3, jitter=0.5, order="permuted")
-    orders = np.array([[0, 1, 2], [1, 0, 2], [2, 1, 0]])
-    teacher.permutations.assign(np.eye(3)[orders].transpose(0, 2, 1))
-    net = make_net("meta_soft_order", sizes=DEEP, jitter=0.0)
+    """A task has the layers of the others swapped; layers, encoders and decoders are known, and the
+    scales begin equal."""
+    teacher = make_net("soft_order", order="permuted")
+    orders = np.array([[0, 1], [1, 0], [0, 1]])
+    teacher.permutations.assign(np.eye(2)[orders].transpose(0, 2, 1))
+    net = make_net("meta_soft_order", jitter=0.0)
     net.adopt(teacher)
-    for region in ("encoder", "decoder"):
-        pairs = zip(net.regions[getattr(net, region)], teacher.regions[getattr(teacher, region)])
-        for own, bank in pairs:
+    for region, learned in ((net.encoder, teacher.encoder), (net.decoder, teacher.decoder)):
+        for own, bank in zip(net.regions[region], teacher.regions[learned]):
             own.variable.assign(bank.variable)
     logits = net.regions[net.logits][0].variable
     optimizer = tf.keras.optimizers.Adam(0.1)
@@ -182,8 +191,8 @@ def test_orders_are_recovered():
         loss = step()
     scales = scales_of(net)
     np.testing.assert_array_equal(scales.argmax(axis=1), orders)
-    assert scales.max(axis=1).min() > 0.9, scales
-    assert loss < 1e-2 * np.var(target)
+    assert scales.max(axis=1).min() > 0.95, scales
+    assert loss < 1e-3 * np.var(target)
 
 
 @pytest.mark.parametrize(
@@ -211,23 +220,23 @@ def loaded(run):
 
 def test_meta_test_trains_all_but_the_layers(tmp_path, capsys):
     """And goes on from its first checkpoint as if it had never stopped."""
-    source = train(tmp_path, *ML)
+    source = train(tmp_path, *ML, *IDLE)
     args = ("--episodes", "6", "--start", "best", "--num_test_episodes", "2")
     assert main(["meta-test", str(source), *args, "--data_dir", str(tmp_path)]) == 0
     run = tmp_path / "x_meta" / "x_meta_s0"
     assert column(run, "Epoch") == [4, 5, 6]
-    trained, adapted = loaded(source), loaded(run)
-    tasks = list(envs.make("PointMass-ML4").spec.tasks)
-    started = RunDir(run).config["meta_start"].values()
-    best = [tasks.index(name) for name in started]
+    trained = loaded(source)
+    adapted = loaded(run)
+    tasks = envs.make("PointMass-ML4").spec.tasks
+    best = [tasks.index(name) for name in RunDir(run).config["meta_start"].values()]
     for own, learned in zip(networks(adapted), networks(trained), strict=True):
         for variable, bank in zip(own.learned, learned.regions[learned.layers_region]):
-            if own is adapted.actor.torso or own is adapted.q.torso:
-                np.testing.assert_array_equal(variable, bank.variable)
-    own, learned = adapted.q.torso, trained.q.torso
-    for region in range(len(own.regions)):
-        start = np.take(np.array(learned.regions[region][0].variable), best, axis=0)
-        assert np.abs(np.array(own.regions[region][0].variable) - start).max() > 1e-4
+            np.testing.assert_array_equal(variable, bank.variable)
+    own = adapted.q.torso
+    learned = trained.q.torso
+    for (bank, *_), (before, *_) in zip(own.regions, learned.regions):
+        start = np.take(np.array(before.variable), best, axis=0)
+        assert np.abs(np.array(bank.variable) - start).max() > 1e-4
     whole = rows(run)
     for path in sorted((run / "checkpoints").glob("step_*.npz"))[1:]:
         path.unlink()

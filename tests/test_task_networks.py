@@ -37,10 +37,10 @@ ROWS["split_weights"] = {"network": "sparse_splitting", "split_weights": True}
 ROWS["splitting_simba"] = {"network": "splitting", "layers": "simba"}
 ROWS["splitting_bronet"] = {"network": "splitting", "layers": "bronet", "split_biases": True}
 ROWS["splitting_bronet"] |= {"embedding": 4, "learns": True}
-ROWS["permuted"] = {"network": "soft_order", "order": "permuted"}
 SLOW = {
     "simba": {"network": "multi_head", "layers": "simba"},
     "bronet": {"network": "independent", "layers": "bronet"},
+    "permuted": {"network": "soft_order", "order": "permuted"},
 }
 ROWS |= SLOW
 

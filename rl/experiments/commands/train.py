@@ -18,9 +18,7 @@ def main(argv: Sequence[str]) -> int:
     values = parse(argv)
     seeds = values.pop("seed")
     if is_adapted(values["network"]):
-        raise UserError(
-            f"--network {values['network']} is made from a run: main.py meta-test DIR"
-        )
+        raise UserError(f"--network {values['network']} is made from a run: main.py meta-test DIR")
     if len(seeds) == 1:
         return tell_end(train(values | {"seed": seeds[0]}))
     if len(set(seeds)) < len(seeds):

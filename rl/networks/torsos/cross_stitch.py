@@ -58,11 +58,14 @@ class CrossStitch(StackNet):
         features = self.activation(self.dense(tf.expand_dims(x, -4), first))
         for stitch, region in zip(self.stitches, others):
             (alpha,) = params[stitch]
-            rows = [mixed(row[..., None, :], features) for row in tf.unstack(alpha, axis=-2)]
-            stitched = tf.stack(rows, axis=-4)  # eq. 1
-            features = self.activation(self.dense(stitched, region))
+            features = self.activation(self.dense(self.stitched(alpha, features), region))
         (alpha,) = params[self.last_stitch]
         return self.dense(mixed(alpha[..., None, :], features), params[self.head])
+
+    def stitched(self, alpha: tf.Tensor, features: tf.Tensor) -> tf.Tensor:
+        """Eq. 1 for features `([members,] columns, num_tasks, batch, units)`: the same shape."""
+        alpha = tf.repeat(alpha, self.num_tasks // alpha.shape[-3], axis=-3)
+        return tf.einsum("...tck,...ktbd->...ctbd", alpha, features)
 
 
 def first_alpha(tasks: int, own: float) -> np.ndarray:

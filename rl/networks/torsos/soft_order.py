@@ -46,9 +46,7 @@ class SoftOrder(StackNet):
         self.encoder = self.layer(fan_in, width, copies=self.num_tasks)
         self.make_scales(depths)
         self.decoder = self.layer(width, out, copies=self.num_tasks, gain=self.out_gain)
-        self.layers_region = self.layer(
-            width, width, lead=(depths,), trainable=self.trains_layers
-        )
+        self.layers_region = self.layer(width, width, lead=(depths,), trainable=self.trains_layers)
 
     def make_scales(self, depths: int) -> None:
         """Adds what tells tasks how far to use each of as many layers as there are `depths`."""

@@ -246,6 +246,19 @@ def test_meta_test_trains_all_but_the_layers(tmp_path, capsys):
     assert "--order is not for meta-test" in words
 
 
+def test_orders_are_saved_and_targets_have_the_same(tmp_path):
+    flags = ("--order", "permuted", "--hidden_sizes", "8", "8", "8", *IDLE)
+    run = train(tmp_path, *ML[:-3], *flags)
+    first, again = loaded(run), loaded(run)
+    for name in ("actor", "q"):
+        torsos = [
+            getattr(algo, key).torso for algo in (first, again) for key in (name, f"{name}_targ")
+        ]
+        for torso in torsos[1:]:
+            np.testing.assert_array_equal(torso.permutations, torsos[0].permutations)
+    assert (np.array(first.actor.torso.permutations) != first.q.torso.permutations).any()
+
+
 @pytest.mark.parametrize(
     "argv, words",
     [

@@ -40,8 +40,8 @@ def most_copies(algo: Any) -> int:
 
 
 def adopt(algo: Any, trained: Any) -> None:
-    """Gives `algo`, for other tasks, what `trained` has learned: layers, or copies of them, and means
-    over its tasks of the rest."""
+    """Gives `algo`, for other tasks, what `trained` has learned: layers, or copies of them, and
+    means over its tasks of the rest."""
     for net, learned in zip(networks(algo), networks(trained), strict=True):
         net.adopt(learned)
     for name in algo.saved:  # frozen targets would lag behind for good
@@ -54,8 +54,8 @@ def adopt(algo: Any, trained: Any) -> None:
 
 
 def follow_best(algo: Any, trained: Any, env: Any, session: Any) -> dict[str, str]:
-    """Gives each task of `algo` the part in the networks of the task of `trained` whose policy earns
-    most in it; which that is.
+    """Gives each task of `algo` what makes it the task of `trained` whose policy earns most in it;
+    which that is.
 
     Every one of them plays an episode in each env of `env`, from the same states. `session` is the
     run's.
@@ -75,8 +75,7 @@ def follow_best(algo: Any, trained: Any, env: Any, session: Any) -> dict[str, st
 
 
 def follow(algo: Any, trained: Any, tasks: Sequence[int]) -> None:
-    """Gives each task of `algo` what makes it the task of `trained` numbered in
-    `tasks`."""
+    """Gives each task of `algo` what makes it the task of `trained` numbered in `tasks`."""
     for net, learned in zip(networks(algo), networks(trained), strict=True):
         if hasattr(net, "follow"):
             net.follow(learned, tasks)

@@ -63,8 +63,8 @@ def check_network(
 
 
 def check_layers(config: Config) -> None:
-    """Raises a UserError if hidden layers are to be blocks and the network has none, or if those that
-    are to have one size haven't."""
+    """Raises a UserError if hidden layers are to be blocks and the network has none, or if those
+    that are to have one size haven't."""
     flags = NETWORKS[config.network]
     if config.layers != "dense":
         if not flags.blocks:

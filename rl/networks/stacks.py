@@ -10,7 +10,13 @@ from rl.networks.task_net import TaskNet
 
 
 class StackNet(TaskNet):
-    """A TaskNet made of stacks of dense layers and a learned code for each task."""
+    """A TaskNet made of stacks of dense layers and a learned code for each task.
+
+    Attributes:
+      trained: whether kernels and biases are.
+    """
+
+    trained = True
 
     def layer(
         self,
@@ -21,13 +27,11 @@ class StackNet(TaskNet):
         gain: Any = None,
         alike: bool = False,
         norm: int = 0,
-        trainable: bool = True,
         kind: Any = Bank,
         **maps: Any,
     ) -> int:
         """Adds kernel and bias `([members,] *lead, copies, ...)`, in banks of a `kind`; and scale
-        and shift of a layer normalisation that is `norm` wide, unless 0. They are trained if
-        `trainable`.
+        and shift of a layer normalisation that is `norm` wide, unless 0.
 
         Copies start different, or `alike`; `maps` as the kind's. Returns the region's number.
         """
@@ -37,13 +41,13 @@ class StackNet(TaskNet):
         kernel = self.add_weight(
             shape=(*lead, copies, fan_in, units),
             initializer=InitialKernels(self.initializer, gain, alike),
-            trainable=trainable,
+            trainable=self.trained,
             name=f"kernel_{number}",
         )
         bias = self.add_weight(
             shape=(*lead, copies, units),
             initializer="zeros",
-            trainable=trainable,
+            trainable=self.trained,
             name=f"bias_{number}",
         )
         variables = [kernel, bias]
@@ -52,7 +56,7 @@ class StackNet(TaskNet):
                 vector = self.add_weight(
                     shape=(*lead, copies, norm),
                     initializer=initializer,
-                    trainable=trainable,
+                    trainable=self.trained,
                     name=f"{name}_{number}",
                 )
                 variables.append(vector)

@@ -1,5 +1,5 @@
-"""MTAN, multi-task attention network: a shared network, of whose features each task takes what masks
-of its own let through.
+"""MTAN, multi-task attention network: a shared network, of whose features each task takes what
+masks of its own let through.
 
 Liu et al., 2019: https://arxiv.org/abs/1803.10704
 Reference implementation: https://github.com/lorenmt/mtan

@@ -10,10 +10,10 @@ Differs from them:
 1. there is no dropout after the shared layers;
 2. encoders are linear and trained; the paper's are made for the data, such as random layers that
    aren't trained;
-3. actor and critics have layers and scales of their own, critics of an ensemble too; a permutation
-   is the same for all of an ensemble;
-4. scales start equal for all tasks, as in the paper; in the code the first tasks use one layer each,
-   and nothing else;
+3. actor and critics have layers and scales of their own, each critic of an ensemble too; the
+   permutations of an ensemble are the same;
+4. scales start equal for all tasks, as in the paper; in the code the first tasks begin with one
+   layer each;
 5. the input ends with the task's one-hot code, unless `--task_onehot false`.
 """
 
@@ -36,7 +36,6 @@ class SoftOrder(StackNet):
     """
 
     config: flags.SoftOrder
-    trains_layers = True
 
     def make(self, fan_in: int) -> None:
         *hidden, out = self.sizes
@@ -46,7 +45,7 @@ class SoftOrder(StackNet):
         self.encoder = self.layer(fan_in, width, copies=self.num_tasks)
         self.make_scales(depths)
         self.decoder = self.layer(width, out, copies=self.num_tasks, gain=self.out_gain)
-        self.layers_region = self.layer(width, width, lead=(depths,), trainable=self.trains_layers)
+        self.layers_region = self.layer(width, width, lead=(depths,))
 
     def make_scales(self, depths: int) -> None:
         """Adds what tells tasks how far to use each of as many layers as there are `depths`."""
@@ -89,11 +88,11 @@ class MetaSoftOrder(SoftOrder):
     """Soft ordering for other tasks: the layers that a SoftOrder has learned, frozen, between
     encoders and decoders that are new."""
 
-    trains_layers = False
-
     def make(self, fan_in: int) -> None:
         super().make(fan_in)
         self.learned = [bank.variable for bank in self.regions.pop()]
+        for variable in self.learned:
+            variable.trainable = False
         self.frozen.append(self.learned)
 
     def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:

@@ -129,10 +129,10 @@ def features_of(torso: Any, inputs: np.ndarray) -> list[np.ndarray]:
     alike = tf.tile(tf.constant(inputs, tf.float32)[None], (torso.num_tasks, 1, 1))
     with torso.using(torso.expand(), passes.append):
         torso(alike)
-    dense = [layer.x for layer in passes if layer.kernel is not None]
+    inputs_of_layers = [layer.x for layer in passes if layer.x is not None]
     features = []
-    for x in dense[1:]:
-        members = x.numpy().reshape(-1, *x.shape[-3:])
+    for x in inputs_of_layers[1:]:
+        members = np.array(x).reshape(-1, *x.shape[-3:])
         features.append(np.concatenate(list(members), axis=-1))
     return features
 
@@ -184,7 +184,8 @@ def branch_network(torsos: Sequence[Any], inputs: np.ndarray, config: Any) -> di
     shared = fixed + sum(sizes)
     affinity = np.zeros((depth, len(tasks), len(tasks)))
     for layer, features in enumerate(features_of(net, inputs)):
-        affinity[layer] = affinities(features)
+        # Rounded as in the file: features that are the same but for rounding cost nothing.
+        affinity[layer] = np.round(affinities(features), DIGITS)
     trees = find_trees(affinity, sizes, fixed, config.budget * shared, config.beam)
     cheapest = trees[-1]
     maps = [list(grouping) for grouping in cheapest.groupings]
@@ -194,7 +195,7 @@ def branch_network(torsos: Sequence[Any], inputs: np.ndarray, config: Any) -> di
     return {
         "maps": maps,
         "layers": [block.report() for block in blocks],
-        "affinities": np.round(affinity, DIGITS).tolist(),
+        "affinities": affinity.tolist(),
         "cost": round(cheapest.cost, DIGITS),
         "parameters": cheapest.parameters,
         "shared": shared,

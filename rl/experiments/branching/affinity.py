@@ -6,6 +6,8 @@ Kriegeskorte et al., 2008: https://doi.org/10.3389/neuro.06.004.2008
 import numpy as np
 from scipy.stats import rankdata
 
+DIGITS = 10  # of dissimilarities: what differs in the order of sums alone has the same rank
+
 
 def dissimilarity_matrix(features: np.ndarray) -> np.ndarray:
     """The RDM of a network's features `(probes, units)`: 1 - Pearson correlation of the features of
@@ -14,7 +16,7 @@ def dissimilarity_matrix(features: np.ndarray) -> np.ndarray:
     Features that are the same in all units, as where all are cut off, correlate with none.
     """
     units = _standardised(features.astype(float))
-    matrix = 1 - units @ units.T
+    matrix = np.round(1 - units @ units.T, DIGITS)
     np.fill_diagonal(matrix, 0)
     return matrix
 

@@ -2,17 +2,19 @@
 
     .venv/bin/python benchmarks/planted_branches.py --out benchmarks/results/planted_branches.csv
 
-PPO trains independent networks, layers (32, 32), on PointMass-MT4 for 160k env steps of all tasks
-together: two tasks go to nearly the same place, and the other two to nearly the opposite one. Then
-`branch` looks for trees of at most twice the parameters of a shared network, which has room for two
-copies of both hidden layers. Printed for each seed and network: the groups of each hidden layer,
-the smallest affinity inside the known groups and the largest between them.
+Independent networks are trained on PointMass-MT4 with the flags of sweeps/point_mass.py, without
+the one-hot code: two tasks go to nearly the same place, and the other two to nearly the opposite
+one. Then `branch` looks for trees of at most twice the parameters of a shared network, which has
+room for two copies of both hidden layers. A line for each seed, network and hidden layer: the
+groups, whether they are the known ones, the smallest affinity inside these and the largest between
+them, the cost, the parameters and those of a shared network.
 """
 
 import argparse
 import contextlib
 import csv
 import io
+import itertools
 import json
 import sys
 import tempfile
@@ -24,26 +26,12 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
+from sweeps.point_mass import COMMON, DDPG, PPO  # noqa: E402
+
 from rl.__main__ import main as rl  # noqa: E402
 
+ALGORITHMS = {"ppo": PPO, "ddpg": DDPG}
 KNOWN = [0, 0, 1, 1]
-FLAGS = {
-    "algo": "ppo",
-    "env": "PointMass-MT4",
-    "network": "independent",
-    "task_onehot": "false",
-    "num_envs": 4,
-    "rollout_steps": 100,
-    "batch_size": 100,
-    "lr": 1e-3,
-    "lr_schedule": "constant",
-    "gamma": 0.95,
-    "log_std": -0.5,
-    "steps_per_epoch": 8000,
-    "num_test_episodes": 20,
-    "tensorboard": "false",
-    "save_freq": 1000,
-}
 
 
 def run(argv: list[str]) -> None:
@@ -54,20 +42,24 @@ def run(argv: list[str]) -> None:
         sys.exit(code)
 
 
-def train_and_branch(seed: int, epochs: int, folder: Path) -> dict[str, Any]:
+def train_and_branch(algo: str, seed: int, folder: Path) -> dict[str, Any]:
     """What `branch` wrote of a new run."""
-    argv = ["--hidden_sizes", "32", "32", "--seed", str(seed), "--epochs", str(epochs)]
-    argv += ["--data_dir", str(folder), "--exp_name", "independent"]
-    for name, value in FLAGS.items():
-        argv += [f"--{name}={value}"]
+    flags = {**COMMON, **ALGORITHMS[algo], "network": "independent", "task_onehot": False}
+    flags |= {"seed": seed, "data_dir": folder, "exp_name": algo}
+    argv = []
+    for name, value in flags.items():
+        if isinstance(value, list):
+            argv += [f"--{name}", *map(str, value)]
+        else:
+            argv += [f"--{name}={value}"]
     run(argv)
-    out = folder / f"map_{seed}.json"
-    directory = folder / "independent" / f"independent_s{seed}"
+    out = folder / f"{algo}_{seed}.json"
+    directory = folder / algo / f"{algo}_s{seed}"
     run(["branch", str(directory), "-o", str(out), "--budget", "2", "--seed", str(seed)])
     return json.loads(out.read_text())
 
 
-def lines_of(seed: int, report: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def lines_of(algo: str, seed: int, report: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A line of the table for each hidden layer of each network."""
     known = np.array(KNOWN)
     together = known[:, None] == known
@@ -76,6 +68,7 @@ def lines_of(seed: int, report: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for layer, affinity in enumerate(np.array(network["affinities"])):
             groups = network["maps"][layer]
             yield {
+                "algo": algo,
                 "seed": seed,
                 "network": name.removeprefix("Loss"),
                 "layer": layer,
@@ -92,13 +85,13 @@ def lines_of(seed: int, report: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--algos", nargs="+", default=list(ALGORITHMS), choices=list(ALGORITHMS))
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     lines = []
     with tempfile.TemporaryDirectory() as folder:
-        for seed in range(args.runs):
-            for line in lines_of(seed, train_and_branch(seed, args.epochs, Path(folder))):
+        for algo, seed in itertools.product(args.algos, range(args.runs)):
+            for line in lines_of(algo, seed, train_and_branch(algo, seed, Path(folder))):
                 lines.append(line)
                 print(*line.values(), flush=True)
     print(summary(lines))
@@ -113,7 +106,9 @@ def summary(lines: list[dict[str, Any]]) -> str:
     """In how many runs each layer has exactly the known groups."""
     counts: dict[str, list[bool]] = {}
     for line in lines:
-        counts.setdefault(f"{line['network']} {line['layer']}", []).append(line["found"])
+        counts.setdefault(f"{line['algo']} {line['network']} {line['layer']}", []).append(
+            line["found"]
+        )
     return "\n".join(f"{key}: {sum(found)} of {len(found)}" for key, found in counts.items())
 
 

@@ -5,9 +5,9 @@
 Independent networks are trained on PointMass-MT4 with the flags of sweeps/point_mass.py, without
 the one-hot code: two tasks go to nearly the same place, and the other two to nearly the opposite
 one. Then `branch` looks for trees of at most twice the parameters of a shared network, which has
-room for two copies of both hidden layers. A line for each seed, network and hidden layer: the
-groups, whether they are the known ones, the smallest affinity inside these and the largest between
-them, the cost, the parameters and those of a shared network.
+room for two copies of both hidden layers, with either of `--groupings`. A line for each of them,
+seed, network and hidden layer: the groups, whether they are the known ones, the smallest affinity
+inside these and the largest between them, the cost, the parameters and those of a shared network.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from sweeps.point_mass import COMMON, DDPG, PPO  # noqa: E402
 from rl.__main__ import main as rl  # noqa: E402
 
 ALGORITHMS = {"ppo": PPO, "ddpg": DDPG}
+GROUPINGS = ("spectral", "all")
 KNOWN = [0, 0, 1, 1]
 
 
@@ -42,8 +43,8 @@ def run(argv: list[str]) -> None:
         sys.exit(code)
 
 
-def train_and_branch(algo: str, seed: int, folder: Path) -> dict[str, Any]:
-    """What `branch` wrote of a new run."""
+def train(algo: str, seed: int, folder: Path) -> Path:
+    """The directory of a new run."""
     flags = {**COMMON, **ALGORITHMS[algo], "network": "independent", "task_onehot": False}
     flags |= {"seed": seed, "data_dir": folder, "exp_name": algo}
     argv = []
@@ -53,14 +54,19 @@ def train_and_branch(algo: str, seed: int, folder: Path) -> dict[str, Any]:
         else:
             argv += [f"--{name}={value}"]
     run(argv)
-    out = folder / f"{algo}_{seed}.json"
-    directory = folder / algo / f"{algo}_s{seed}"
-    run(["branch", str(directory), "-o", str(out), "--budget", "2", "--seed", str(seed)])
+    return folder / algo / f"{algo}_s{seed}"
+
+
+def branch(directory: Path, seed: int, groupings: str) -> dict[str, Any]:
+    """What `branch` wrote of a run."""
+    out = directory / "map.json"
+    argv = ["branch", str(directory), "-o", str(out), "--budget", "2", "--seed", str(seed)]
+    run([*argv, "--groupings", groupings])
     return json.loads(out.read_text())
 
 
-def lines_of(algo: str, seed: int, report: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A line of the table for each hidden layer of each network."""
+def lines_of(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the table has of each hidden layer of each network."""
     known = np.array(KNOWN)
     together = known[:, None] == known
     apart = np.triu(np.ones_like(together), k=1)
@@ -68,8 +74,6 @@ def lines_of(algo: str, seed: int, report: dict[str, Any]) -> Iterator[dict[str,
         for layer, affinity in enumerate(np.array(network["affinities"])):
             groups = network["maps"][layer]
             yield {
-                "algo": algo,
-                "seed": seed,
                 "network": name.removeprefix("Loss"),
                 "layer": layer,
                 "groups": "".join(map(str, groups)),
@@ -91,9 +95,11 @@ def main() -> None:
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         for algo, seed in itertools.product(args.algos, range(args.runs)):
-            for line in lines_of(algo, seed, train_and_branch(algo, seed, Path(folder))):
-                lines.append(line)
-                print(*line.values(), flush=True)
+            directory = train(algo, seed, Path(folder))
+            for groupings in GROUPINGS:
+                for line in lines_of(branch(directory, seed, groupings)):
+                    lines.append({"algo": algo, "seed": seed, "groupings": groupings, **line})
+                    print(*lines[-1].values(), flush=True)
     print(summary(lines))
     if args.out:
         with args.out.open("w", newline="", encoding="utf-8") as file:
@@ -106,9 +112,8 @@ def summary(lines: list[dict[str, Any]]) -> str:
     """In how many runs each layer has exactly the known groups."""
     counts: dict[str, list[bool]] = {}
     for line in lines:
-        counts.setdefault(f"{line['algo']} {line['network']} {line['layer']}", []).append(
-            line["found"]
-        )
+        key = " ".join(str(line[name]) for name in ("algo", "groupings", "network", "layer"))
+        counts.setdefault(key, []).append(line["found"])
     return "\n".join(f"{key}: {sum(found)} of {len(found)}" for key, found in counts.items())
 
 

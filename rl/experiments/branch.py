@@ -186,7 +186,8 @@ def branch_network(torsos: Sequence[Any], inputs: np.ndarray, config: Any) -> di
     for layer, features in enumerate(features_of(net, inputs)):
         # Rounded as in the file: features that are the same but for rounding cost nothing.
         affinity[layer] = np.round(affinities(features), DIGITS)
-    trees = find_trees(affinity, sizes, fixed, config.budget * shared, config.beam)
+    budget = config.budget * shared
+    trees = find_trees(affinity, sizes, fixed, budget, config.beam, config.groupings == "all")
     cheapest = trees[-1]
     maps = [list(grouping) for grouping in cheapest.groupings]
     maps.append(list(tasks))

@@ -9,8 +9,9 @@ probes and features these are is rl.experiments.branch's to say.
 Differs from it:
 1. networks are actors and critics, each with a tree of its own; probes are states that the tasks'
    policies visit, for critics of states and actions with the actions taken there;
-2. up to FEW groups are grouped in every way, so that for FEW tasks the search is exact; only more
-   are left to spectral clustering and the beam;
+2. on request up to FEW groups are put together in every way, not by spectral clustering alone: the
+   search is then exact, and what it finds costs less, though it often parts a single task from all
+   others, whose group of one costs nothing;
 3. of the partial trees that have the same grouping those are dropped that have more parameters and
    cost more than another; the beam is of each number of groups, so that it always holds trees that
    save parameters;

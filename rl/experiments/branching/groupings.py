@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 from scipy.cluster.vq import kmeans2
 
-FEW = 6  # things that are grouped in every way, of which there are 203
+FEW = 6  # things that may be grouped in every way, of which there are 203
 
 Grouping = tuple[int, ...]
 
@@ -27,15 +27,15 @@ def partitions(count: int) -> list[Grouping]:
     return found
 
 
-def candidates(grouping: Grouping, affinity: np.ndarray) -> list[Grouping]:
-    """Groupings whose groups are those of `grouping` or made of several of them: all, or where it
-    has more than FEW groups one of each size by spectral clustering.
+def candidates(grouping: Grouping, affinity: np.ndarray, every: bool) -> list[Grouping]:
+    """Groupings whose groups are those of `grouping` or made of several of them: for each number of
+    groups one, by spectral clustering.
 
     Args:
-      affinity: `(tasks, tasks)`.
+      affinity: `(tasks, tasks)`. every: all there are, where it has no more than FEW groups.
     """
     count = count_groups(grouping)
-    if count <= FEW:
+    if every and count <= FEW:
         mergers = partitions(count)
     else:
         between = affinity_of_groups(grouping, affinity)

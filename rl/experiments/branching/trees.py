@@ -41,35 +41,37 @@ def find_trees(
     fixed: int,
     budget: float,
     beam: int = 10,
+    every: bool = False,
 ) -> list[Tree]:
     """Trees in the order of their parameters, each the cheapest that was found for as many or
     fewer; so the last is the cheapest within the budget.
-
-    Up to FEW tasks they are the cheapest that there are.
 
     Args:
       affinity: `(hidden layers, tasks, tasks)`, of the features after each hidden layer, the
         shallowest first. sizes: parameters of a copy of each hidden layer. fixed: parameters of all
         else. budget: most parameters; enough for a tree that shares all hidden layers.
-      beam: how many partial trees of each number of groups are followed, of more than FEW tasks.
+      beam: how many partial trees of each number of groups are followed.
+      every: whether up to FEW groups are put together in every way, not by spectral clustering
+        alone. Trees of up to FEW tasks are then the cheapest that there are: no beam is needed.
 
     Raises:
       ValueError: the budget is too small for any tree.
     """
     if fixed + sum(sizes) > budget:
         raise ValueError(f"{budget} parameters are too few: {fixed + sum(sizes)} are the least")
-    num_tasks = affinity.shape[-1]
-    most = beam if num_tasks > FEW else None
+    is_exact = every and affinity.shape[-1] <= FEW
     trees = [Tree(0.0, fixed, ())]
     for layer in reversed(range(len(sizes))):
         left = budget - sum(sizes[:layer])
-        grown = _grow(trees, affinity[layer], sizes[layer], left)
-        trees = _kept(grown, most)
+        grown = _grow(trees, affinity[layer], sizes[layer], left, every)
+        trees = _kept(grown, None if is_exact else beam)
     return _undominated(trees)
 
 
-def _grow(trees: Iterable[Tree], affinity: np.ndarray, size: int, budget: float) -> list[Tree]:
-    """Every partial tree with each grouping of the next layer that fits into the budget."""
+def _grow(
+    trees: Iterable[Tree], affinity: np.ndarray, size: int, budget: float, every: bool
+) -> list[Tree]:
+    """Every partial tree with each candidate for the next layer that fits into the budget."""
     dissimilarity = 1 - affinity
     costs: dict[Grouping, float] = {}
     coarser: dict[Grouping, list[Grouping]] = {}
@@ -77,7 +79,7 @@ def _grow(trees: Iterable[Tree], affinity: np.ndarray, size: int, budget: float)
     for tree in trees:
         finer = tree.groupings[0] if tree.groupings else tuple(range(len(affinity)))
         if finer not in coarser:
-            coarser[finer] = candidates(finer, affinity)
+            coarser[finer] = candidates(finer, affinity, every)
         for grouping in coarser[finer]:
             parameters = tree.parameters + size * count_groups(grouping)
             if parameters > budget:

@@ -35,8 +35,14 @@ class Config:
     )
     episodes: int = flag(20, "of each task, in which the states are found", low=1)
     checkpoint: str = flag("last", "last, best, or an env step")
+    groupings: str = flag(
+        "spectral",
+        "how tasks are put together: by spectral clustering, or in all ways as soon as there are 6 "
+        "groups or fewer",
+        choices=("spectral", "all"),
+    )
     beam: int = flag(
-        10, "partial trees of each number of groups that are followed, of more than 6 tasks", low=1
+        10, "partial trees of each number of groups that are followed at a time", low=1
     )
     seed: int = flag(
         0, "of the episodes and of the choice of states", low=0, high=2**31 - 2, short="-s"

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from rl.__main__ import main
 from rl.algos import ALGOS
-from rl.experiments.branch import branch_networks, features_of
+from rl.experiments.branch import branch_network, branch_networks, features_of
 from rl.experiments.branching import affinities, find_trees
 from rl.experiments.branching.affinity import dissimilarity_matrix
 from rl.experiments.branching.groupings import affinity_of_groups, partitions, spectral_clusters
@@ -284,6 +284,19 @@ def test_networks_that_are_alike_have_affinity_one_after_each_layer(layers, hidd
         affinity = affinities(of_layer)
         assert affinity[0, 1] == pytest.approx(1, abs=1e-6)
         assert affinity[0, 2] < 0.999
+
+
+def test_what_a_trunk_shares_stays_shared():
+    """Its features are the same for all, so that copies would gain nothing."""
+    tf.keras.utils.set_random_seed(0)
+    values = {"network": "trunk", "task_layers": 2, "hidden_sizes": (8, 8), "task_onehot": False}
+    net = make_torsos(values, make_spec(3)).make(2)
+    net.build((3, None, 3))
+    probes = np.random.default_rng(0).normal(size=(20, 3))
+    found = branch_network([net], probes, Config(budget=9.0))
+    np.testing.assert_array_equal(found["affinities"][0], np.ones((3, 3)))
+    assert found["maps"] == [[0, 0, 0], [0, 1, 2], [0, 1, 2]]
+    assert found["cost"] == 0
 
 
 def make_independent(name, **flags):

@@ -31,7 +31,7 @@ class Config:
         low=1,
     )
     probes: int = flag(
-        1000, "states at which features are compared, as many of each task", low=3, high=10_000
+        1000, "states at which features are compared, as many of each task", low=3, high=3000
     )
     episodes: int = flag(20, "of each task, in which the states are found", low=1)
     checkpoint: str = flag("last", "last, best, or an env step")

@@ -31,6 +31,9 @@ COMMANDS = {
     "meta-test": Command(
         "rl.experiments.commands.meta_test", "adapt what a network learned to other tasks"
     ),
+    "branch": Command(
+        "rl.experiments.commands.branch", "find the layers that a run's tasks should share"
+    ),
 }
 # Errors of the operating system that a user can mend.
 DISK = (

@@ -29,7 +29,8 @@ COMMANDS = {
     ),
     "report": Command("rl.experiments.commands.report", "write one HTML page about runs"),
     "meta-test": Command(
-        "rl.experiments.commands.meta_test", "adapt a splitting network to the test tasks"
+        "rl.experiments.commands.meta_test",
+        "adapt a splitting or modular network to the test tasks",
     ),
 }
 # Errors of the operating system that a user can mend.

@@ -7,6 +7,7 @@ from rl import envs
 from rl.config import UserError
 from rl.experiments.commands.training_flags import parse
 from rl.flags import ALGORITHMS, on_policy
+from rl.flags.torsos import ADAPTERS
 
 
 def adapted_flags(
@@ -38,7 +39,7 @@ def _defaults(saved: Mapping[str, Any], horizon: int) -> dict[str, Any]:
     otherwise."""
     flags = {
         **saved,
-        "network": "meta_splitting",
+        "network": ADAPTERS[saved["network"]],
         "split": "test",
         "exp_name": f"{saved['exp_name']}_meta",
         "seed": [saved["seed"]],

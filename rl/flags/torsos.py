@@ -132,6 +132,37 @@ class LearnedBranching(Changing):
 
 
 @dataclasses.dataclass(frozen=True)
+class Modular(Changing):
+    """Modular networks' flags."""
+
+    modules: int = flag(4, "modules of each slot, of which a task uses one", low=1)
+    compose: str = flag(
+        "chain",
+        "how modules make a network: one after another, or by a sum of their outputs",
+        choices=("chain", "sum"),
+    )
+    propose_updates: int = flag(
+        50,
+        "least updates in which another module is compared with a task's; they end with a burst of "
+        "updates, with ppo those of a rollout",
+        low=1,
+    )
+    accept_worse: float = flag(
+        1.0, "share of the proposals with more loss that are accepted at first", above=0, high=1
+    )
+    anneal_updates: int = flag(
+        50_000, "updates in which that falls to 0.7% of it, exponentially", low=1
+    )
+    inner_steps: int = flag(0, "steps on a task's parameters before its loss counts", low=0)
+    inner_lr: float = flag(0.01, "learning rate of these steps", above=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class MetaModular(Modular):
+    """The flags of modular networks that `meta-test` makes."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Splitting(splitting.Config):
     """The flags of networks that split while they train."""
 
@@ -196,12 +227,14 @@ class NetworkFlags:
       images: whether it takes observations that are images, of rank 3; else they are flat.
       tasks: whether it is for several tasks, else for one.
       blocks: whether its hidden layers may be residual blocks.
+      adapts: the network of the runs from which `meta-test` makes one of these; "": none.
     """
 
     config: type = NoFlags
     images: bool = False
     tasks: bool = True
     blocks: bool = False
+    adapts: str = ""
 
     @property
     def changes(self) -> bool:
@@ -225,12 +258,16 @@ NETWORKS: dict[str, NetworkFlags] = {
     "moore": NetworkFlags(MOORE),
     "splitting": NetworkFlags(Splitting, blocks=True),
     "sparse_splitting": NetworkFlags(SparseSplitting),
-    "meta_splitting": NetworkFlags(MetaSplitting),
+    "meta_splitting": NetworkFlags(MetaSplitting, adapts="splitting"),
     "care": NetworkFlags(CARE),
     "routing": NetworkFlags(Routing),
     "adashare": NetworkFlags(AdaShare),
     "learned_branching": NetworkFlags(LearnedBranching),
+    "modular": NetworkFlags(Modular),
+    "meta_modular": NetworkFlags(MetaModular, adapts="modular"),
 }
+# Those whose runs `meta-test` adapts -> the network that it makes of them.
+ADAPTERS = {flags.adapts: name for name, flags in NETWORKS.items() if flags.adapts}
 
 
 def register(name: str, config: type = NoFlags, images: bool = False, tasks: bool = True) -> None:

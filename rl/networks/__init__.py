@@ -26,6 +26,7 @@ from rl.networks.torsos.film import FiLM
 from rl.networks.torsos.learned_branching import LearnedBranching
 from rl.networks.torsos.meta_splitting import MetaSplitting
 from rl.networks.torsos.mlp import MLP
+from rl.networks.torsos.modular import MetaModular, Modular
 from rl.networks.torsos.moore import MOORE
 from rl.networks.torsos.paco import PaCo
 from rl.networks.torsos.routing import Routing
@@ -72,6 +73,8 @@ NETWORKS: dict[str, type[Torso]] = {
     "routing": Routing,
     "adashare": AdaShare,
     "learned_branching": LearnedBranching,
+    "modular": Modular,
+    "meta_modular": MetaModular,
 }
 
 

@@ -25,6 +25,7 @@ from rl.experiments.sweeps.definition import (
 from rl.experiments.sweeps.runs import Stage, SweepRun
 from rl.experiments.sweeps.sources import place_of, with_sources
 from rl.files import read_text, write_json
+from rl.flags import NETWORKS
 from rl.flags.binding import FREE
 
 FILE = "sweep.json"
@@ -191,8 +192,9 @@ def checked_flags(values: Mapping[str, Value], seed: int, place: str) -> dict[st
     """
     try:
         flags = parse([*flag_words(values), f"--seed={seed}"])
-        if flags["network"] == "meta_splitting":
-            raise UserError("--network meta_splitting is made from a run, by meta-test")
+        chosen = flags["network"]
+        if NETWORKS[chosen].adapts:
+            raise UserError(f"--network {chosen} is made from a run, by meta-test")
         return flags | {"env": resolve(flags["env"]), "seed": seed}
     except UserError as error:
         raise UserError(f"{place}: {error}") from None

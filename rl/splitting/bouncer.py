@@ -118,7 +118,7 @@ class Bouncer(Watch):
         self.magnitude = tf.Variable(tf.zeros(self.num_tasks), trainable=False)
         self.batches = tf.Variable(tf.zeros(self.num_tasks), trainable=False)
         self._use(self.rng.integers(config.modules, size=self.noted.shape))
-        self._propose()
+        self.propose()
 
     @property
     def variables(self) -> list[Any]:
@@ -166,7 +166,7 @@ class Bouncer(Watch):
         )
         for variable in (self.difference, self.magnitude, self.batches):
             variable.assign(np.zeros(self.num_tasks))
-        self._propose()
+        self.propose()
 
     def decide(self, difference: np.ndarray, magnitude: np.ndarray, present: np.ndarray) -> None:
         """Accepts proposals or not.
@@ -187,7 +187,7 @@ class Bouncer(Watch):
         maps[self.slot.numpy()[accepted], accepted] = self.module.numpy()[accepted]
         self._use(maps)
 
-    def _propose(self) -> None:
+    def propose(self) -> None:
         """Draws for each task a slot, and another module than it uses there."""
         if not self.has_choice:
             return

@@ -102,7 +102,8 @@ class MetaModular(Modular):
     def follow(self, trained: Modular, tasks: Sequence[int]) -> None:
         """Task t uses the modules, and begins with the head, that the task numbered `tasks[t]` of
         `trained` has."""
-        self.use(np.array(trained.chosen)[:, tasks])
+        modules = np.array([np.array(chosen) for chosen in trained.chosen])
+        self.use(modules[:, tasks])
         heads = zip(self.regions[self.head], trained.regions[trained.head])
         for bank, source in heads:
             bank.variable.assign(np.take(np.array(source.variable), tasks, axis=source.axis))

@@ -22,7 +22,8 @@ Differs from them:
    loss then counts, and not when tasks act or targets are told;
 8. ppo's surrogate is of actions that the present structure chose: of another it is an off-policy
    estimate;
-9. structures and modules of actor and critics are found apart, those of twin critics together.
+9. after `--anneal_updates` nothing worse is accepted, and training goes on; theirs ends there;
+10. structures and modules of actor and critics are found apart, those of twin critics together.
 """
 
 from typing import Any, Sequence
@@ -39,15 +40,17 @@ from rl.splitting.watch import Watch, presence
 
 LAST = 5.0  # the accepted share of worse proposals ends at exp(-5) of what it began with
 FACTOR = 1.1  # of the temperature
-RANGE = (1e-6, 1e6)  # of the temperature
+COLDEST = 1e-6  # temperature; by it nothing worse is accepted
+HOTTEST = 1e6
 SHARE_STEP = 0.01  # how far the measured share follows a proposal, at most
 MEMORY = 0.9  # decay, with each proposal, of the mean size of a task's losses
 
 
 def planned_share(updates: int, config: Config) -> float:
     """Of worse proposals, how many are to be accepted after so many updates."""
-    progress = min(1.0, updates / config.anneal_updates)
-    return config.accept_worse * float(np.exp(-LAST * progress))
+    if updates >= config.anneal_updates:
+        return 0.0
+    return config.accept_worse * float(np.exp(-LAST * updates / config.anneal_updates))
 
 
 class Annealing:
@@ -78,9 +81,11 @@ class Annealing:
         return accepted
 
     def adjust(self, planned: float) -> None:
-        """Moves the temperature so that the measured share comes nearer to the planned one."""
+        """Moves the temperature so that the measured share comes nearer to the planned one; where
+        that is 0, to the coldest."""
         factor = FACTOR if self.share < planned else 1 / FACTOR
-        self.temperature = float(np.clip(self.temperature * factor, *RANGE))
+        moved = float(np.clip(self.temperature * factor, COLDEST, HOTTEST))
+        self.temperature = moved if planned > 0 else COLDEST
 
 
 class Bouncer(Watch):
@@ -111,7 +116,7 @@ class Bouncer(Watch):
         self.updates = 0
         self.updates_of_proposal = 0
         self.events: list[dict[str, Any]] = []
-        self.noted = np.zeros((self.num_slots, self.num_tasks), int)  # maps that events tell of
+        self.noted = np.zeros((self.num_slots, self.num_tasks), np.int32)  # that events tell of
         self.slot = tf.Variable(tf.zeros(self.num_tasks, tf.int32), trainable=False)
         self.module = tf.Variable(tf.zeros(self.num_tasks, tf.int32), trainable=False)
         self.difference = tf.Variable(tf.zeros(self.num_tasks), trainable=False)
@@ -202,6 +207,7 @@ class Bouncer(Watch):
         use another module."""
         for torso in self.torsos:
             torso.use(maps)
+        maps = maps.astype(np.int32)
         changed = maps != self.noted
         for number, modules in enumerate(maps):
             for module in np.unique(modules[changed[number]]):

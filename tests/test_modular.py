@@ -1,46 +1,41 @@
 """Modular networks: what a structure changes, how annealing finds it, and modules that serve other
 tasks."""
 
-import json
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from rl import gradients
+from rl import envs, gradients
 from rl.__main__ import main
-from rl.algos.common import Burst
 from rl.config import UserError
 from rl.experiments.agent import load_agent
-from rl.experiments.build import make_torsos
 from rl.experiments.environments import env_options
 from rl.experiments.rundir import RunDir
-from rl import envs
 from rl.flags.torsos import Modular as Config
 from rl.gradients.per_task import InnerSteps, TaskGradients
-from rl.networks.groups import Group
 from rl.spec import RolloutBatch
 from rl.splitting import TaskOptimizers
 from rl.splitting.bouncer import Annealing, planned_share
 from tests.helpers import column, refused, rows, train
-from tests.helpers_algos import make_spec, make_updates
-from tests.helpers_splitting import owner, splits_of
+from tests.helpers_algos import make_updates, task_batches
+from tests.helpers_splitting import owner
+from tests.helpers_structure import (
+    D,
+    Regression,
+    make_changing_algo,
+    make_net,
+    structure_of,
+)
 
 TASKS = 3
-INPUTS = 3
 # Of the 50 updates of a run's first bursts the proposals of some are decided.
 RUN = ("--network", "modular", "--modules", "3", "--propose_updates", "20")
 
 
-def make_net(num_tasks=TASKS, sizes=(6, 5), members=None, seed=0, network="modular", **flags):
+def make(num_tasks=TASKS, sizes=(6, 5), members=None, **flags):
     """A modular network, of one output, and its flags."""
-    tf.keras.utils.set_random_seed(seed)
-    values = {"network": network, "hidden_sizes": sizes, "task_onehot": False} | flags
-    torsos = make_torsos(values, make_spec(num_tasks))
-    net = torsos.make(1, members=members)
-    net.build((num_tasks, None, INPUTS))
-    return net, torsos.options
+    flags = {"network": "modular", "hidden_sizes": sizes} | flags
+    return make_net(num_tasks, members, **flags)
 
 
 def make_bouncer(net, options, targ=None):
@@ -51,7 +46,7 @@ def make_bouncer(net, options, targ=None):
 
 
 def inputs(num_tasks=TASKS, batch=4, seed=0):
-    values = np.random.default_rng(seed).normal(size=(num_tasks, batch, INPUTS))
+    values = np.random.default_rng(seed).normal(size=(num_tasks, batch, D))
     return tf.constant(values, tf.float32)
 
 
@@ -71,8 +66,8 @@ def task_gradients(net, x, inner_steps=InnerSteps()):
 
 @pytest.mark.parametrize("members", [None, 2])
 def test_one_module_a_slot_is_a_shared_trunk_with_heads(members):
-    net, _ = make_net(members=members, modules=1)
-    heads, _ = make_net(members=members, seed=1, network="multi_head")
+    net, _ = make(members=members, modules=1)
+    heads, _ = make(members=members, seed=1, network="multi_head")
     heads.set_weights([np.array(v) for v in net.trainable_variables])
     np.testing.assert_allclose(net(inputs()), heads(inputs()), rtol=1e-6)
     grads = []
@@ -87,7 +82,7 @@ def test_one_module_a_slot_is_a_shared_trunk_with_heads(members):
 @pytest.mark.parametrize("compose", ["chain", "sum"])
 def test_structures_by_hand(compose):
     """Against NumPy, a task after another."""
-    net, _ = make_net(sizes=(6, 6), modules=3, compose=compose)
+    net, _ = make(sizes=(6, 6), modules=3, compose=compose)
     maps = np.array([[2, 0, 2], [1, 1, 0]])
     net.use(maps)
     weights = [[np.array(bank.variable) for bank in region] for region in net.regions]
@@ -105,7 +100,7 @@ def test_structures_by_hand(compose):
 
 
 def test_gradients_reach_only_modules_in_use():
-    net, _ = make_net(modules=4)
+    net, _ = make(modules=4)
     maps = np.array([[2, 0, 2], [1, 1, 1]])
     net.use(maps)
     tasks = task_gradients(net, inputs())
@@ -116,7 +111,7 @@ def test_gradients_reach_only_modules_in_use():
 
 
 def test_parameters_by_other_modules_are_those_of_the_structure():
-    net, _ = make_net(modules=4, members=2)
+    net, _ = make(modules=4, members=2)
     maps = np.array([[3, 0, 2], [1, 3, 0]])
     params = net.expand_by(tf.constant(maps))
     net.use(maps)
@@ -130,7 +125,7 @@ def test_parameters_by_other_modules_are_those_of_the_structure():
 )
 def test_sizes_that_make_no_structure(sizes, compose, words):
     with pytest.raises(UserError, match=words):
-        make_net(sizes=sizes, compose=compose)
+        make(sizes=sizes, compose=compose)
 
 
 # Annealing ---------------------------------------------------------------------
@@ -222,7 +217,7 @@ def maps_of(net):
 
 
 def test_a_proposal_changes_one_slot_of_each_task():
-    net, options = make_net(sizes=(4, 5, 6), modules=3)
+    net, options = make(sizes=(4, 5, 6), modules=3)
     _, bouncer = make_bouncer(net, options)
     seen = set()
     for _ in range(100):
@@ -239,8 +234,8 @@ def test_a_proposal_changes_one_slot_of_each_task():
 
 def test_decisions_by_hand():
     """Task 0's proposal is better, task 1's much worse, task 2 has no samples."""
-    net, options = make_net(modules=4)
-    targ, _ = make_net(modules=4, seed=1)
+    net, options = make(modules=4)
+    targ, _ = make(modules=4, seed=1)
     _, bouncer = make_bouncer(net, options, targ)
     before = maps_of(net)
     np.testing.assert_array_equal(maps_of(targ), before)
@@ -273,7 +268,7 @@ def test_decisions_by_hand():
 
 @pytest.mark.parametrize("steps", [0, 2])
 def test_losses_of_both_structures_are_of_the_same_batch(steps):
-    net, options = make_net(modules=3, inner_steps=steps, inner_lr=0.05)
+    net, options = make(modules=3, inner_steps=steps, inner_lr=0.05)
     _, bouncer = make_bouncer(net, options)
     inner_steps = InnerSteps(steps, 0.05)
     tasks = task_gradients(net, inputs(), inner_steps)
@@ -289,7 +284,7 @@ def test_losses_of_both_structures_are_of_the_same_batch(steps):
 
 
 def test_with_one_module_nothing_is_proposed():
-    net, options = make_net(modules=1)
+    net, options = make(modules=1)
     _, bouncer = make_bouncer(net, options)
     bouncer.observe(task_gradients(net, inputs()), "LossQ")
     bouncer.after(1000)
@@ -303,7 +298,7 @@ def test_with_one_module_nothing_is_proposed():
 
 def test_no_inner_steps_change_nothing():
     """BounceGrad, byte for byte."""
-    net, _ = make_net(modules=3)
+    net, _ = make(modules=3)
     net.use(np.array([[2, 0, 2], [1, 1, 0]]))
     without = task_gradients(net, inputs())
     none = task_gradients(net, inputs(), InnerSteps(0, 0.1))
@@ -316,7 +311,7 @@ def test_no_inner_steps_change_nothing():
 @pytest.mark.parametrize("members", [None, 2])
 def test_inner_steps_are_those_of_a_loop(members):
     """Each task's parameters, stepped by its own loss alone; then the gradient there."""
-    net, _ = make_net(modules=3, members=members)
+    net, _ = make(modules=3, members=members)
     net.use(np.array([[2, 0, 2], [1, 1, 0]]))
     lr = 0.05
     tasks = task_gradients(net, inputs(), InnerSteps(2, lr))
@@ -342,7 +337,7 @@ def test_inner_steps_are_those_of_a_loop(members):
 
 
 def test_inner_steps_refuse_methods_that_compare_losses_after_an_update():
-    _, options = make_net(inner_steps=1)
+    _, options = make(inner_steps=1)
     with pytest.raises(UserError, match="--gradient famo compares losses"):
         TaskOptimizers(
             balancing=gradients.Config(gradient="famo"), num_tasks=TASKS, changes=options
@@ -352,36 +347,21 @@ def test_inner_steps_refuse_methods_that_compare_losses_after_an_update():
 # Structures that are found -----------------------------------------------------
 
 
-class Search:
-    """Regression of `targets`, a function of inputs `(burst, num_tasks, batch, INPUTS)`, by a
-    modular network and its Bouncer."""
+class Search(Regression):
+    """Regression of `targets`, a function of inputs `(burst, num_tasks, batch, D)`, by a modular
+    network."""
 
-    def __init__(self, targets, num_tasks, lr=1.0, seed=0, **flags):
-        flags = {"propose_updates": 10} | flags
-        self.net, options = make_net(num_tasks, seed=seed, **flags)
-        self.opt, self.bouncer = make_bouncer(self.net, options)
+    def __init__(self, targets, num_tasks, **flags):
+        flags = {"network": "modular", "propose_updates": 10} | flags
+        super().__init__(np.ones(num_tasks), **flags)
         self.targets = targets
-        self.lr = lr
-        self.rng = np.random.default_rng(seed)
-        self.burst = Burst(tf.function(self.train_step))
-
-    def train_step(self, batch, update):
-        return self.opt.minimise(lambda: self.loss(batch.obs, batch.ret), update)
-
-    def loss(self, obs, ret):
-        loss = tf.reduce_mean((self.net(obs)[..., 0] - ret) ** 2, axis=-1)
-        return loss, {"LossQ": loss}
 
     def train(self, updates, burst=10):
-        """The task losses after it."""
         for _ in range(updates // burst):
-            shape = (burst, self.net.num_tasks, 32, INPUTS)
-            obs = self.rng.normal(size=shape).astype(np.float32)
+            obs = self.rng.normal(size=(burst, len(self.signs), 32, D)).astype(np.float32)
             ret = self.targets(obs)
             batches = RolloutBatch(obs=obs, act=ret, log_prob=ret, adv=ret, ret=ret)
-            updates_of_burst = make_updates(burst, self.rng)
-            updates_of_burst = updates_of_burst._replace(lr=self.lr * updates_of_burst.lr)
-            info = self.burst(batches, updates_of_burst, burst)
+            info = self.burst(batches, make_updates(burst, self.rng), burst)
             self.opt.after(burst)
         return info["LossQ"][-1]
 
@@ -391,16 +371,16 @@ def test_planted_structures_of_frozen_modules_are_found():
     planted = np.array([[0, 0, 1, 1, 2, 2], [1, 1, 1, 1, 0, 0]])
 
     def teach(obs):
-        flat = tf.reshape(tf.transpose(obs, (1, 0, 2, 3)), (6, -1, INPUTS))
+        flat = tf.reshape(tf.transpose(obs, (1, 0, 2, 3)), (6, -1, D))
         with search.net.using(search.net.expand_by(tf.constant(planted))):
             outputs = tf.reshape(search.net(flat), (6, len(obs), -1))
         return tf.transpose(outputs, (1, 0, 2)).numpy()
 
-    search = Search(teach, 6, lr=0.0, modules=3, anneal_updates=1000)
+    search = Search(teach, 6, lr=0.0, modules=3, anneal_updates=700)
     for bank in search.net.regions[search.net.head]:
         bank.variable.assign(np.broadcast_to(np.array(bank.variable)[:1], bank.variable.shape))
     assert (maps_of(search.net) != planted).any()
-    search.train(1500)
+    search.train(1000)
     np.testing.assert_array_equal(maps_of(search.net), planted)
 
 
@@ -414,11 +394,30 @@ def test_tasks_of_one_function_come_to_share_a_module():
         by_task = [parts[:, task, :, pair].sum(axis=0) for task, pair in enumerate(sums)]
         return np.stack(by_task, axis=1)
 
-    search = Search(targets, 4, lr=3.0, sizes=(5,), modules=2, anneal_updates=2000)
+    search = Search(targets, 4, lr=9e-3, hidden_sizes=(5,), modules=2, anneal_updates=2000)
     losses = search.train(3000)
     (modules,) = maps_of(search.net)
     assert modules[0] == modules[1] != modules[2] == modules[3]
     assert losses.max() < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["td3", "sac", "ppo"])
+def test_algorithms_find_structures_in_one_trace(name):
+    algo = make_changing_algo(name, network="modular", propose_updates=20)
+    watches = {}
+    for optimizer in algo.optimizers:
+        watches |= getattr(optimizer, "watches", {})
+    first = {key: watch.maps for key, watch in watches.items()}
+    for k in range(9):
+        info = algo.update(*task_batches(name, 8, seed=k), 8)
+    assert set(first) == ({"LossPi", "LossV"} if name == "ppo" else {"LossPi", "LossQ"})
+    for key, watch in watches.items():
+        assert (watch.maps != first[key]).any()
+        for twin in watch.torsos[1:]:
+            np.testing.assert_array_equal(maps_of(twin), watch.maps)
+    assert info["PiAccepted"].shape == (1,)
+    assert algo.burst.compiled.experimental_get_tracing_count() == 1
 
 
 # Runs --------------------------------------------------------------------------
@@ -437,16 +436,19 @@ def fixture_source(tmp_path_factory):
 
 def test_runs_resume_exactly(source, tmp_path):
     part = train(tmp_path, *ENV, *RUN, "--inner_steps", "1", "--epochs", "2")
-    early = splits_of(part)
+    early = structure_of(part)
     assert main(["resume", str(part), "--epochs", "3"]) == 0
     assert rows(part) == rows(source)
-    late = splits_of(part)
-    assert late == splits_of(source) != early
+    late = structure_of(part)
+    assert late == structure_of(source) != early
     assert (part / "splits.json").read_bytes() == (source / "splits.json").read_bytes()
     for name in ("LossPi", "LossQ"):
         assert len(late["networks"][name]["events"]) > len(early["networks"][name]["events"])
     assert column(part, "PiTemperature")[-1] != 1
     assert 0 < column(part, "QAccepted")[-1] <= 1
+    picture = tmp_path / "structure.png"
+    assert main(["plot", "--structure", str(part), "-o", str(picture)]) == 0
+    assert picture.stat().st_size > 10_000
 
 
 def algo_of(run, step="last"):
@@ -455,7 +457,7 @@ def algo_of(run, step="last"):
     return load_agent(RunDir(run), step, env.spec, values).algo
 
 
-@pytest.mark.parametrize("start", ["equal", "best"])
+@pytest.mark.parametrize("start", ["equal", pytest.param("best", marks=pytest.mark.slow)])
 def test_meta_test_finds_structures_of_frozen_modules(source, tmp_path, start):
     args = (*META, "--keep", "99", "--start", start, "--data_dir", str(tmp_path))
     if start == "best":
@@ -487,7 +489,7 @@ def test_meta_test_finds_structures_of_frozen_modules(source, tmp_path, start):
             places = [trained.spec.tasks.index(begun[task]) for task in first.spec.tasks]
             np.testing.assert_array_equal(head, taught[places])
             np.testing.assert_array_equal(maps_of(before), maps_of(learned)[:, places])
-    assert json.loads((run / "splits.json").read_text())["networks"]["LossPi"]["usage"]
+    assert structure_of(run)["networks"]["LossPi"]["usage"]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ FLAGS = {"task_embedding": 5, "experts": 2, "modules": 2, "module_layers": 3, "m
 ROWS = {name: {"network": name} for name in NETWORKS}  # what every test with `name` makes, by flags
 ROWS["split_weights"] = {"network": "sparse_splitting", "split_weights": True}
 ROWS["adashare"]["sizes"] = (8, 8, OUT)
+ROWS["modular_sum"] = {"network": "modular", "compose": "sum", "sizes": (8, 8, OUT)}
 ROWS["splitting_simba"] = {"network": "splitting", "layers": "simba"}
 ROWS["splitting_bronet"] = {"network": "splitting", "layers": "bronet", "split_biases": True}
 ROWS["splitting_bronet"] |= {"embedding": 4, "learns": True}

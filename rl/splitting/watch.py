@@ -31,6 +31,7 @@ class Watch:
 
     def begin(self, update: Update) -> None:
         """Runs inside compiled updates, before the losses."""
+        del update
 
     def observe(self, tasks: TaskGradients, name: str, present: Any = None) -> None:
         """Counts in the gradients of the group `name`; `present` is the update's. Runs inside

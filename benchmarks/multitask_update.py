@@ -8,8 +8,8 @@ update has what changes a network while it trains, such as the losses of `modula
 structures, but for splits, which splitting_update.py is about. In every round all contenders are
 timed in turn, so that a machine that slows down slows down all; printed are medians over rounds of
 the ratio to the first, plain `mlp`. `backward` computes each task's gradient in a backward pass of
-its own, as most code does, and joins them by PCGrad. Also printed: compile seconds and the process's
-peak memory.
+its own, as most code does, and joins them by PCGrad. Also printed: compile seconds and the
+process's peak memory.
 """
 
 import argparse

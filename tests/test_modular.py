@@ -332,7 +332,10 @@ def test_inner_steps_are_those_of_a_loop(members):
             tasks.grads, grads, [bank for region in net.regions for bank in region]
         ):
             np.testing.assert_allclose(
-                np.take(got, task, bank.axis), np.take(wanted, task, bank.axis), rtol=1e-4, atol=1e-7
+                np.take(got, task, bank.axis),
+                np.take(wanted, task, bank.axis),
+                rtol=1e-4,
+                atol=1e-7,
             )
 
 
@@ -358,7 +361,7 @@ class Search(Regression):
 
     def train(self, updates, burst=10):
         for _ in range(updates // burst):
-            obs = self.rng.normal(size=(burst, len(self.signs), 32, D)).astype(np.float32)
+            obs = self.rng.normal(size=(burst, self.net.num_tasks, 32, D)).astype(np.float32)
             ret = self.targets(obs)
             batches = RolloutBatch(obs=obs, act=ret, log_prob=ret, adv=ret, ret=ret)
             info = self.burst(batches, make_updates(burst, self.rng), burst)

@@ -151,7 +151,9 @@ class Modular(Changing):
         1.0, "share of the proposals with more loss that are accepted at first", above=0, high=1
     )
     anneal_updates: int = flag(
-        50_000, "updates in which that falls to 0.7% of it, exponentially; after them none is", low=1
+        50_000,
+        "updates in which that falls to 0.7% of it, exponentially; after them none is",
+        low=1,
     )
     inner_steps: int = flag(0, "steps on a task's parameters before its loss counts", low=0)
     inner_lr: float = flag(0.01, "learning rate of these steps", above=0)

@@ -43,7 +43,7 @@ class Products(NamedTuple):
 class InnerSteps(NamedTuple):
     """How many steps of gradient descent tasks take before their losses count, and how large."""
 
-    count: int = 0
+    steps: int = 0
     lr: float = 0.0
 
 
@@ -131,14 +131,12 @@ class TaskGradients:
     def _after_inner_steps(self, expanded: list[Any]) -> list[Any]:
         """What the inner steps make of these parameters of the torsos: those of each task move by
         its own loss."""
-        for _ in range(self.inner_steps.count):
+        for _ in range(self.inner_steps.steps):
             moved = tf.nest.flatten(expanded)
             with tf.GradientTape() as tape:
                 tape.watch(moved)
                 losses, _ = self._evaluate(expanded)
-            grads = tape.gradient(
-                losses, moved, unconnected_gradients=tf.UnconnectedGradients.ZERO
-            )
+            grads = tape.gradient(losses, moved, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             steps = [param - self.inner_steps.lr * grad for param, grad in zip(moved, grads)]
             expanded = tf.nest.pack_sequence_as(expanded, steps)
         return expanded

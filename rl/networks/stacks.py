@@ -10,7 +10,13 @@ from rl.networks.task_net import TaskNet
 
 
 class StackNet(TaskNet):
-    """A TaskNet made of stacks of dense layers and a learned code for each task."""
+    """A TaskNet made of stacks of dense layers and a learned code for each task.
+
+    Attributes:
+      trained: whether kernels and biases are.
+    """
+
+    trained = True
 
     def layer(
         self,
@@ -22,14 +28,12 @@ class StackNet(TaskNet):
         alike: bool = False,
         norm: int = 0,
         kind: Any = Bank,
-        trained: bool = True,
         **maps: Any,
     ) -> int:
         """Adds kernel and bias `([members,] *lead, copies, ...)`, in banks of a `kind`; and scale
         and shift of a layer normalisation that is `norm` wide, unless 0.
 
-        Copies start different, or `alike`, and are `trained` or not; `maps` as the kind's. Returns
-        the region's number.
+        Copies start different, or `alike`; `maps` as the kind's. Returns the region's number.
         """
         lead = (*self.lead, *lead)
         gain = self.hidden_gain if gain is None else gain
@@ -37,13 +41,13 @@ class StackNet(TaskNet):
         kernel = self.add_weight(
             shape=(*lead, copies, fan_in, units),
             initializer=InitialKernels(self.initializer, gain, alike),
-            trainable=trained,
+            trainable=self.trained,
             name=f"kernel_{number}",
         )
         bias = self.add_weight(
             shape=(*lead, copies, units),
             initializer="zeros",
-            trainable=trained,
+            trainable=self.trained,
             name=f"bias_{number}",
         )
         variables = [kernel, bias]
@@ -52,7 +56,7 @@ class StackNet(TaskNet):
                 vector = self.add_weight(
                     shape=(*lead, copies, norm),
                     initializer=initializer,
-                    trainable=trained,
+                    trainable=self.trained,
                     name=f"{name}_{number}",
                 )
                 variables.append(vector)

@@ -35,6 +35,7 @@ class MetaSplitting(StackNet):
     """
 
     config: flags.MetaSplitting
+    trained = False
 
     def make(self, fan_in: int) -> None:
         copies = self.config.meta_copies
@@ -47,9 +48,7 @@ class MetaSplitting(StackNet):
                 name=f"mix_{k}",
             )
             gain = self.out_gain if k == len(self.sizes) - 1 else self.hidden_gain
-            self.layer(
-                fan_in, units, copies=copies, gain=gain, kind=MixBank, trained=False, mix=mix
-            )
+            self.layer(fan_in, units, copies=copies, gain=gain, kind=MixBank, mix=mix)
             kernel, bias = (bank.variable for bank in self.regions.pop())
             used = self.add_weight(
                 shape=(copies,), initializer="ones", trainable=False, name=f"used_{k}"

@@ -35,7 +35,6 @@ class Modular(StackNet):
     """
 
     config: flags.Modular
-    modules_learn = True
 
     def make(self, fan_in: int) -> None:
         *hidden, out = self.sizes
@@ -45,9 +44,7 @@ class Modular(StackNet):
             fan_ins = (fan_in,) * len(hidden) + (hidden[-1],)
         self.chosen = [self.state((self.num_tasks,), "chosen", "int32") for _ in hidden]
         for width, units, chosen in zip(fan_ins, hidden, self.chosen):
-            self.layer(
-                width, units, copies=self.config.modules, trained=self.modules_learn, copy=chosen
-            )
+            self.layer(width, units, copies=self.config.modules, copy=chosen)
         self.head = self.layer(fan_ins[-1], out, copies=self.num_tasks, gain=self.out_gain)
 
     def _check(self, hidden: Sequence[int]) -> None:
@@ -88,7 +85,12 @@ class MetaModular(Modular):
     they are."""
 
     config: flags.MetaModular
-    modules_learn = False
+
+    def make(self, fan_in: int) -> None:
+        super().make(fan_in)
+        for slot in self.slots:
+            for bank in slot:
+                bank.variable.trainable = False
 
     def adopt(self, trained: Modular) -> None:
         """Takes the modules of `trained`; a head is the mean of its tasks' at first."""

@@ -160,8 +160,36 @@ class Modular(Changing):
 
 
 @dataclasses.dataclass(frozen=True)
-class MetaModular(Modular):
-    """The flags of modular networks that `meta-test` makes."""
+class SoftOrder:
+    """Soft ordering's flags."""
+
+    order: str = flag(
+        "soft",
+        "of the shared layers: soft, which each task learns, or a random permutation for each",
+        choices=("soft", "permuted"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class CrossStitch:
+    """Cross-stitch networks' flags."""
+
+    stitch_alpha: float = flag(
+        0.9,
+        "weight of a task's own network in each sum at first; the others have equal parts of the "
+        "rest of 1",
+        low=0,
+        high=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class MTAN:
+    """MTAN's flags."""
+
+    mask_units: int = flag(
+        0, "units of the layer before each mask; 0: as many as the mask has", low=0
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,14 +257,16 @@ class NetworkFlags:
       images: whether it takes observations that are images, of rank 3; else they are flat.
       tasks: whether it is for several tasks, else for one.
       blocks: whether its hidden layers may be residual blocks.
-      adapts: the network of the runs from which `meta-test` makes one of these; "": none.
+      one_size: whether its hidden layers are one or more, all of the same size.
+      adapted: name of the network that `meta-test` makes of it for other tasks; "": none.
     """
 
     config: type = NoFlags
     images: bool = False
     tasks: bool = True
     blocks: bool = False
-    adapts: str = ""
+    one_size: bool = False
+    adapted: str = ""
 
     @property
     def changes(self) -> bool:
@@ -258,18 +288,25 @@ NETWORKS: dict[str, NetworkFlags] = {
     "soft_modules": NetworkFlags(SoftModules),
     "paco": NetworkFlags(PaCo),
     "moore": NetworkFlags(MOORE),
-    "splitting": NetworkFlags(Splitting, blocks=True),
+    "splitting": NetworkFlags(Splitting, blocks=True, adapted="meta_splitting"),
     "sparse_splitting": NetworkFlags(SparseSplitting),
-    "meta_splitting": NetworkFlags(MetaSplitting, adapts="splitting"),
+    "meta_splitting": NetworkFlags(MetaSplitting),
     "care": NetworkFlags(CARE),
     "routing": NetworkFlags(Routing),
-    "adashare": NetworkFlags(AdaShare),
+    "adashare": NetworkFlags(AdaShare, one_size=True),
     "learned_branching": NetworkFlags(LearnedBranching),
-    "modular": NetworkFlags(Modular),
-    "meta_modular": NetworkFlags(MetaModular, adapts="modular"),
+    "modular": NetworkFlags(Modular, adapted="meta_modular"),
+    "meta_modular": NetworkFlags(Modular),
+    "soft_order": NetworkFlags(SoftOrder, one_size=True, adapted="meta_soft_order"),
+    "meta_soft_order": NetworkFlags(SoftOrder, one_size=True),
+    "cross_stitch": NetworkFlags(CrossStitch),
+    "mtan": NetworkFlags(MTAN),
 }
-# Those whose runs `meta-test` adapts -> the network that it makes of them.
-ADAPTERS = {flags.adapts: name for name, flags in NETWORKS.items() if flags.adapts}
+
+
+def is_adapted(name: str) -> bool:
+    """Whether a network is only made by `meta-test`, from one that has learned."""
+    return any(flags.adapted == name for flags in NETWORKS.values())
 
 
 def register(name: str, config: type = NoFlags, images: bool = False, tasks: bool = True) -> None:

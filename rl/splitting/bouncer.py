@@ -224,7 +224,8 @@ class Bouncer(Watch):
 
     def report(self) -> dict[str, Any]:
         """The modules of each task by slot and how that came to be, how many tasks use each module,
-        `(slots, modules)`, and where the annealing is."""
+        `(slots, modules)`, whether two tasks use the same, `(slots, num_tasks, num_tasks)`, and
+        where the annealing is."""
         maps = self.maps
         layers = []
         for slot in self.torso.slots:
@@ -237,6 +238,7 @@ class Bouncer(Watch):
             "events": self.events,
             "layers": layers,
             "usage": usage,
+            "together": (maps[:, :, None] == maps[:, None]).astype(int).tolist(),
             "accepted": self.annealing.share,
             "temperature": self.annealing.temperature,
         }

@@ -84,8 +84,6 @@ class MetaModular(Modular):
     """The same, made by `meta-test` for other tasks: the modules are those of a run, and stay as
     they are."""
 
-    config: flags.MetaModular
-
     def make(self, fan_in: int) -> None:
         super().make(fan_in)
         for slot in self.slots:

@@ -35,7 +35,7 @@ ONE_SIZE = (8, 8, OUT)
 FLAGS = {"task_embedding": 5, "experts": 2, "modules": 2, "module_layers": 3, "module_units": 6}
 ROWS = {name: {"network": name} for name in NETWORKS}  # what every test with `name` makes, by flags
 ROWS["split_weights"] = {"network": "sparse_splitting", "split_weights": True}
-ROWS["modular_sum"] = {"network": "modular", "compose": "sum", "sizes": ONE_SIZE}
+ROWS["modular_sum"] = {"network": "modular", "compose": "sum"}
 ROWS["splitting_simba"] = {"network": "splitting", "layers": "simba"}
 ROWS["splitting_bronet"] = {"network": "splitting", "layers": "bronet", "split_biases": True}
 ROWS["splitting_bronet"] |= {"embedding": 4, "learns": True}
@@ -81,7 +81,8 @@ def sizes_of(values):
     """Sizes of layers that a network takes."""
     if "layers" in values:
         return (8, OUT)
-    return ONE_SIZE if torsos.NETWORKS[values["network"]].one_size else SIZES
+    one_size = torsos.NETWORKS[values["network"]].one_size or "compose" in values
+    return ONE_SIZE if one_size else SIZES
 
 
 def inputs(seed=0, batch=B):

@@ -35,6 +35,7 @@ ONE_SIZE = (8, 8, OUT)
 FLAGS = {"task_embedding": 5, "experts": 2, "modules": 2, "module_layers": 3, "module_units": 6}
 ROWS = {name: {"network": name} for name in NETWORKS}  # what every test with `name` makes, by flags
 ROWS["split_weights"] = {"network": "sparse_splitting", "split_weights": True}
+ROWS["modular_sum"] = {"network": "modular", "compose": "sum"}
 ROWS["splitting_simba"] = {"network": "splitting", "layers": "simba"}
 ROWS["splitting_bronet"] = {"network": "splitting", "layers": "bronet", "split_biases": True}
 ROWS["splitting_bronet"] |= {"embedding": 4, "learns": True}
@@ -80,7 +81,8 @@ def sizes_of(values):
     """Sizes of layers that a network takes."""
     if "layers" in values:
         return (8, OUT)
-    return ONE_SIZE if torsos.NETWORKS[values["network"]].one_size else SIZES
+    one_size = torsos.NETWORKS[values["network"]].one_size or "compose" in values
+    return ONE_SIZE if one_size else SIZES
 
 
 def inputs(seed=0, batch=B):
@@ -283,18 +285,22 @@ def test_what_a_task_has_for_itself_is_not_weighed(net, name):
 def test_shares_make_grams_those_of_the_variables(net):
     tasks, separate = task_gradients(net, inputs()), each_gradient(net, inputs())
     place, grams = {id(v): k for k, v in enumerate(net.trainable_variables)}, []
+    compared = []
     for region in net.regions:
+        bank = region[0]
+        # What is drawn from logits is no linear function of them; what is kept has no gradient.
+        is_compared = id(bank.variable) in place and not isinstance(bank, DrawnBank)
+        compared += [is_compared] * bank.count
+        if not is_compared:
+            continue
         places = [(bank, place[id(bank.variable)]) for bank in region]
         rows = [
             (bank, [np.ravel(separate[t][k] * joined(bank)[t]) for t in range(T)])
             for bank, k in places
         ]
         grams.extend(sum(by_region(bank, own) for bank, own in rows))
-    # What is drawn from logits is no linear function of them.
-    drawn = [isinstance(region[0], DrawnBank) for region in net.regions]
-    linear = ~np.repeat(drawn, [region[0].count for region in net.regions])
     products = np.array(tasks.shares["Loss"] * tasks.grams["Loss"])
-    np.testing.assert_allclose(products[linear], np.array(grams)[linear], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(products[compared], grams, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(

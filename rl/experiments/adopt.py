@@ -7,6 +7,7 @@ import numpy as np
 from rl.buffers.normaliser import RunningMoments
 from rl.networks import Temperature
 from rl.networks.torsos.meta_splitting import MetaSplitting, copies_used
+from rl.networks.torsos.modular import Modular
 from rl.networks.torsos.soft_order import SoftOrder
 from rl.networks.torsos.splitting import Splitting
 from rl.training.evaluate import evaluate
@@ -24,7 +25,7 @@ def networks(algo: Any) -> list[Any]:
     for net in nets:
         for group in getattr(net, "groups", {}).values():
             torsos.extend(group.torsos)
-    kinds = (Splitting, MetaSplitting, SoftOrder, Temperature)
+    kinds = (Splitting, MetaSplitting, SoftOrder, Modular, Temperature)
     return [net for net in torsos + nets if isinstance(net, kinds)]
 
 

@@ -132,6 +132,34 @@ class LearnedBranching(Changing):
 
 
 @dataclasses.dataclass(frozen=True)
+class Modular(Changing):
+    """Modular networks' flags."""
+
+    modules: int = flag(4, "modules of each slot, of which a task uses one", low=1)
+    compose: str = flag(
+        "chain",
+        "how modules make a network: one after another, or by a sum of their outputs",
+        choices=("chain", "sum"),
+    )
+    propose_updates: int = flag(
+        50,
+        "least updates in which another module is compared with a task's; they end with a burst of "
+        "updates, with ppo those of a rollout",
+        low=1,
+    )
+    accept_worse: float = flag(
+        1.0, "share of the proposals with more loss that are accepted at first", above=0, high=1
+    )
+    anneal_updates: int = flag(
+        50_000,
+        "updates in which that falls to 0.7% of it, exponentially; after them none is",
+        low=1,
+    )
+    inner_steps: int = flag(0, "steps on a task's parameters before its loss counts", low=0)
+    inner_lr: float = flag(0.01, "learning rate of these steps", above=0)
+
+
+@dataclasses.dataclass(frozen=True)
 class SoftOrder:
     """Soft ordering's flags."""
 
@@ -267,6 +295,8 @@ NETWORKS: dict[str, NetworkFlags] = {
     "routing": NetworkFlags(Routing),
     "adashare": NetworkFlags(AdaShare, one_size=True),
     "learned_branching": NetworkFlags(LearnedBranching),
+    "modular": NetworkFlags(Modular, adapted="meta_modular"),
+    "meta_modular": NetworkFlags(Modular),
     "soft_order": NetworkFlags(SoftOrder, one_size=True, adapted="meta_soft_order"),
     "meta_soft_order": NetworkFlags(SoftOrder, one_size=True),
     "cross_stitch": NetworkFlags(CrossStitch),

@@ -27,6 +27,7 @@ from rl.networks.torsos.film import FiLM
 from rl.networks.torsos.learned_branching import LearnedBranching
 from rl.networks.torsos.meta_splitting import MetaSplitting
 from rl.networks.torsos.mlp import MLP
+from rl.networks.torsos.modular import MetaModular, Modular
 from rl.networks.torsos.moore import MOORE
 from rl.networks.torsos.mtan import MTAN
 from rl.networks.torsos.paco import PaCo
@@ -79,6 +80,8 @@ NETWORKS: dict[str, type[Torso]] = {
     "meta_soft_order": MetaSoftOrder,
     "cross_stitch": CrossStitch,
     "mtan": MTAN,
+    "modular": Modular,
+    "meta_modular": MetaModular,
 }
 
 

@@ -38,6 +38,13 @@ class TaskOptimizers(Optimizers):
             raise UserError(
                 f"--gradient {self.balancing.gradient} is for several tasks, and this env has one"
             )
+        method = gradients.GRADIENTS[self.balancing.gradient]
+        inner_steps = getattr(self.changes, "inner_steps", 0)
+        if inner_steps and method.needs_losses_after:
+            raise UserError(
+                f"--gradient {self.balancing.gradient} compares losses before and after an update, "
+                f"and those of --inner_steps {inner_steps} come after steps that nothing keeps"
+            )
 
     def make(self, lr: float, net: Any, targ: Any = None) -> Optimizer:
         """The optimiser of `net`; `targ` is its target network, if it has one.

@@ -10,7 +10,7 @@ import tensorflow as tf
 from rl import gradients
 from rl.gradients.conditional import step_if
 from rl.gradients.optimizer import Config, Optimizer
-from rl.gradients.per_task import Info, LossFn, TaskGradients
+from rl.gradients.per_task import Info, InnerSteps, LossFn, TaskGradients
 from rl.networks.groups import Group
 from rl.spec import Update
 from rl.splitting.slots import Slot, slots_of
@@ -78,9 +78,11 @@ class TaskOptimizer(Optimizer):
     def gradients(self, loss_fn: LossFn, update: Update) -> tuple[list[tf.Tensor], Info]:
         """The gradients joined by the balancers' weights."""
         halves = any(watch.halves for watch in self.watches.values())
+        inner_steps = InnerSteps()
         for watch in self.watches.values():
+            inner_steps = watch.inner_steps
             watch.begin(update)
-        tasks = TaskGradients(self.net, loss_fn, halves)
+        tasks = TaskGradients(self.net, loss_fn, halves, inner_steps)
         info = tasks.info
         for name, watch in self.watches.items():
             watch.observe(tasks, name, update.present)

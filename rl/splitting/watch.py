@@ -5,7 +5,7 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow as tf
 
-from rl.gradients.per_task import TaskGradients
+from rl.gradients.per_task import InnerSteps, TaskGradients
 from rl.spec import Update
 
 # What learns in an update: weights and the logits that say how the network is made up, or one of
@@ -20,15 +20,18 @@ class Watch:
     Attributes:
       columns: what `values` has, name -> how it is averaged, as Algorithm's.
       halves: whether gradients of the halves of batches are needed.
+      inner_steps: that tasks take before their losses count; alike for all groups of a network.
       turn: where torsos have `structure`: what learns, BOTH, WEIGHTS or STRUCTURE, int32 `()`.
     """
 
     columns: Mapping[str, str] = {}
     halves = False
+    inner_steps = InnerSteps()
     turn: Any = None
 
     def begin(self, update: Update) -> None:
         """Runs inside compiled updates, before the losses."""
+        del update
 
     def observe(self, tasks: TaskGradients, name: str, present: Any = None) -> None:
         """Counts in the gradients of the group `name`; `present` is the update's. Runs inside

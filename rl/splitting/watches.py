@@ -8,6 +8,7 @@ from rl.networks.banks import WeightBank
 from rl.networks.groups import Group
 from rl.splitting.block_policies import BlockPolicies
 from rl.splitting.blocks import Slots
+from rl.splitting.bouncer import Bouncer
 from rl.splitting.branching import Branching
 from rl.splitting.overlay import Overlay
 from rl.splitting.router import Router
@@ -32,6 +33,7 @@ WATCHES: dict[type, MakeWatch] = {
     flags.AdaShare: BlockPolicies,
     flags.LearnedBranching: Branching,
     flags.Routing: Router,
+    flags.Modular: Bouncer,
 }
 
 

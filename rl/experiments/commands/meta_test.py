@@ -34,6 +34,8 @@ FIXED = {
     "split",
     "meta_copies",
     "order",
+    "modules",
+    "compose",
     "epochs",
     "steps_per_epoch",
     "max_ep_len",

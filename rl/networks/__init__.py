@@ -28,8 +28,10 @@ from rl.networks.torsos.meta_splitting import MetaSplitting
 from rl.networks.torsos.mlp import MLP
 from rl.networks.torsos.moore import MOORE
 from rl.networks.torsos.paco import PaCo
+from rl.networks.torsos.piggyback import Piggyback
 from rl.networks.torsos.routing import Routing
 from rl.networks.torsos.soft_modules import SoftModules
+from rl.networks.torsos.sparse_sharing import SparseSharing
 from rl.networks.torsos.splitting import SparseSplitting, Splitting
 from rl.networks.torsos.trunk import Independent, MultiHead, Shared, Trunk
 from rl.spec import EnvSpec
@@ -72,6 +74,8 @@ NETWORKS: dict[str, type[Torso]] = {
     "routing": Routing,
     "adashare": AdaShare,
     "learned_branching": LearnedBranching,
+    "sparse_sharing": SparseSharing,
+    "piggyback": Piggyback,
 }
 
 

@@ -92,7 +92,7 @@ class Optimizer:
         """Forgets all steps so far, as a new optimiser; outside compiled functions."""
         for variable in self.opt.variables:
             if variable is not self.opt.learning_rate:
-                variable.assign(np.zeros(variable.shape))
+                variable.assign(tf.zeros_like(variable))
 
     def report(self) -> dict[str, Any]:
         """What changed so far, group of the network -> JSON values."""

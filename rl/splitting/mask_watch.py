@@ -46,8 +46,9 @@ class MaskWatch(Watch):
 
     def density(self) -> float:
         """The fraction of weights that tasks use, mean over tasks."""
-        kept = sum(np.count_nonzero(mask) for mask in self.masks())
-        return kept / sum(mask.size for mask in self.masks())
+        masks = self.masks()
+        kept = sum(np.count_nonzero(mask) for mask in masks)
+        return kept / sum(mask.size for mask in masks)
 
     def values(self) -> dict[str, np.ndarray]:
         return {"Density": np.array([self.density()])}

@@ -33,10 +33,12 @@ class Watch:
 
     def begin(self, update: Update) -> None:
         """Runs inside compiled updates, before the losses."""
+        del update
 
     def observe(self, tasks: TaskGradients, name: str, present: Any = None) -> None:
         """Counts in the gradients of the group `name`; `present` is the update's. Runs inside
         compiled updates."""
+        del tasks, name, present
 
     def penalty(self, losses: tf.Tensor) -> tf.Tensor:
         """`()`, what is added to the losses `(num_tasks,)` for the logits that say how the network

@@ -33,9 +33,11 @@ from rl.networks.task_net import TaskNet
 MOST = 0.05  # of a score, in size
 
 
-def clipped(scores: Any) -> tf.Tensor:
-    """Scores within their bounds."""
-    return tf.clip_by_value(tf.convert_to_tensor(scores), -MOST, MOST)
+class Bounded(tf.keras.constraints.Constraint):
+    """Scores, within their bounds after every step."""
+
+    def __call__(self, w: Any) -> tf.Tensor:
+        return tf.clip_by_value(tf.convert_to_tensor(w), -MOST, MOST)
 
 
 class Piggyback(StackNet):
@@ -74,7 +76,7 @@ class Piggyback(StackNet):
         scores = self.add_weight(
             shape=(*self.lead, self.num_tasks, fan_in, units),
             initializer=tf.keras.initializers.Constant(flags.FIRST_SCORE),
-            constraint=clipped,
+            constraint=Bounded(),
             name=f"scores_{number}",
         )
         bank = ScoreBank(

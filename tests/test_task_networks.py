@@ -22,6 +22,7 @@ from rl.networks import MLP, NETWORKS
 from rl.networks.banks import Bank, MixBank, WeightBank, copy_row
 from rl.networks.constants import Constants
 from rl.networks.groups import Group
+from rl.networks.masks import MaskBank, ScoreBank
 from rl.networks.policy import CompiledForward
 from rl.networks.stacks import StackNet, mixed
 from rl.networks.task_net import TaskNet
@@ -41,6 +42,7 @@ SLOW = {
     "bronet": {"network": "independent", "layers": "bronet"},
 }
 ROWS |= SLOW
+ROWS["tickets"] = {"network": "sparse_sharing", "private": True}
 
 
 def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
@@ -57,6 +59,10 @@ def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
     rng = np.random.default_rng(0)
     for variable in net.trainable_variables:
         variable.assign(variable + jitter * rng.normal(size=variable.shape))
+    if values["network"] == "sparse_sharing":
+        net.private.assign("private" in values)
+        for bank in net.masked:
+            bank.mask.assign(rng.random(bank.mask.shape) < 0.7)
     for variable in net.non_trainable_variables:
         if "int" in variable.dtype:  # which copy each task uses
             variable.assign(rng.integers(0, 2, variable.shape))
@@ -197,7 +203,7 @@ def test_task_gradients_are_those_of_a_backward_pass_each(net):
             rows = [by_task(bank, separate[t][r][k])[t] for t in range(T)]
             np.testing.assert_allclose(by_task(bank, gradient), rows, rtol=1e-5, atol=1e-6)
             gram = gram + by_region(
-                bank, [by_task(bank, separate[t][r][k] * joined(bank))[t] for t in range(T)]
+                bank, [by_task(bank, separate[t][r][k] * to_rows(bank))[t] for t in range(T)]
             )
         grams.extend(gram)
     np.testing.assert_allclose(tasks.grams["Loss"], grams, rtol=1e-4, atol=1e-6)
@@ -208,7 +214,19 @@ def joined(bank):
     known by weight."""
     if isinstance(bank, WeightBank):
         return np.array(bank.shared(), np.float32)
+    if isinstance(bank, MaskBank) and bank.mask is not None:
+        by_mask = np.moveaxis(np.array(bank.mask, np.float32), bank.axis, 0)
+        return np.expand_dims(by_mask, bank.axis + 1)
     return np.ones((T, *[1] * (len(bank.variable.shape) - bank.axis - 1)), np.float32)
+
+
+def to_rows(bank):
+    """What multiplies the gradients of tasks' own parameters in `Bank.rows`."""
+    if isinstance(bank, ScoreBank):
+        return np.array(bank.kernel)
+    if isinstance(bank, MaskBank):
+        return bank.kept()
+    return joined(bank)
 
 
 def by_region(bank, rows):

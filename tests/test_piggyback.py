@@ -251,14 +251,14 @@ def test_layers_that_tasks_do_not_share_are_refused(source, tmp_path, capsys):
 @pytest.mark.slow
 def test_a_fifth_task_is_learned_nearly_as_well_as_alone(tmp_path):
     """On the frozen layers of four others, 90% of the success of a network of its own."""
-    flags = "--hidden_sizes 64 64 --steps_per_epoch 2000 --epochs 10 --num_test_episodes 50"
-    flags += " --start_steps 1000 --update_after 500 --batch_size 64"
-    four = ("--env", "PointMass-MT4", "--steps_per_epoch", "8000", "--network", "multi_head")
-    fifth = ("--env", "PointMass-North1")
-    base = train(tmp_path / "four", *flags.split(), *four)
+    flags = "--hidden_sizes 32 32 --epochs 10 --num_test_episodes 50 --update_every 40"
+    flags = (*flags.split(), "--batch_size", "128")
+    four = "--env PointMass-MT4 --steps_per_epoch 1600 --start_steps 800 --update_after 800"
+    one = "--env PointMass-North1 --steps_per_epoch 800 --start_steps 400 --update_after 400"
+    base = train(tmp_path / "four", *flags, *four.split(), "--network", "multi_head")
     ride = ("--network", "piggyback", "--backbone", base)
-    rides = train(tmp_path / "rides", *flags.split(), *fifth, *ride)
-    alone = train(tmp_path / "alone", *flags.split(), *fifth, "--network", "multi_head")
+    rides = train(tmp_path / "rides", *flags, *one.split(), *ride)
+    alone = train(tmp_path / "alone", *flags, *one.split(), "--network", "multi_head")
     of_ride = np.mean(column(rides, "TestSuccess")[-3:])
     of_alone = np.mean(column(alone, "TestSuccess")[-3:])
     assert of_alone > 0.8

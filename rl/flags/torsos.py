@@ -169,6 +169,7 @@ class Piggyback(Changing):
         0.005, f"score above which a weight is used; scores start at {FIRST_SCORE}", low=0
     )
     ternary: bool = flag(False, "use weights with scores below 0 with the other sign")
+    structure_lr: float = flag(1e-4, "learning rate of the scores", low=0)
 
     def __post_init__(self) -> None:
         if self.threshold >= FIRST_SCORE:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from rl.networks.groups import Group
 from rl.networks.masks import overlaps
 from rl.splitting.blocks import Slots
-from rl.splitting.watch import Watch
+from rl.splitting.watch import BOTH, Watch
 
 
 class MaskWatch(Watch):
@@ -32,6 +32,7 @@ class MaskWatch(Watch):
         self.torso = group.torsos[0]
         self.banks = self.torso.masked
         self.updates = 0
+        self.turn = tf.constant(BOTH)
 
     def after(self, count: int) -> None:
         self.updates += count

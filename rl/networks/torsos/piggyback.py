@@ -12,9 +12,9 @@ Differs from them:
    bias has the mean of what the code's entries added;
 3. scores are kept within 0.05 of 0, ten times the threshold: without a bound one that has drifted
    far comes back late, if at all;
-4. scores and heads have the run's own optimiser and learning rate; there scores have a rate of
-   their own, and their gradients may be divided by the mean size of a layer's weights, which Adam
-   makes up for;
+4. heads have the run's own optimiser and learning rate. Scores have Adam as there, but gradients
+   are never divided by the mean size of a layer's weights, which Adam makes up for, and the rate
+   doesn't fall but with the run's;
 5. target networks average scores as all else, and have the masks of the averages, which lag behind.
 """
 
@@ -63,6 +63,7 @@ class Piggyback(StackNet):
         for width, units in zip(fan_ins, hidden):
             self._masked_layer(width, units)
         self.head = self.layer(fan_ins[-1], out, copies=self.num_tasks, gain=self.out_gain)
+        self.structure = [bank.variable for bank in self.masked]
 
     def _masked_layer(self, fan_in: int, units: int) -> None:
         number = len(self.regions)

@@ -57,6 +57,16 @@ def test_cores_are_since_the_last_call(monkeypatch):
     assert measured.drain() == {"CPU": 0.0, "MemoryMB": 6.0}
 
 
+def test_a_measurement_holds_for_a_second(monkeypatch):
+    """Half a second after it the same is told; a second and a half after it what was used since."""
+    moments = iter([100.0, 102.0, 102.5, 103.5])
+    used = iter([(10.0, 5e6), (11.0, 7e6), (14.0, 6e6)])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(moments))
+    monkeypatch.setattr(resources, "usage", lambda: resources.Usage(*next(used)))
+    measured = Resources()
+    assert [measured.drain()["CPU"] for _ in range(3)] == [0.5, 0.5, 2.0]
+
+
 def test_columns_of_a_run(tmp_path):
     assert training.run(make_off_policy(tmp_path, Fake(), steps_per_epoch=40))
     for row in records(tmp_path):

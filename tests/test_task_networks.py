@@ -19,8 +19,9 @@ from rl.gradients import make_balancer, shared_gram
 from rl.gradients.balancer import shared_regions
 from rl.gradients.per_task import TaskGradients
 from rl.networks import MLP, NETWORKS
-from rl.networks.banks import Bank, MixBank, WeightBank, copy_row
+from rl.networks.banks import Bank, MixBank, RoutedBank, WeightBank, copy_row
 from rl.networks.constants import Constants
+from rl.networks.drawn import DrawnBank, GateBank
 from rl.networks.groups import Group
 from rl.networks.masks import MaskBank, ScoreBank
 from rl.networks.policy import CompiledForward
@@ -34,6 +35,7 @@ SIZES = (8, 7, OUT)
 FLAGS = {"task_embedding": 5, "experts": 2, "modules": 2, "module_layers": 3, "module_units": 6}
 ROWS = {name: {"network": name} for name in NETWORKS}  # what every test with `name` makes, by flags
 ROWS["split_weights"] = {"network": "sparse_splitting", "split_weights": True}
+ROWS["adashare"]["sizes"] = (8, 8, OUT)
 ROWS["splitting_simba"] = {"network": "splitting", "layers": "simba"}
 ROWS["splitting_bronet"] = {"network": "splitting", "layers": "bronet", "split_biases": True}
 ROWS["splitting_bronet"] |= {"embedding": 4, "learns": True}
@@ -52,7 +54,7 @@ def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
     values = FLAGS | ROWS[name] | (flags or {})
     network = values["network"]
     options |= {key: values[key] for key in ("layers", "embedding", "learns") if key in values}
-    sizes = sizes or ((8, OUT) if "layers" in values else SIZES)
+    sizes = sizes or values.get("sizes") or ((8, OUT) if "layers" in values else SIZES)
     config = build(torsos.NETWORKS[network].config, values)
     net = NETWORKS[network](sizes, config, members=members, **options)
     net.build((T, None, D))
@@ -66,6 +68,16 @@ def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
     for variable in net.non_trainable_variables:
         if "int" in variable.dtype:  # which copy each task uses
             variable.assign(rng.integers(0, 2, variable.shape))
+    for region in net.regions:
+        for bank in region:
+            if isinstance(bank, RoutedBank):
+                bank.sampled.assign(bank.copy)
+            if isinstance(bank, DrawnBank):  # one sample, in updates and outside of them
+                bank.sampled_outside = True
+                bank.noise.assign(rng.gumbel(size=bank.noise.shape))
+                bank.temperature.assign(1.0)
+            if isinstance(bank, GateBank):
+                bank.learned.assign(np.ones(bank.learned.shape, bool))
     return net
 
 
@@ -143,7 +155,7 @@ def test_build_makes_every_variable_and_each_is_in_a_region(net):
     known = {
         id(variable)
         for bank in banks
-        for variable in (bank.variable, getattr(bank, "mix", None), bank.copy)
+        for variable in (bank.variable, getattr(bank, "mix", None), bank.copy, *bank.states)
         if variable is not None
     }
     frozen = {id(variable) for layer in getattr(net, "frozen", ()) for variable in layer}

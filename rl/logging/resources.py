@@ -9,6 +9,7 @@ from typing import Callable, NamedTuple, Optional
 
 MB = 1e6  # bytes
 NAMES = ("CPU", "MemoryMB", "GPUMemoryMB")
+PAUSE = 1.0  # seconds between two measurements, which read of every process of the machine
 
 
 def depends_on_machine(column: str) -> bool:
@@ -42,16 +43,21 @@ class Resources:
         self.gpu_bytes: Optional[Callable[[], float]] = None
         self._when = time.perf_counter()
         self._seconds = usage().seconds
+        self._measured: dict[str, float] = {}
 
     def drain(self) -> dict[str, float]:
-        """Columns `CPU`, the cores in use on average since the last call, and `MemoryMB`."""
+        """Columns `CPU`, the cores in use on average since the last measurement, and `MemoryMB`;
+        once more what was measured last, if that was less than PAUSE ago."""
         now = time.perf_counter()
+        if self._measured and now - self._when < PAUSE:
+            return self._measured
         used = usage()
         spent = max(0.0, used.seconds - self._seconds)  # less where a process ended unseen
         cores = spent / max(now - self._when, 1e-9)
         self._when = now
         self._seconds = used.seconds
-        return {"CPU": cores, "MemoryMB": used.memory / MB}
+        self._measured = {"CPU": cores, "MemoryMB": used.memory / MB}
+        return self._measured
 
 
 def usage(proc: Path = Path("/proc")) -> Usage:

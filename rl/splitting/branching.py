@@ -104,7 +104,7 @@ class Branching(Drawing):
     def report(self) -> dict[str, Any]:
         """The copies of each layer that tasks use, as `--split_map` takes them, and how that came
         to be."""
-        layers = []
+        layers: list[dict[str, Any]] = []
         regions = [*self.torso.regions[self.torso.node_layers], self.torso.regions[self.torso.head]]
         for region in regions:
             copies = self.torso.nodes if len(layers) < len(regions) - 1 else self.torso.num_tasks

@@ -4,14 +4,13 @@ Rosenbaum et al., 2018: https://arxiv.org/abs/1711.01239
 Reference implementation: https://github.com/cle-ros/RoutingNetworks
 What a task earns by a route is how well it does on it: less of its loss, or with ppo's policy more
 advantage, in standard deviations from its running mean. Beside that each block on the route earns
-the more, the more the tasks' routers like it (the collaboration reward).
+the more, the more often tasks took it of late (the collaboration reward).
 Differs from them:
 1. a route is kept for `--route_updates` or more, since replay and bootstrapped targets make losses
    move; there each sample takes one;
 2. tasks act, and targets are told, by the likeliest blocks; ppo, whose updates compare a policy
    with itself as it acted, acts by sampled ones;
-3. how far blocks are liked is the mean probability that routers give them; there how often they
-   were taken in a window;
+3. how often blocks were taken is a decaying average over routes; there over a window;
 4. steps are those of the weighted policy learner's own paper, on mean earnings of all actions.
 """
 
@@ -58,6 +57,7 @@ class Router(Watch):
         self.policy = np.full(shape, 1 / config.blocks)
         self.value = np.zeros(shape)
         self.known = np.zeros(shape, bool)
+        self.usage = np.full(shape[1:], 1 / config.blocks)  # how often tasks take blocks
         self.mean = np.zeros(self.num_tasks)  # of what tasks earn
         self.square = np.zeros(self.num_tasks)
         self.count = np.zeros(self.num_tasks)  # of the routes behind that
@@ -105,8 +105,9 @@ class Router(Watch):
         they did, `merit` `(num_tasks,)`."""
         earned = self._standardised(merit, present)
         taken = self.routes[..., None] == np.arange(self.config.blocks)
-        liked = (taken * self.policy.mean(axis=0)).sum(axis=-1)  # (num_tasks, layers)
-        bonus = self.config.collaboration / liked.shape[1] * liked
+        self.usage = MEMORY * self.usage + (1 - MEMORY) * taken[present].mean(axis=0)
+        common = (taken * self.usage).sum(axis=-1)  # (num_tasks, layers)
+        bonus = self.config.collaboration / common.shape[1] * common
         later = np.cumsum(bonus[:, ::-1], axis=1)[:, ::-1]
         returns = (earned[:, None] + later)[..., None]
         told = taken & (present & (self.count > 1))[:, None, None]  # one is no deviation from any
@@ -179,7 +180,8 @@ class Router(Watch):
         }
 
     def state(self) -> dict[str, Any]:
-        names = ("policy", "value", "known", "mean", "square", "count", "routes", "likeliest")
+        names = ("policy", "value", "known", "usage", "mean", "square", "count")
+        names += ("routes", "likeliest")
         arrays = {name: getattr(self, name) for name in names}
         return arrays | {
             "updates": self.updates,

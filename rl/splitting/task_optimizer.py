@@ -109,7 +109,9 @@ class TaskOptimizer(Optimizer):
         with tf.GradientTape() as tape:
             penalty = tf.add_n([w.penalty(losses[name]) for name, w in self.watches.items()])
         added = tape.gradient(
-            penalty, self.net.trainable_variables, unconnected_gradients="zero"
+            penalty,
+            self.net.trainable_variables,
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         return [grad + more for grad, more in zip(grads, added)]
 

@@ -8,7 +8,6 @@ import tensorflow as tf
 from rl.gradients.per_task import TaskGradients
 from rl.spec import Update
 
-
 # What learns in an update: weights and the logits that say how the network is made up, or one of
 # them.
 BOTH, WEIGHTS, STRUCTURE = range(3)

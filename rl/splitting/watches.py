@@ -39,9 +39,7 @@ WATCHES: dict[type, MakeWatch] = {
 }
 
 
-def make_watch(
-    name: str, group: Group, twins: Sequence[Any], slots: Slots, options: Any
-) -> Watch:
+def make_watch(name: str, group: Group, twins: Sequence[Any], slots: Slots, options: Any) -> Watch:
     """What watches a group of torsos.
 
     Args:

@@ -21,10 +21,12 @@ class Loop:
 
     Attributes:
       step: env steps so far, of all envs together. obs: `(num_envs, ...)`, what to act on next.
-        memory: the policy's. replay: what checkpoints write row by row.
+        seen: the same as the policy last saw it. memory: the policy's. replay: what checkpoints
+        write row by row.
     """
 
     replay: Any
+    seen: np.ndarray
 
     def __init__(self, algo: Learner, env: VectorEnv, session: Session) -> None:
         self.algo = algo
@@ -79,8 +81,10 @@ class Loop:
 
     def choose(self) -> np.ndarray:
         """Unit actions `(num_envs, act_dim)`, exploring."""
+        # As the policy sees it: the statistics will have moved on when the step is stored.
+        self.seen = self.session.normaliser.obs(self.obs)
         policy = self.env_policy()
-        act, self.memory = policy.act(self.obs, self.memory, self.episodes.start, self.act_rng)
+        act, self.memory = policy.act_on(self.seen, self.memory, self.episodes.start, self.act_rng)
         return act
 
     # What a kind of loop has, or does otherwise ---------------------------

@@ -68,8 +68,6 @@ class OnPolicy(Loop):
     def choose(self) -> np.ndarray:
         if self.rollout.filled == 0:
             self.rollout.memory = self.memory
-        # As the policy sees it: the statistics will have moved on when the step is stored.
-        self.seen = self.session.normaliser.obs(self.obs)
         return super().choose()
 
     def store(self, act: np.ndarray, step: Step) -> None:

@@ -59,10 +59,20 @@ class EnvPolicy:
         rng: Optional[np.random.Generator] = None,
     ) -> tuple[np.ndarray, Memory]:
         """Actions `(num_envs, act_dim)` and the memory to act by next; see Policy."""
+        return self.act_on(self.normaliser.obs(obs), memory, start, rng)
+
+    def act_on(
+        self,
+        seen: np.ndarray,
+        memory: Memory,
+        start: np.ndarray,
+        rng: Optional[np.random.Generator] = None,
+    ) -> tuple[np.ndarray, Memory]:
+        """The same for observations that are normalised already."""
         spec = self.env.spec
         task = self.env.task
-        seen = to_tasks(self.normaliser.obs(obs), spec, task)
-        act, memory = self.policy.act(seen, memory, to_tasks(start, spec, task), rng)
+        rows = to_tasks(seen, spec, task)
+        act, memory = self.policy.act(rows, memory, to_tasks(start, spec, task), rng)
         return from_tasks(act, spec, task), memory
 
 

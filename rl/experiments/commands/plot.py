@@ -25,7 +25,7 @@ from rl.experiments.plots.output import PICTURES, check_output, save_figure
 from rl.experiments.plots.panels import Options, draw
 from rl.experiments.plots.runs import find_runs
 from rl.experiments.plots.text import aligned, warn
-from rl.experiments.plots.tree import draw_splits
+from rl.experiments.plots.tree import draw_structure
 from rl.files import expanded
 
 
@@ -49,8 +49,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     check_output(args.out, PICTURES)
     if not args.value:
         raise UserError("--value needs at least one column")
-    if args.table and args.splits:
-        raise UserError("--table has no effect with --splits, which draws one run")
+    if args.table and args.structure:
+        raise UserError("--table has no effect with --structure, which draws one run")
     check_legend(args.legend, args.logdir)
     choose_band(args.band, args.est)
     return args
@@ -77,8 +77,8 @@ def make_parser() -> Parser:
     )
     add("--value", "-y", nargs="*", default=["Performance"], help=text)
     add("--by_task", action="store_true", help="values of every task over time, as colours")
-    text = "how the networks of one run split, layer by layer"
-    add("--splits", action="store_true", help=text)
+    text = "what the networks of one run decided: how they split, which routes or blocks tasks take"
+    add("--structure", "--splits", action="store_true", help=text)
     text = "print the table of the flags that differ between curves, too"
     add("--table", action="store_true", help=text)
     text = "a curve per run instead of one per experiment"
@@ -107,7 +107,7 @@ def make_parser() -> Parser:
 def find_groups(args: argparse.Namespace) -> list[Group]:
     """The runs of each curve that `args` ask for; warns on stderr of what is left out."""
     found = find_runs(args.logdir, args.select, args.exclude)
-    if args.splits:
+    if args.structure:
         return label_runs(found, args.legend, args.count)
     chosen = choose_runs(found, args.xaxis, args.value, args.by_task)
     groups = label_runs(chosen, args.legend, args.count)
@@ -117,8 +117,8 @@ def find_groups(args: argparse.Namespace) -> list[Group]:
 
 def make_figure(groups: Sequence[Group], args: argparse.Namespace) -> Figure:
     """The figure that `args` ask for; warns on stderr of what it can't show."""
-    if args.splits:
-        return draw_splits(groups)
+    if args.structure:
+        return draw_structure(groups)
     options = Options(args.xaxis, tuple(args.value), args.smooth, args.est, args.band)
     if args.by_task:
         return draw_tasks(groups, options)

@@ -58,6 +58,8 @@ class LearnedBranching(StackNet):
         nodes = self.activation(self.dense(tf.expand_dims(x, -4), layers[0]))
         for chosen, layer in zip(parents, layers[1:]):
             # chosen: (..., num_tasks, nodes, parents)
-            inputs = [mixed(of_node[..., None, :], nodes) for of_node in tf.unstack(chosen, axis=-2)]
+            inputs = [
+                mixed(of_node[..., None, :], nodes) for of_node in tf.unstack(chosen, axis=-2)
+            ]
             nodes = self.activation(self.dense(tf.stack(inputs, axis=-4), layer))
         return self.dense(mixed(parents_of_tasks[..., None, :], nodes), params[self.head])

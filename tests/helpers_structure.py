@@ -1,0 +1,102 @@
+"""Networks that change while they train: small ones, and a regression that they learn."""
+
+import json
+
+import numpy as np
+import tensorflow as tf
+
+from rl import gradients
+from rl.__main__ import main
+from rl.algos import ALGOS
+from rl.algos.common import Burst
+from rl.experiments.build import make_torsos
+from rl.spec import RolloutBatch
+from rl.splitting import TaskOptimizers
+from tests.helpers import rows, train
+from tests.helpers_algos import make_spec, make_updates
+from tests.helpers_splitting import owner
+
+D = 3
+ENV = ("--env", "PointMass-MT4", "--lr_schedule", "constant")
+
+
+def make_net(num_tasks=3, members=None, critic=False, seed=0, **flags):
+    """A torso with one output for tasks that their input doesn't name, built."""
+    tf.keras.utils.set_random_seed(seed)
+    values = {"hidden_sizes": (8, 8), "task_onehot": False} | flags
+    torsos = make_torsos(values, make_spec(num_tasks))
+    net = torsos.make(1, critic=critic, members=members)
+    net.build((num_tasks, None, D))
+    return net, torsos.options
+
+
+class Regression:
+    """A network of several tasks, whose targets are `signs` times one function, and its target
+    network."""
+
+    def __init__(self, signs, gradient="sum", lr=3e-3, seed=0, **flags):
+        self.signs = np.array(signs, np.float32)
+        count = len(signs)
+        self.net, options = make_net(count, seed=seed, **flags)
+        self.targ, _ = make_net(count, seed=seed, **flags)
+        self.targ.set_weights(self.net.get_weights())
+        optimizers = TaskOptimizers(
+            balancing=gradients.Config(gradient=gradient), num_tasks=count, changes=options
+        )
+        self.opt = optimizers.make(lr, owner(self.net), owner(self.targ))
+        self.watch = self.opt.watches["LossQ"]
+        self.burst = Burst(tf.function(self.train_step))
+        self.rng = np.random.default_rng(seed)
+
+    def train_step(self, batch, update):
+        return self.opt.minimise(lambda: self.loss(batch.obs, batch.ret), update)
+
+    def loss(self, obs, ret):
+        loss = tf.reduce_mean((self.net(obs)[..., 0] - ret) ** 2, axis=-1)
+        return loss, {"LossQ": loss}
+
+    def train(self, updates, burst=20):
+        """The task losses after it, of the last update."""
+        for _ in range(updates // burst):
+            obs = self.rng.normal(size=(burst, len(self.signs), 16, D)).astype(np.float32)
+            ret = self.signs[:, None] * (obs[..., 0] + 0.5 * obs[..., 1])
+            batches = RolloutBatch(obs=obs, act=ret, log_prob=ret, adv=ret, ret=ret)
+            info = self.burst(batches, make_updates(burst, self.rng), burst)
+            self.opt.after(burst)
+        return info["LossQ"][-1]
+
+
+def make_changing_algo(name, **flags):
+    """The algorithm with this name for three tasks, with a network that changes."""
+    tf.keras.utils.set_random_seed(0)
+    torsos = make_torsos({"hidden_sizes": (8, 8)} | flags, make_spec(3))
+    optimizers = TaskOptimizers(num_tasks=3, changes=torsos.options)
+    return ALGOS[name](make_spec(3), torsos, optimizers)
+
+
+def structure_of(run):
+    return json.loads((run / "splits.json").read_text())
+
+
+def check_resumes(tmp_path, algo, *flags):
+    """Two epochs and two more are four, what was decided included; it is drawn and exported.
+
+    Returns the run in two parts.
+    """
+    args = (*ENV, *flags)
+    whole = train(tmp_path / "whole", *args, "--epochs", "4", algo=algo)
+    part = train(tmp_path / "part", *args, "--epochs", "2", algo=algo)
+    early = structure_of(part)
+    assert main(["resume", str(part), "--epochs", "4"]) == 0
+    assert rows(part)[:3] == rows(whole)[:3]
+    assert len(rows(part)) == 5
+    assert structure_of(part) == structure_of(whole) != early
+    picture = tmp_path / "structure.png"
+    assert main(["plot", "--structure", str(part), "-o", str(picture)]) == 0
+    assert picture.stat().st_size > 10_000
+    assert main(["report", str(part), "-o", str(tmp_path / "report.html")]) == 0
+    export = str(tmp_path / "policy")
+    assert main(["eval", str(part), "--episodes", "2", "--export", export]) == 0
+    policy = tf.saved_model.load(export)
+    assert policy.act(tf.zeros((4, 3, 4))).shape == (4, 3, 2)
+    return part

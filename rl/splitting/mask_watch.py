@@ -45,6 +45,10 @@ class MaskWatch(Watch):
             found.append(by_task.reshape(len(by_task), -1))
         return found
 
+    def densities(self) -> list[list[float]]:
+        """`(layers, num_tasks)`: the fraction of a layer's weights that a task uses."""
+        return [np.round(mask.mean(axis=1), 4).tolist() for mask in self.masks()]
+
     def density(self) -> float:
         """The fraction of weights that tasks use, mean over tasks."""
         masks = self.masks()
@@ -63,7 +67,7 @@ class MaskWatch(Watch):
             layers.append({"name": bank.variable.name, "regions": 1, "size": mask.shape[1]})
         return {
             "updates": self.updates,
-            "density": [np.round(mask.mean(axis=1), 4).tolist() for mask in masks],
+            "density": self.densities(),
             "overlap": [np.round(overlaps(mask), 4).tolist() for mask in masks],
             "layers": layers,
         }

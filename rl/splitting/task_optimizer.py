@@ -108,12 +108,8 @@ class TaskOptimizer(Optimizer):
         """Gradients of the net's variables, with those of what watches add to the losses."""
         with tf.GradientTape() as tape:
             penalty = tf.add_n([w.penalty(losses[name]) for name, w in self.watches.items()])
-        added = tape.gradient(
-            penalty,
-            self.net.trainable_variables,
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
-        return [grad + more for grad, more in zip(grads, added)]
+        added = tape.gradient(penalty, self.net.trainable_variables)
+        return [grad if more is None else grad + more for grad, more in zip(grads, added)]
 
     def step(self, grads: list[tf.Tensor], update: Update) -> None:
         if not self.structure:

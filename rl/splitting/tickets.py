@@ -129,9 +129,8 @@ class Tickets(MaskWatch):
         self.updates_of_phase = 0
         self.torso.private.assign(self.phase != self.joint)
         self._rewind()
-        by_task = np.concatenate(self.masks(), axis=1).mean(axis=1)
         event = {"updates": self.updates, "phase": self._phase_name()}
-        self.events.append(event | {"density": np.round(by_task, 4).tolist()})
+        self.events.append(event | {"density": self.densities()})
 
     def _phase_name(self) -> str:
         """Of the phase that is under way."""
@@ -176,7 +175,7 @@ class Tickets(MaskWatch):
         return {"Density": np.array([self.density_now])}
 
     def report(self) -> dict[str, Any]:
-        """MaskWatch's, and the phases: when each began, and how dense the masks of tasks were."""
+        """MaskWatch's, and the phases: when each began, with how dense masks were then."""
         phases = {"phase": self._phase_name(), "events": self.events}
         return super().report() | phases
 

@@ -45,9 +45,7 @@ def fixture_source(tmp_path_factory):
 # Scores ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "ternary, wanted", [(False, [1, 0, 0, 0, 1]), (True, [1, 0, 0, -1, 1])]
-)
+@pytest.mark.parametrize("ternary, wanted", [(False, [1, 0, 0, 0, 1]), (True, [1, 0, 0, -1, 1])])
 def test_masks_and_their_gradient_by_hand(ternary, wanted):
     scores = tf.Variable([[[0.01, 0.005, 0.0, -0.001, 0.0051]]])
     kernel = tf.Variable([[[2.0, 3.0, 4.0, 5.0, -6.0]]], trainable=False)
@@ -65,7 +63,7 @@ def test_masks_and_their_gradient_by_hand(ternary, wanted):
 
 def test_scores_begin_with_all_weights_and_stay_within_bounds():
     """By steps of length 1 they would be at 1."""
-    toy = Regression([1] * TASKS, network="piggyback", lr=1.0)
+    toy = Regression([1] * TASKS, network="piggyback", structure_lr=1.0)
     for (kernel,), (frozen, _) in zip(toy.net.expand()[:-1], toy.net.frozen):
         np.testing.assert_array_equal(kernel, np.broadcast_to(frozen, kernel.shape))
     assert toy.watch.values()["Density"] == 1
@@ -149,37 +147,53 @@ def test_layers_of_a_single_task():
 # Runs --------------------------------------------------------------------------
 
 
+# Weights of the hidden layers of actor and critic, and numbers of their heads, for one task.
+BITS = 4 * 16 + 6 * 16
+HEADS = 16 * 2 + 2 + 16 + 1
+
+
+def check_frozen(torso, learned):
+    """The hidden layer is that of `learned`, whose code of four tasks is in the bias."""
+    ((kernel, bias),) = torso.frozen
+    fan_in = kernel.shape[-2]
+    learned_kernel, learned_bias = (np.array(bank.variable) for bank in learned.regions[0])
+    assert learned_kernel.shape[-2] == fan_in + 4
+    np.testing.assert_array_equal(kernel, learned_kernel[:, :fan_in])
+    code = learned_kernel[:, fan_in:].mean(axis=1)
+    np.testing.assert_allclose(bias, learned_bias + code, rtol=1e-6)
+
+
+def check_saved(saved, torso):
+    """Masks and head are those of the torso. Returns how many bits there are."""
+    bits = 0
+    for entry, bank in zip(saved["masks"], torso.masked):
+        np.testing.assert_array_equal(unpacked(entry), bank.kept())
+        bits += 8 * entry["bits"].nbytes
+    for value, bank in zip(saved["head"], torso.regions[-1]):
+        np.testing.assert_array_equal(value, bank.variable)
+    return bits
+
+
 def test_a_task_is_added_to_a_run_that_stays_as_it_is(source, tmp_path, capsys):
     """To the byte; masks of the new task lie beside its checkpoints, a bit for each weight."""
     files = digests(source)
     obs = np.random.default_rng(0).normal(size=(8, 4))
-    old = rl.load(source)
-    said = old.act(obs)
+    said = rl.load(source).act(obs)
     run = train(tmp_path, *RIDE, "--backbone", source)
     assert digests(source) == files
     np.testing.assert_array_equal(rl.load(source).act(obs), said)
-    new = rl.load(run)
-    for name in ("actor", "q"):
-        learned = getattr(old.algo, name).torso
-        for net in (getattr(new.algo, name), getattr(new.algo, f"{name}_targ")):
-            ((kernel, bias),) = net.torso.frozen
-            fan_in = kernel.shape[-2]
-            w, b = (np.array(bank.variable) for bank in learned.regions[0])
-            assert w.shape[-2] == fan_in + 4
-            np.testing.assert_array_equal(kernel, w[:, :fan_in])
-            np.testing.assert_allclose(bias, b + w[:, fan_in:].mean(axis=1), rtol=1e-6)
+    assert (run / "masks.npz").stat().st_size < BITS // 8 + 4 * HEADS + 4000  # names and checksums
+    new = rl.load(run).algo
+    old = rl.load(source).algo
+    for net in (new.actor, new.actor_targ):
+        check_frozen(net.torso, old.actor.torso)
+    for net in (new.q, new.q_targ):
+        check_frozen(net.torso, old.q.torso)
     masks = load_tree(run / "masks.npz")
-    bits = 0
-    for name, key in (("actor", "LossPi"), ("q", "LossQ")):
-        torso = getattr(new.algo, name).torso
-        for entry, bank in zip(masks[key]["masks"], torso.masked):
-            np.testing.assert_array_equal(unpacked(entry), bank.kept())
-            bits += entry["bits"].nbytes
-        for value, bank in zip(masks[key]["head"], torso.regions[-1]):
-            np.testing.assert_array_equal(value, bank.variable)
-    assert bits == (4 * 16 + 6 * 16) // 8
-    head = 16 * 2 + 2 + 16 + 1
-    assert (run / "masks.npz").stat().st_size < bits + 4 * head + 4000  # names and checksums
+    assert (
+        check_saved(masks["LossPi"], new.actor.torso) + check_saved(masks["LossQ"], new.q.torso)
+        == BITS
+    )
     assert structure_of(run)["networks"]["LossPi"]["density"][0][0] < 1
     assert column(run, "PiDensity")[-1] < 1
     capsys.readouterr()

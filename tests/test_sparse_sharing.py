@@ -138,6 +138,16 @@ def test_what_is_kept_by_hand(left, count, wanted):
     assert found.astype(int).tolist() == wanted
 
 
+def check_rewound(tickets, first):
+    """Tasks' parameters are the `first` ones under their masks, those of the target network too."""
+    masks = {id(bank): bank.kept() for bank in tickets.banks}
+    for region, values, begun in zip(tickets.torso.regions, tickets.torso.expand(), first):
+        for bank, value, wanted in zip(region, values, begun):
+            np.testing.assert_array_equal(value, wanted * masks.get(id(bank), True))
+    for weight, twin in zip(tickets.torso.get_weights(), tickets.twins[0].get_weights()):
+        np.testing.assert_array_equal(weight, twin)
+
+
 @pytest.mark.parametrize("members", [None, 2])
 def test_rounds_of_pruning(members):
     """After round n of N density^(n / N) of each network's weights is left, masks are nested, and
@@ -145,11 +155,10 @@ def test_rounds_of_pruning(members):
     rng = np.random.default_rng(0)
     tickets = make_tickets(members=members)
     net = tickets.torso
-    networks = 3 * (members or 1)
     scramble(tickets, rng)
     first = net.expand()
     masks = [kept(tickets)]
-    assert masks[0].all() and masks[0].shape == (networks, WEIGHTS)
+    assert masks[0].all() and masks[0].shape == (3 * (members or 1), WEIGHTS)
     tickets.after(19)
     assert not tickets.rewound
     tickets.after(1)
@@ -159,31 +168,20 @@ def test_rounds_of_pruning(members):
         own = [np.take(np.array(bank.variable), [1, 2, 3], bank.axis) for bank in tickets.banks]
         tickets.after(20)
         masks.append(kept(tickets))
-        count = round(WEIGHTS * 0.2 ** (n / 3))
-        assert masks[n].sum(axis=1).tolist() == [count] * networks
+        assert set(masks[n].sum(axis=1)) == {round(WEIGHTS * 0.2 ** (n / 3))}
         assert not (masks[n] & ~masks[n - 1]).any()
         for network, size in enumerate(np.abs(by_weight(own, [24, 64]))):
             dropped = masks[n - 1][network] & ~masks[n][network]
             assert size[dropped].max() < size[masks[n][network]].max()
         assert np.array(net.private) == (n < 3)
         assert tickets.rewound
-        for region, begun in zip(net.expand(), first):
-            for value, wanted in zip(region, begun):
-                left = np.array(value) != 0
-                np.testing.assert_array_equal(value, np.where(left, wanted, 0))
-        for weight, twin in zip(net.get_weights(), tickets.twins[0].get_weights()):
-            np.testing.assert_array_equal(weight, twin)
+        check_rewound(tickets, first)
     tickets.after(100)
     assert not tickets.rewound
     np.testing.assert_array_equal(kept(tickets), masks[3])
     report = tickets.report()
-    assert [event["phase"] for event in report["events"]] == [
-        "round 1",
-        "round 2",
-        "round 3",
-        "joint",
-    ]
-    assert [event["updates"] for event in report["events"]] == [20, 40, 60, 80]
+    phases = [(event["phase"], event["updates"]) for event in report["events"]]
+    assert phases == [("round 1", 20), ("round 2", 40), ("round 3", 60), ("joint", 80)]
     assert report["phase"] == "joint"
     assert tickets.values()["Density"] == pytest.approx(18 / WEIGHTS)
     assert np.array(report["overlap"]).shape == (2, 3, 3)
@@ -296,7 +294,8 @@ def test_tasks_at_odds_learn_side_by_side():
 # Runs --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["td3", pytest.param("ppo", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["td3", "ppo"])
 def test_algorithms_draw_tickets(name):
     flags = {"warmup_updates": 8, "rounds": 1, "round_updates": 8, "density": 0.25}
     algo = make_changing_algo(name, network="sparse_sharing", **flags)
@@ -333,6 +332,7 @@ def test_runs_resume_exactly(tmp_path):
         ("--weight_decay 0.1", "--weight_decay: it would change weights that no task uses"),
         ("--tickets saliency --rounds 3", "--rounds has no effect here: it needs --tickets imp"),
         ("--density 0", "--density must be above 0"),
+        ("--hidden_sizes", "sparse_sharing masks hidden layers, and there is none"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, capsys, flags, words):

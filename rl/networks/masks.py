@@ -11,8 +11,8 @@ from rl.networks.banks import Bank
 
 class MaskBank(Bank):
     """A variable `(*lead, 1 + num_tasks, ...)`, what tasks share and then each task's own, or
-    `(*lead, 1, ...)`, what they share alone; of it each task uses the weights of its mask, and zeros
-    in place of the others.
+    `(*lead, 1, ...)`, what they share alone; of it each task uses the weights of its mask, and
+    zeros in place of the others.
 
     `rows`, and so inner products, are of the weights that tasks use.
 

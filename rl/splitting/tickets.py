@@ -7,16 +7,16 @@ again, each the part under its mask.
 
 By `--tickets imp` (iterative magnitude pruning) each task trains weights of its own from theta_w in
 each of N rounds. After round n the smallest leave its mask, so that density^(n / N) of them are
-left, and all weights go back to theta_w. By `--tickets saliency` a task keeps the weights w with the
-largest mean of |w g_t| in the last updates of the warm-up, g_t its gradient; Lee et al., 2019:
+left, and all weights go back to theta_w. By `--tickets saliency` a task keeps the weights w with
+the largest mean of |w g_t| in the last updates of the warm-up, g_t its gradient; Lee et al., 2019:
 https://arxiv.org/abs/1810.02340.
 Differs from them:
-1. tasks draw their tickets side by side, in one run whose replay and envs go on; there each in a run
-   of its own;
+1. tasks draw their tickets side by side, in one run whose replay and envs go on; there each in a
+   run of its own;
 2. of equal weights the first are kept, so that their number is exact; and every layer keeps a part,
    at least FLOOR of it, since a task that can't see its goal can't learn;
 3. the masks of the last round are taken; there those of the round that did best on other data;
-4. the optimiser starts over whenever weights go back, and target networks become equal;
+4. whenever weights go back target networks become equal; the optimiser starts over, as there;
 5. saliency is not theirs, and not judged at a random network as Lee et al. have it.
 """
 
@@ -69,7 +69,7 @@ class Tickets(MaskWatch):
                 zeros = tf.zeros(bank.mask.shape)
                 self.saliency.append(tf.Variable(zeros, trainable=False))
         self.judges = tf.Variable(False, trainable=False)
-        self.joint = 1 if self.saliency else 1 + config.rounds
+        self.joint = 1 + (config.rounds if config.tickets == "imp" else 0)
         self.phase = WARMUP
         self.updates_of_phase = 0
         self.first: list[np.ndarray] = []
@@ -203,9 +203,7 @@ def by_weight(arrays: Sequence[np.ndarray], sizes: Sequence[int]) -> np.ndarray:
     return np.concatenate(flat, axis=1)
 
 
-def highest(
-    scores: np.ndarray, left: np.ndarray, sizes: Sequence[int], count: int
-) -> np.ndarray:
+def highest(scores: np.ndarray, left: np.ndarray, sizes: Sequence[int], count: int) -> np.ndarray:
     """Which weights of a network are kept, bool `(weights,)`: `count` of them, or more where layers
     need more to keep FLOOR of what they have.
 

@@ -20,8 +20,8 @@ class Watch:
     Attributes:
       columns: what `values` has, name -> how it is averaged, as Algorithm's.
       halves: whether gradients of the halves of batches are needed.
-      rewound: whether the last `after` took weights back to what they were, so that the optimiser is
-        to start over with them.
+      rewound: whether the last `after` took weights back to what they were, so that the optimiser
+        is to start over with them.
       turn: where torsos have `structure`: what learns, BOTH, WEIGHTS or STRUCTURE, int32 `()`.
     """
 

@@ -9,8 +9,8 @@ from rl.networks.groups import Group
 from rl.splitting.block_policies import BlockPolicies
 from rl.splitting.blocks import Slots
 from rl.splitting.branching import Branching
-from rl.splitting.overlay import Overlay
 from rl.splitting.mask_watch import MaskWatch
+from rl.splitting.overlay import Overlay
 from rl.splitting.router import Router
 from rl.splitting.splitter import Splitter
 from rl.splitting.tickets import Tickets

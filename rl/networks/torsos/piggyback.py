@@ -1,5 +1,5 @@
-"""Piggyback: the frozen hidden layers of a network that has learned, of which each new task learns a
-mask.
+"""Piggyback: the frozen hidden layers of a network that has learned, of which each new task learns
+a mask.
 
 Mallya et al., 2018: https://arxiv.org/abs/1801.06519
 Reference implementation: https://github.com/arunmallya/piggyback
@@ -19,11 +19,12 @@ Differs from them:
 """
 
 import math
-from typing import Any, Iterable, Optional
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
 
+from rl.config import UserError
 from rl.flags import torsos as flags
 from rl.networks.layers import InitialKernels, Torso
 from rl.networks.masks import ScoreBank, packed
@@ -47,6 +48,9 @@ class Piggyback(StackNet):
       frozen: of each hidden layer kernel `([members,] 1, in, out)` and bias `([members,] 1, out)`,
         random until `adopt`.
       masked: the scores for their kernels.
+
+    Raises:
+      UserError: no hidden layer.
     """
 
     config: flags.Piggyback
@@ -57,12 +61,13 @@ class Piggyback(StackNet):
 
     def make(self, fan_in: int) -> None:
         *hidden, out = self.sizes
+        if not hidden:
+            raise UserError("--hidden_sizes: piggyback masks hidden layers, and there is none")
         self.frozen: list[list[Any]] = []
         self.masked: list[ScoreBank] = []
-        fan_ins = (fan_in, *hidden)
-        for width, units in zip(fan_ins, hidden):
+        for width, units in zip((fan_in, *hidden), hidden):
             self._masked_layer(width, units)
-        self.head = self.layer(fan_ins[-1], out, copies=self.num_tasks, gain=self.out_gain)
+        self.head = self.layer(hidden[-1], out, copies=self.num_tasks, gain=self.out_gain)
         self.structure = [bank.variable for bank in self.masked]
 
     def _masked_layer(self, fan_in: int, units: int) -> None:
@@ -134,10 +139,13 @@ class Piggyback(StackNet):
         return added | {"negative": packed(negative)} if negative else added
 
 
-def layers_of(trained: Any) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+def layers_of(trained: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     """Kernel and bias of each layer of a perceptron, for one task or for several."""
+    layers = []
     if isinstance(trained, TaskNet):
-        pairs = [[bank.variable for bank in region] for region in trained.regions]
+        for kernel, bias in trained.regions:
+            layers.append((np.array(kernel.variable), np.array(bias.variable)))
     else:
-        pairs = list(zip(trained.kernels, trained.biases))
-    return [(np.array(kernel), np.array(bias)) for kernel, bias in pairs]
+        for kernel, bias in zip(trained.kernels, trained.biases):
+            layers.append((np.array(kernel), np.array(bias)))
+    return layers

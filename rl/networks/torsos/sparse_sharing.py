@@ -17,6 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from rl.config import UserError
 from rl.flags import torsos as flags
 from rl.networks.masks import MaskBank, packed
 from rl.networks.stacks import StackNet
@@ -28,20 +29,24 @@ class SparseSharing(StackNet):
     Attributes:
       private: bool `()`, whether tasks use hidden layers of their own.
       masked: the hidden layers' kernels. Biases have no mask.
+
+    Raises:
+      UserError: no hidden layer.
     """
 
     config: flags.SparseSharing
 
     def make(self, fan_in: int) -> None:
         *hidden, out = self.sizes
+        if not hidden:
+            raise UserError("--hidden_sizes: sparse_sharing masks hidden layers, and there is none")
         own = self.num_tasks if self.config.tickets == "imp" else 0
         self.private = self.state((), "private", "bool")
         self.masked: list[MaskBank] = []
         self.make_stack(
             fan_in, hidden, self.hidden_gain, copies=1 + own, alike=True, kind=self._mask_bank
         )
-        fan_ins = (fan_in, *hidden)
-        self.layer(fan_ins[-1], out, copies=self.num_tasks, gain=self.out_gain)
+        self.layer(hidden[-1], out, copies=self.num_tasks, gain=self.out_gain)
 
     def _mask_bank(self, variable: Any, axis: int, num_tasks: int) -> MaskBank:
         if not variable.name.startswith("kernel"):
@@ -63,8 +68,8 @@ class SparseSharing(StackNet):
         """How many numbers of it some task uses."""
         *hidden, head = self.regions
         count = sum(math.prod(bank.variable.shape) for bank in head)
-        for kernel, bias in hidden:
-            count += kernel.numbers_used() + bias.numbers_used()
+        for layer in hidden:
+            count += sum(bank.numbers_used() for bank in layer if isinstance(bank, MaskBank))
         return count
 
     def packed(self) -> dict[str, Any]:

@@ -31,12 +31,13 @@ def make_net(num_tasks=3, members=None, critic=False, seed=0, **flags):
 
 
 class Regression:
-    """A network of several tasks, whose targets are `signs` times one function, and its target
-    network."""
+    """A network of several tasks, and its target network. A task's targets are the size of one of
+    the observation's numbers, whose place `features` has; a layer of two units is enough for one of
+    them, and too little for two."""
 
-    def __init__(self, signs, gradient="sum", lr=3e-3, seed=0, **flags):
-        self.signs = np.array(signs, np.float32)
-        count = len(signs)
+    def __init__(self, features, gradient="sum", lr=3e-3, seed=0, **flags):
+        self.features = features
+        count = len(features)
         self.net, options = make_net(count, seed=seed, **flags)
         self.targ, _ = make_net(count, seed=seed, **flags)
         self.targ.set_weights(self.net.get_weights())
@@ -58,8 +59,8 @@ class Regression:
     def train(self, updates, burst=20):
         """The task losses after it, of the last update."""
         for _ in range(updates // burst):
-            obs = self.rng.normal(size=(burst, len(self.signs), 16, D)).astype(np.float32)
-            ret = self.signs[:, None] * (obs[..., 0] + 0.5 * obs[..., 1])
+            obs = self.rng.normal(size=(burst, len(self.features), 16, D)).astype(np.float32)
+            ret = np.stack([abs(obs[:, t, :, k]) for t, k in enumerate(self.features)], axis=1)
             batches = RolloutBatch(obs=obs, act=ret, log_prob=ret, adv=ret, ret=ret)
             info = self.burst(batches, make_updates(burst, self.rng), burst)
             self.opt.after(burst)

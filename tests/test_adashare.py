@@ -72,7 +72,7 @@ def test_samples_are_soft_and_become_hard_with_the_temperature():
 
 
 def policies(**values):
-    toy = Regression((1, -1), **ADASHARE, **SHORT, hidden_sizes=(4, 4, 4, 4), **values)
+    toy = Regression((0, 1), **ADASHARE, **SHORT, hidden_sizes=(4, 4, 4, 4), **values)
     return toy.watch
 
 
@@ -122,7 +122,7 @@ def test_the_schedule():
 
 def test_weights_and_logits_learn_in_turns():
     """What isn't in turn stays as it was, bit for bit; once settled, logits stay for good."""
-    toy = Regression((1, -1), **ADASHARE, **SHORT)
+    toy = Regression((0, 1), **ADASHARE, **SHORT)
     logits = toy.net.gates.variable
     weights = [v for v in toy.net.trainable_variables if v is not logits]
     turns = []
@@ -141,7 +141,7 @@ def test_weights_and_logits_learn_in_turns():
 def test_a_block_that_harms_a_task_is_skipped_by_it():
     """Block 1 adds 3 to the output of all, which task 1 doesn't want."""
     toy = Regression(
-        (1, 1), **ADASHARE, hidden_sizes=(8, 8), warmup_updates=0, turn_updates=20,
+        (0, 0), **ADASHARE, hidden_sizes=(8, 8), warmup_updates=0, turn_updates=20,
         policy_updates=10_000, curriculum=0, sparsity=0.0, sharing=0.0, structure_lr=0.05, lr=0.0,
     )  # fmt: skip
     rng = np.random.default_rng(0)
@@ -174,7 +174,7 @@ def test_algorithms_learn_what_to_execute_in_one_trace(name):
 def test_runs_resume_exactly_and_their_structure_trains_from_scratch(tmp_path):
     args = ("--network", "adashare", "--hidden_sizes", "8", "8", "--warmup_updates", "20")
     args += ("--turn_updates", "20", "--policy_updates", "300", "--curriculum", "0")
-    args += ("--structure_lr", "0.5")
+    args += ("--structure_lr", "0.5", "--sparsity", "10")
     run = check_resumes(tmp_path, "ddpg", *args)
     executed = structure_of(run)["networks"]["LossPi"]["executed"]
     assert not np.all(executed)

@@ -138,8 +138,9 @@ def draw_structure(groups: Sequence[Group]) -> Figure:
     Where tasks use copies of layers, a row of two panels per layer. Left, a colour for each copy
     (or, where units split, for the share of units whose copy isn't the first; where weights do, for
     the share of them that are a task's own, up to the most it may have; under masks, of those that
-    it uses), by task and update, with the score of each split. Right, a matrix over pairs of tasks, see MATRICES. Where tasks execute
-    blocks a row per network: how likely each block is, by task, and which ones are executed now.
+    it uses), by task and update, with the score of each split. Right, a matrix over pairs of tasks,
+    see MATRICES. Where tasks execute blocks a row per network: how likely each block is, by task,
+    and which ones are executed now.
 
     Raises:
       UserError: there are several runs, or it has no structure.

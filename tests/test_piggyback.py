@@ -264,8 +264,9 @@ def test_layers_that_tasks_do_not_share_are_refused(source, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_a_fifth_task_is_learned_nearly_as_well_as_alone(tmp_path):
-    """On the frozen layers of four others, 90% of the success of a network of its own."""
-    flags = "--hidden_sizes 32 32 --epochs 10 --num_test_episodes 50 --update_every 40"
+    """On the frozen layers of four others, 90% of the success of a network of its own. Layers of 32
+    units are too narrow for that."""
+    flags = "--hidden_sizes 256 256 --epochs 5 --num_test_episodes 50 --update_every 40"
     flags = (*flags.split(), "--batch_size", "128")
     four = "--env PointMass-MT4 --steps_per_epoch 1600 --start_steps 800 --update_after 800"
     one = "--env PointMass-North1 --steps_per_epoch 800 --start_steps 400 --update_after 400"

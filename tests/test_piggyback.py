@@ -14,7 +14,7 @@ from rl.__main__ import main
 from rl.experiments.build import make_torsos
 from rl.files import load_tree
 from rl.networks.masks import ScoreBank, unpacked
-from tests.helpers import IDLE, column, command, refused, train
+from tests.helpers import IDLE, column, command, refused, rows, train
 from tests.helpers_algos import FULL, make_spec
 from tests.helpers_structure import D, Regression, check_resumes, make_net, structure_of
 
@@ -204,7 +204,8 @@ def test_a_task_is_added_to_a_run_that_stays_as_it_is(source, tmp_path, capsys):
 @pytest.mark.slow
 def test_runs_resume_exactly(source, tmp_path):
     flags = ("--network", "piggyback", "--backbone", source, "--obs_norm")
-    check_resumes(tmp_path, "ddpg", *flags)
+    part = check_resumes(tmp_path, "ddpg", *flags)
+    assert rows(part) == rows(tmp_path / "whole" / "x" / "x_s0")
 
 
 def test_it_goes_on_without_the_other_run(source, tmp_path):

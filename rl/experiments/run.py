@@ -86,9 +86,8 @@ def train(
             deferred.load("rl.experiments.backbone").adopt_backbone(loop, backbone)
         run.clear()
         notes = _follow(loop, tracker) | prepare(loop)
-        if (
-            source is not None or backbone is not None
-        ):  # `resume` goes on from here, whatever becomes of the source
+        if source is not None or backbone is not None:
+            # `resume` goes on from here, whatever becomes of the other run
             loop.session.save(loop)
         _write_difference(run, "code.diff")
         config = flags | notes | provenance()

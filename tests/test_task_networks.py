@@ -32,16 +32,17 @@ from tests.helpers_algos import make_spec
 
 T, B, D, OUT = 3, 5, 4, 2
 SIZES = (8, 7, OUT)
+ONE_SIZE = (8, 8, OUT)
 FLAGS = {"task_embedding": 5, "experts": 2, "modules": 2, "module_layers": 3, "module_units": 6}
 ROWS = {name: {"network": name} for name in NETWORKS}  # what every test with `name` makes, by flags
 ROWS["split_weights"] = {"network": "sparse_splitting", "split_weights": True}
-ROWS["adashare"]["sizes"] = (8, 8, OUT)
 ROWS["splitting_simba"] = {"network": "splitting", "layers": "simba"}
 ROWS["splitting_bronet"] = {"network": "splitting", "layers": "bronet", "split_biases": True}
 ROWS["splitting_bronet"] |= {"embedding": 4, "learns": True}
 SLOW = {
     "simba": {"network": "multi_head", "layers": "simba"},
     "bronet": {"network": "independent", "layers": "bronet"},
+    "permuted": {"network": "soft_order", "order": "permuted"},
 }
 ROWS |= SLOW
 ROWS["tickets"] = {"network": "sparse_sharing", "private": True}
@@ -54,7 +55,7 @@ def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
     values = FLAGS | ROWS[name] | (flags or {})
     network = values["network"]
     options |= {key: values[key] for key in ("layers", "embedding", "learns") if key in values}
-    sizes = sizes or values.get("sizes") or ((8, OUT) if "layers" in values else SIZES)
+    sizes = sizes or sizes_of(values)
     config = build(torsos.NETWORKS[network].config, values)
     net = NETWORKS[network](sizes, config, members=members, **options)
     net.build((T, None, D))
@@ -79,6 +80,13 @@ def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
             if isinstance(bank, GateBank):
                 bank.learned.assign(np.ones(bank.learned.shape, bool))
     return net
+
+
+def sizes_of(values):
+    """Sizes of layers that a network takes."""
+    if "layers" in values:
+        return (8, OUT)
+    return ONE_SIZE if torsos.NETWORKS[values["network"]].one_size else SIZES
 
 
 def inputs(seed=0, batch=B):
@@ -213,6 +221,8 @@ def test_task_gradients_are_those_of_a_backward_pass_each(net):
         gram = 0
         for k, (bank, gradient) in enumerate(region):
             rows = [by_task(bank, separate[t][r][k])[t] for t in range(T)]
+            for t in range(T):
+                assert not np.delete(by_task(bank, separate[t][r][k]), t, axis=0).any()
             np.testing.assert_allclose(by_task(bank, gradient), rows, rtol=1e-5, atol=1e-6)
             gram = gram + by_region(
                 bank, [by_task(bank, separate[t][r][k] * to_rows(bank))[t] for t in range(T)]
@@ -367,11 +377,12 @@ def test_permuting_tasks_permutes_everything(name, members):
         tf.gather(param, order, axis=bank.axis)
         for bank, param in zip(banks, tf.nest.flatten(params))
     ]
+    wanted = tf.gather(net(inputs()), order, axis=-3)
+    if hasattr(net, "permutations"):
+        net.permutations.assign(tf.gather(net.permutations, order))
     with net.using(tf.nest.pack_sequence_as(params, flat)):
         permuted = net(tf.gather(inputs(), order))
-    np.testing.assert_allclose(
-        permuted, tf.gather(net(inputs()), order, axis=-3), rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(permuted, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_full_parameters_give_the_same_outputs(net):

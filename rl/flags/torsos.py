@@ -132,6 +132,39 @@ class LearnedBranching(Changing):
 
 
 @dataclasses.dataclass(frozen=True)
+class SoftOrder:
+    """Soft ordering's flags."""
+
+    order: str = flag(
+        "soft",
+        "of the shared layers: soft, which each task learns, or a random permutation for each",
+        choices=("soft", "permuted"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class CrossStitch:
+    """Cross-stitch networks' flags."""
+
+    stitch_alpha: float = flag(
+        0.9,
+        "weight of a task's own network in each sum at first; the others have equal parts of the "
+        "rest of 1",
+        low=0,
+        high=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class MTAN:
+    """MTAN's flags."""
+
+    mask_units: int = flag(
+        0, "units of the layer before each mask; 0: as many as the mask has", low=0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class SparseSharing(Changing):
     """Sparse sharing's flags."""
 
@@ -244,12 +277,16 @@ class NetworkFlags:
       images: whether it takes observations that are images, of rank 3; else they are flat.
       tasks: whether it is for several tasks, else for one.
       blocks: whether its hidden layers may be residual blocks.
+      one_size: whether its hidden layers are one or more, all of the same size.
+      adapted: name of the network that `meta-test` makes of it for other tasks; "": none.
     """
 
     config: type = NoFlags
     images: bool = False
     tasks: bool = True
     blocks: bool = False
+    one_size: bool = False
+    adapted: str = ""
 
     @property
     def changes(self) -> bool:
@@ -271,16 +308,25 @@ NETWORKS: dict[str, NetworkFlags] = {
     "soft_modules": NetworkFlags(SoftModules),
     "paco": NetworkFlags(PaCo),
     "moore": NetworkFlags(MOORE),
-    "splitting": NetworkFlags(Splitting, blocks=True),
+    "splitting": NetworkFlags(Splitting, blocks=True, adapted="meta_splitting"),
     "sparse_splitting": NetworkFlags(SparseSplitting),
     "meta_splitting": NetworkFlags(MetaSplitting),
     "care": NetworkFlags(CARE),
     "routing": NetworkFlags(Routing),
-    "adashare": NetworkFlags(AdaShare),
+    "adashare": NetworkFlags(AdaShare, one_size=True),
     "learned_branching": NetworkFlags(LearnedBranching),
+    "soft_order": NetworkFlags(SoftOrder, one_size=True, adapted="meta_soft_order"),
+    "meta_soft_order": NetworkFlags(SoftOrder, one_size=True),
+    "cross_stitch": NetworkFlags(CrossStitch),
+    "mtan": NetworkFlags(MTAN),
     "sparse_sharing": NetworkFlags(SparseSharing),
     "piggyback": NetworkFlags(Piggyback),
 }
+
+
+def is_adapted(name: str) -> bool:
+    """Whether a network is only made by `meta-test`, from one that has learned."""
+    return any(flags.adapted == name for flags in NETWORKS.values())
 
 
 def register(name: str, config: type = NoFlags, images: bool = False, tasks: bool = True) -> None:

@@ -27,6 +27,7 @@ from rl.splitting.blocks import Slots
 from rl.splitting.watch import Watch, presence
 from rl.splitting.wpl import improve
 
+ARRAYS = ("policy", "value", "known", "usage", "mean", "square", "count", "routes", "likeliest")
 MEMORY = 0.9  # decay, with each route, of the mean and the variance of what a task earns
 
 
@@ -180,9 +181,7 @@ class Router(Watch):
         }
 
     def state(self) -> dict[str, Any]:
-        names = ("policy", "value", "known", "usage", "mean", "square", "count")
-        names += ("routes", "likeliest")
-        arrays = {name: getattr(self, name) for name in names}
+        arrays = {name: getattr(self, name) for name in ARRAYS}
         return arrays | {
             "updates": self.updates,
             "updates_of_route": self.updates_of_route,

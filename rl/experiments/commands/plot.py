@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rl.config import Parser, UserError
+from rl.experiments.plots.branches import draw_branches
 from rl.experiments.plots.columns import STEPS, choose_runs
 from rl.experiments.plots.estimates import BANDS, ESTIMATORS, choose_band
 from rl.experiments.plots.flag_table import MOST_COLUMNS
@@ -33,10 +34,13 @@ def main(argv: Sequence[str]) -> int:
     """The command `main.py plot DIR ...`; prints the path of the figure, after the table of flags
     where it is asked for."""
     args = parse(argv)
-    groups = find_groups(args)
-    save_figure(make_figure(groups, args), args.out)
-    if args.table:
-        print(flags_as_text(groups))
+    if args.structure and len(args.logdir) == 1 and os.path.isfile(args.logdir[0]):
+        save_figure(draw_branches(Path(args.logdir[0])), args.out)
+    else:
+        groups = find_groups(args)
+        save_figure(make_figure(groups, args), args.out)
+        if args.table:
+            print(flags_as_text(groups))
     print(args.out)
     return 0
 
@@ -77,7 +81,10 @@ def make_parser() -> Parser:
     )
     add("--value", "-y", nargs="*", default=["Performance"], help=text)
     add("--by_task", action="store_true", help="values of every task over time, as colours")
-    text = "what the networks of one run decided: how they split, which routes or blocks tasks take"
+    text = (
+        "what the networks of one run decided: how they split, which routes or blocks tasks take; or "
+        "the trees in a file of branch"
+    )
     add("--structure", "--splits", action="store_true", help=text)
     text = "print the table of the flags that differ between curves, too"
     add("--table", action="store_true", help=text)

@@ -13,7 +13,6 @@ Differs from them:
 
 import tensorflow as tf
 
-from rl.config import UserError
 from rl.flags import torsos as flags
 from rl.networks.drawn import GateBank
 from rl.networks.stacks import StackNet
@@ -24,20 +23,12 @@ class AdaShare(StackNet):
 
     Attributes:
       gates: which blocks tasks execute.
-
-    Raises:
-      UserError: blocks of several sizes.
     """
 
     config: flags.AdaShare
 
     def make(self, fan_in: int) -> None:
         *blocks, out = self.sizes
-        if len(set(blocks)) != 1:
-            sizes = " ".join(map(str, blocks)) or "none"
-            raise UserError(
-                f"--hidden_sizes: adashare has one block or more, all of one size, got {sizes}"
-            )
         width = blocks[0]
         self.layer(fan_in, width)
         for _ in blocks:

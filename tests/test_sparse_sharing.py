@@ -253,9 +253,9 @@ def test_tasks_train_apart_while_tickets_are_drawn():
     before = [np.array(v) for v in toy.watch.trained]
     step(toy, tasks=[0])
     for variable, value in zip(toy.watch.trained, before):
-        rows = 0 if variable.shape[0] == 2 else 1  # heads have no row that is shared
+        own = 0 if variable.shape[0] == 2 else 1  # heads have no row that is shared
         changed = (np.array(variable) != value).reshape(len(value), -1).any(axis=1)
-        assert np.flatnonzero(changed).tolist() == [rows]
+        assert np.flatnonzero(changed).tolist() == [own]
 
 
 def test_saliency_is_of_the_last_updates():

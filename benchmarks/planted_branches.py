@@ -25,7 +25,6 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
-
 from sweeps.point_mass import COMMON, DDPG, PPO  # noqa: E402
 
 from rl.__main__ import main as rl  # noqa: E402

@@ -80,10 +80,7 @@ def structure_of(run):
 
 
 def check_resumes(tmp_path, algo, *flags):
-    """Two epochs and two more are four, what was decided included; it is drawn and exported.
-
-    Returns the run in two parts.
-    """
+    """Two epochs and two more are four, what was decided included. Returns the run in two parts."""
     args = (*ENV, *flags)
     whole = train(tmp_path / "whole", *args, "--epochs", "4", algo=algo)
     part = train(tmp_path / "part", *args, "--epochs", "2", algo=algo)
@@ -92,12 +89,22 @@ def check_resumes(tmp_path, algo, *flags):
     assert rows(part)[:3] == rows(whole)[:3]
     assert len(rows(part)) == 5
     assert structure_of(part) == structure_of(whole) != early
+    return part
+
+
+def check_is_drawn(tmp_path, run):
+    """What a run decided is in a picture and in a page."""
     picture = tmp_path / "structure.png"
-    assert main(["plot", "--structure", str(part), "-o", str(picture)]) == 0
+    assert main(["plot", "--structure", str(run), "-o", str(picture)]) == 0
     assert picture.stat().st_size > 10_000
-    assert main(["report", str(part), "-o", str(tmp_path / "report.html")]) == 0
+    page = tmp_path / "report.html"
+    assert main(["report", str(run), "-o", str(page)]) == 0
+    assert ">Structure<" in page.read_text(encoding="utf-8")
+
+
+def check_is_exported(tmp_path, run):
+    """The policy acts without this package."""
     export = str(tmp_path / "policy")
-    assert main(["eval", str(part), "--episodes", "2", "--export", export]) == 0
+    assert main(["eval", str(run), "--episodes", "2", "--export", export]) == 0
     policy = tf.saved_model.load(export)
     assert policy.act(tf.zeros((4, 3, 4))).shape == (4, 3, 2)
-    return part

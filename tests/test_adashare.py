@@ -11,16 +11,14 @@ from rl.experiments.build import make_torsos
 from rl.flags import torsos as flags
 from rl.splitting.block_policies import stage_of
 from rl.splitting.watch import STRUCTURE, WEIGHTS
-from tests.helpers import column, train
 from tests.helpers_algos import make_spec, task_batches
 from tests.helpers_structure import (
-    ENV,
     D,
     Regression,
+    check_is_drawn,
     check_resumes,
     make_changing_algo,
     make_net,
-    structure_of,
 )
 
 ADASHARE = {"network": "adashare"}
@@ -171,17 +169,23 @@ def test_algorithms_learn_what_to_execute_in_one_trace(name):
     assert algo.burst.compiled.experimental_get_tracing_count() == 1
 
 
-def test_runs_resume_exactly_and_their_structure_trains_from_scratch(tmp_path):
-    args = ("--network", "adashare", "--hidden_sizes", "8", "8", "--warmup_updates", "20")
-    args += ("--turn_updates", "20", "--policy_updates", "300", "--curriculum", "0")
-    args += ("--structure_lr", "0.5", "--sparsity", "10")
-    run = check_resumes(tmp_path, "ddpg", *args)
-    executed = structure_of(run)["networks"]["LossPi"]["executed"]
-    assert not np.all(executed)
-    again = train(tmp_path / "again", *ENV, *args, "--structure", run, "--epochs", "1")
-    network = structure_of(again)["networks"]["LossPi"]
-    assert network["executed"] == executed
-    assert column(again, "PiExecuted") == [np.mean(executed)]
+def test_runs_resume_exactly(tmp_path):
+    args = ("--network", "adashare", "--hidden_sizes", "8", "8", "--warmup_updates", "4")
+    args += ("--turn_updates", "4", "--policy_updates", "60", "--curriculum", "0")
+    run = check_resumes(tmp_path, "ppo", *args, "--structure_lr", "0.5", "--sparsity", "10")
+    check_is_drawn(tmp_path, run)
+
+
+def test_a_structure_is_trained_from_scratch(tmp_path):
+    file = tmp_path / "splits.json"
+    executed = [[1, 0], [0, 1]]
+    file.write_text(json.dumps({"networks": {"LossQ": {"executed": executed}}}), encoding="utf-8")
+    toy = Regression((0, 1), **ADASHARE, structure=str(tmp_path))
+    toy.train(20)
+    for net in (toy.net, toy.targ):
+        np.testing.assert_array_equal(net.gates.expand(True), executed)
+        np.testing.assert_array_equal(net.gates.expand_copies(), executed)
+    assert toy.watch.report()["executed"] == [[True, False], [False, True]]
 
 
 def test_a_structure_of_something_else(tmp_path):

@@ -13,6 +13,8 @@ from tests.helpers_algos import task_batches
 from tests.helpers_structure import (
     D,
     Regression,
+    check_is_drawn,
+    check_is_exported,
     check_resumes,
     make_changing_algo,
     make_net,
@@ -154,7 +156,9 @@ def test_algorithms_take_new_routes_in_one_trace(name):
 
 
 def test_runs_resume_exactly(tmp_path):
-    check_resumes(tmp_path, "ddpg", "--network", "routing", "--route_updates", "10")
+    run = check_resumes(tmp_path, "ddpg", "--network", "routing", "--route_updates", "10")
+    check_is_drawn(tmp_path, run)
+    check_is_exported(tmp_path, run)
 
 
 def test_a_floor_that_cannot_be():

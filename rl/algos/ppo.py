@@ -137,6 +137,7 @@ class PPO(Algorithm[RolloutBatch]):
     def train_step(self, batch: RolloutBatch, update: Update) -> Info:
         """One step on actor and critic."""
         info = self.opt.minimise(lambda: self.loss(batch, update.present), update)
+        del info["Advantage"]  # of rl.splitting.router alone
         if self.config.target_kl:
             info["stop"] = tf.reduce_max(info["KL"]) > 1.5 * self.config.target_kl
         return info

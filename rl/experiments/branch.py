@@ -174,18 +174,17 @@ def branch_network(torsos: Sequence[Any], inputs: np.ndarray, config: Any) -> di
     tasks = range(net.num_tasks)
     blocks = blocks_of(torsos)
     depth = len(net.layout.plan(1, net.sizes)) - 1
-    hidden = blocks[:depth]
-    sizes = [block.size for block in hidden]
-    output = blocks[depth]
+    sizes = [block.size for block in blocks[:depth]]
     others = blocks[depth + 1 :]  # a learned embedding, a log std
-    fixed = output.size * len(tasks)
+    fixed = blocks[depth].size * len(tasks)
     for block in others:
         fixed += block.size * len(np.unique(block.map))
     shared = fixed + sum(sizes)
     affinity = np.zeros((depth, len(tasks), len(tasks)))
     for layer, features in enumerate(features_of(net, inputs)):
-        # Rounded as in the file: features that are the same but for rounding cost nothing.
-        affinity[layer] = np.round(affinities(features), DIGITS)
+        affinity[layer] = affinities(features)
+    # As in the file: features that are the same but for rounding cost nothing.
+    affinity = np.round(affinity, DIGITS)
     budget = config.budget * shared
     trees = find_trees(affinity, sizes, fixed, budget, config.beam, config.groupings == "all")
     cheapest = trees[-1]

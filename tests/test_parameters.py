@@ -31,6 +31,9 @@ def make_algo(algo, **flags):
         ("multi_head", ACTOR_HIDDEN + CRITIC_HIDDEN + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
         ("independent", TASKS * SHARED),
         ("splitting", SHARED),
+        ("sparse_sharing", ACTOR_HIDDEN + CRITIC_HIDDEN + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
+        # without the one-hot code
+        ("piggyback", 3 * 8 + 8 + 5 * 8 + 8 + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
     ],
 )
 def test_parameters_in_use(network, count):

@@ -23,6 +23,7 @@ from rl.networks.banks import Bank, MixBank, RoutedBank, WeightBank, copy_row
 from rl.networks.constants import Constants
 from rl.networks.drawn import DrawnBank, GateBank
 from rl.networks.groups import Group
+from rl.networks.masks import MaskBank, ScoreBank
 from rl.networks.policy import CompiledForward
 from rl.networks.stacks import StackNet, mixed
 from rl.networks.task_net import TaskNet
@@ -45,6 +46,7 @@ SLOW = {
     "permuted": {"network": "soft_order", "order": "permuted"},
 }
 ROWS |= SLOW
+ROWS["tickets"] = {"network": "sparse_sharing", "private": True}
 
 
 def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
@@ -61,6 +63,10 @@ def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
     rng = np.random.default_rng(0)
     for variable in net.trainable_variables:
         variable.assign(variable + jitter * rng.normal(size=variable.shape))
+    if values["network"] == "sparse_sharing":
+        net.private.assign("private" in values)
+        for bank in net.masked:
+            bank.mask.assign(rng.random(bank.mask.shape) < 0.7)
     for variable in net.non_trainable_variables:
         if "int" in variable.dtype:  # which copy each task uses
             variable.assign(rng.integers(0, 2, variable.shape))
@@ -221,7 +227,7 @@ def test_task_gradients_are_those_of_a_backward_pass_each(net):
                 assert not np.delete(by_task(bank, separate[t][r][k]), t, axis=0).any()
             np.testing.assert_allclose(by_task(bank, gradient), rows, rtol=1e-5, atol=1e-6)
             gram = gram + by_region(
-                bank, [by_task(bank, separate[t][r][k] * joined(bank))[t] for t in range(T)]
+                bank, [by_task(bank, separate[t][r][k] * to_rows(bank))[t] for t in range(T)]
             )
         grams.extend(gram)
     np.testing.assert_allclose(tasks.grams["Loss"], grams, rtol=1e-4, atol=1e-6)
@@ -232,8 +238,20 @@ def joined(bank):
     known by weight."""
     if isinstance(bank, WeightBank):
         return np.array(bank.shared(), np.float32)
+    if isinstance(bank, MaskBank) and bank.mask is not None:
+        by_mask = np.moveaxis(np.array(bank.mask, np.float32), bank.axis, 0)
+        return np.expand_dims(by_mask, bank.axis + 1)
     rank = len(bank.expand(full=True).shape) - bank.axis
     return np.ones((T, *[1] * (rank - 1)), np.float32)
+
+
+def to_rows(bank):
+    """What multiplies the gradients of tasks' own parameters in `Bank.rows`."""
+    if isinstance(bank, ScoreBank):
+        return np.array(bank.kernel)
+    if isinstance(bank, MaskBank):
+        return bank.kept()
+    return joined(bank)
 
 
 def by_region(bank, rows):

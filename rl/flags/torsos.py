@@ -193,6 +193,54 @@ class MTAN:
 
 
 @dataclasses.dataclass(frozen=True)
+class SparseSharing(Changing):
+    """Sparse sharing's flags."""
+
+    tickets: str = flag(
+        "imp",
+        "how tasks find the weights they use: by iterative magnitude pruning, each with weights of "
+        "its own, or by saliency, at the end of the warm-up",
+        choices=("imp", "saliency"),
+    )
+    density: float = flag(
+        0.3, "fraction of the weights of hidden layers that each task uses", above=0, high=1
+    )
+    warmup_updates: int = flag(
+        10_000,
+        "least updates in which all tasks use all weights; every phase ends with a burst of "
+        "updates, with ppo those of a rollout",
+        low=1,
+    )
+    rounds: int = flag(5, "rounds of pruning (imp)", low=1)
+    round_updates: int = flag(5000, "least updates of each round (imp)", low=1)
+    saliency_updates: int = flag(
+        100, "last updates of the warm-up by which weights are judged (saliency)", low=1
+    )
+
+
+FIRST_SCORE = 0.01  # of every weight of Piggyback's
+
+
+@dataclasses.dataclass(frozen=True)
+class Piggyback(Changing):
+    """Piggyback's flags."""
+
+    backbone: str = flag("", "the run whose hidden layers are masked: its directory")
+    threshold: float = flag(
+        0.005, f"score above which a weight is used; scores start at {FIRST_SCORE}", low=0
+    )
+    ternary: bool = flag(False, "use weights with scores below 0 with the other sign")
+    structure_lr: float = flag(1e-4, "learning rate of the scores", low=0)
+
+    def __post_init__(self) -> None:
+        if self.threshold >= FIRST_SCORE:
+            raise UserError(
+                f"--threshold {self.threshold}: all weights are used at first, so that it is below "
+                f"{FIRST_SCORE}, where scores start"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
 class Splitting(splitting.Config):
     """The flags of networks that split while they train."""
 
@@ -301,6 +349,8 @@ NETWORKS: dict[str, NetworkFlags] = {
     "meta_soft_order": NetworkFlags(SoftOrder, one_size=True),
     "cross_stitch": NetworkFlags(CrossStitch),
     "mtan": NetworkFlags(MTAN),
+    "sparse_sharing": NetworkFlags(SparseSharing),
+    "piggyback": NetworkFlags(Piggyback),
 }
 
 

@@ -88,6 +88,12 @@ class Optimizer:
         del count
         return {}
 
+    def start_over(self) -> None:
+        """Forgets all steps so far, as a new optimiser; outside compiled functions."""
+        for variable in self.opt.variables:
+            if variable is not self.opt.learning_rate:
+                variable.assign(tf.zeros_like(variable))
+
     def report(self) -> dict[str, Any]:
         """What changed so far, group of the network -> JSON values."""
         return {}

@@ -31,9 +31,11 @@ from rl.networks.torsos.modular import MetaModular, Modular
 from rl.networks.torsos.moore import MOORE
 from rl.networks.torsos.mtan import MTAN
 from rl.networks.torsos.paco import PaCo
+from rl.networks.torsos.piggyback import Piggyback
 from rl.networks.torsos.routing import Routing
 from rl.networks.torsos.soft_modules import SoftModules
 from rl.networks.torsos.soft_order import MetaSoftOrder, SoftOrder
+from rl.networks.torsos.sparse_sharing import SparseSharing
 from rl.networks.torsos.splitting import SparseSplitting, Splitting
 from rl.networks.torsos.trunk import Independent, MultiHead, Shared, Trunk
 from rl.spec import EnvSpec
@@ -82,6 +84,8 @@ NETWORKS: dict[str, type[Torso]] = {
     "mtan": MTAN,
     "modular": Modular,
     "meta_modular": MetaModular,
+    "sparse_sharing": SparseSharing,
+    "piggyback": Piggyback,
 }
 
 

@@ -131,6 +131,8 @@ class TaskOptimizer(Optimizer):
         logged = {}
         for name, watch in self.watches.items():
             watch.after(count)
+            if watch.rewound:
+                self.start_over()
             for column, value in watch.values().items():
                 logged[f"{_part(name)}{column}"] = value
         return logged

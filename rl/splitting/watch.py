@@ -21,12 +21,15 @@ class Watch:
       columns: what `values` has, name -> how it is averaged, as Algorithm's.
       halves: whether gradients of the halves of batches are needed.
       inner_steps: that tasks take before their losses count; alike for all groups of a network.
+      rewound: whether the last `after` took weights back to what they were, so that the optimiser
+        is to start over with them.
       turn: where torsos have `structure`: what learns, BOTH, WEIGHTS or STRUCTURE, int32 `()`.
     """
 
     columns: Mapping[str, str] = {}
     halves = False
     inner_steps = InnerSteps()
+    rewound = False
     turn: Any = None
 
     def begin(self, update: Update) -> None:
@@ -36,6 +39,7 @@ class Watch:
     def observe(self, tasks: TaskGradients, name: str, present: Any = None) -> None:
         """Counts in the gradients of the group `name`; `present` is the update's. Runs inside
         compiled updates."""
+        del tasks, name, present
 
     def penalty(self, losses: tf.Tensor) -> tf.Tensor:
         """`()`, what is added to the losses `(num_tasks,)` for the logits that say how the network

@@ -10,9 +10,11 @@ from rl.splitting.block_policies import BlockPolicies
 from rl.splitting.blocks import Slots
 from rl.splitting.bouncer import Bouncer
 from rl.splitting.branching import Branching
+from rl.splitting.mask_watch import MaskWatch
 from rl.splitting.overlay import Overlay
 from rl.splitting.router import Router
 from rl.splitting.splitter import Splitter
+from rl.splitting.tickets import Tickets
 from rl.splitting.watch import Watch
 
 MakeWatch = Callable[[str, Group, Sequence[Any], Slots, Any], Watch]
@@ -32,8 +34,10 @@ WATCHES: dict[type, MakeWatch] = {
     flags.Splitting: make_splitter,
     flags.AdaShare: BlockPolicies,
     flags.LearnedBranching: Branching,
+    flags.Piggyback: MaskWatch,
     flags.Routing: Router,
     flags.Modular: Bouncer,
+    flags.SparseSharing: Tickets,
 }
 
 

@@ -83,8 +83,10 @@ def history(network: Mapping[str, Any]) -> tuple[list[int], np.ndarray]:
     num_tasks)`.
 
     Where single weights split, a region is a layer, and has the fraction of its weights that are a
-    task's own.
+    task's own; under masks, of those that a task uses.
     """
+    if "density" in network:
+        return _history_of_masks(network)
     if "maps" not in network:
         return _history_of_weights(network)
     updates = [0]
@@ -109,6 +111,17 @@ def _history_of_weights(network: Mapping[str, Any]) -> tuple[list[int], np.ndarr
     return updates, np.array(counts) / sizes
 
 
+def _history_of_masks(network: Mapping[str, Any]) -> tuple[list[int], np.ndarray]:
+    if "events" not in network:  # masks that learn all the time
+        return [0], np.array([network["density"]])
+    updates = [0]
+    densities = [np.ones_like(network["density"])]
+    for event in network["events"]:
+        updates.append(event["updates"])
+        densities.append(np.array(event["density"]))
+    return updates, np.array(densities)
+
+
 def layers(network: Mapping[str, Any]) -> Iterator[Layer]:
     """The layers of a network, in order; one where it tells of blocks."""
     start = 0
@@ -124,9 +137,10 @@ def draw_structure(groups: Sequence[Group]) -> Figure:
 
     Where tasks use copies of layers, a row of two panels per layer. Left, a colour for each copy
     (or, where units split, for the share of units whose copy isn't the first; where weights do, for
-    the share of them that are a task's own, up to the most it may have), by task and update, with
-    the score of each split. Right, a matrix over pairs of tasks, see MATRICES. Where tasks execute
-    blocks a row per network: how likely each block is, by task, and which ones are executed now.
+    the share of them that are a task's own, up to the most it may have; under masks, of those that
+    it uses), by task and update, with the score of each split. Right, a matrix over pairs of tasks,
+    see MATRICES. Where tasks execute blocks a row per network: how likely each block is, by task,
+    and which ones are executed now.
 
     Raises:
       UserError: there are several runs, or it has no structure.

@@ -91,6 +91,8 @@ def _draw_sharing(network: Mapping[str, Any], layer: Layer, tasks: list[str]) ->
     if not math.isfinite(most):
         raise ValueError(f"shares up to {most}")
     what = "copy that each task uses" if sharing.by_copy else "share that is not the first copy's"
+    if "density" in network:
+        what = "share of the weights that each task uses"
     return GridFigure(
         kind="grid",
         title=f"{layer.description['name']}: {what}",

@@ -165,7 +165,7 @@ def train_in_two(tmp_path, args, algo):
     part = train(tmp_path / "part", *args, "--epochs", "2", algo=algo)
     early = splits_of(part)
     assert main(["resume", str(part), "--epochs", "4"]) == 0
-    assert rows(part)[:3] == rows(whole)[:3] and len(rows(part)) == 5
+    assert rows(part) == rows(whole)
     late = splits_of(part)
     assert late == splits_of(whole) != early
     assert all(network["events"] for network in late["networks"].values())

@@ -86,8 +86,7 @@ def check_resumes(tmp_path, algo, *flags):
     part = train(tmp_path / "part", *args, "--epochs", "2", algo=algo)
     early = structure_of(part)
     assert main(["resume", str(part), "--epochs", "4"]) == 0
-    assert rows(part)[:3] == rows(whole)[:3]
-    assert len(rows(part)) == 5
+    assert rows(part) == rows(whole)
     assert structure_of(part) == structure_of(whole) != early
     return part
 

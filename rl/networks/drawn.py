@@ -13,8 +13,8 @@ from rl.networks.banks import Bank
 
 
 class DrawnBank(Bank):
-    """Logits `(copies, ..., choices)`, the same for all members; in updates a sample of them counts,
-    outside the likeliest choice.
+    """Logits `(copies, ..., choices)`, the same for all members; in updates a sample of them
+    counts, outside the likeliest choice.
 
     Args:
       lead: the axes of members, that parameters have in front.

@@ -45,8 +45,8 @@ def make_watch(name: str, group: Group, twins: Sequence[Any], slots: Slots, opti
     """What watches a group of torsos.
 
     Args:
-      name: the group's. twins: the torsos of the target network, or none. slots: function of a variable to its
-        optimiser's slots. options: the network's own flags.
+      name: the group's. twins: the torsos of the target network, or none.
+      slots: function of a variable to its optimiser's slots. options: the network's own flags.
     """
     for kind, make in WATCHES.items():
         if isinstance(options, kind):

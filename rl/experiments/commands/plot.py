@@ -82,8 +82,8 @@ def make_parser() -> Parser:
     add("--value", "-y", nargs="*", default=["Performance"], help=text)
     add("--by_task", action="store_true", help="values of every task over time, as colours")
     text = (
-        "what the networks of one run decided: how they split, which routes or blocks tasks take; or "
-        "the trees in a file of branch"
+        "what the networks of one run decided: how they split, which routes or blocks tasks take; "
+        "or the trees in a file of branch"
     )
     add("--structure", "--splits", action="store_true", help=text)
     text = "print the table of the flags that differ between curves, too"

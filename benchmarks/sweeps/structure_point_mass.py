@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.sweeps.point_mass import COMMON, PPO
 from rl import Sweep
 
-UPDATES = 16_000  # of a run: 20 epochs of 20 rollouts, each 10 passes in 4 minibatches
+UPDATES = 4000  # of a run: 100 rollouts, each 10 passes in 4 minibatches
 
 METHODS: dict[str, dict[str, Any]] = {
     "shared": {"network": "mlp"},
@@ -25,17 +25,40 @@ METHODS: dict[str, dict[str, Any]] = {
     "paco": {"network": "paco"},
     "moore": {"network": "moore"},
     "splitting": {"network": "splitting", "split_every": 20},
+    "soft_order": {"network": "soft_order"},
+    "cross_stitch": {"network": "cross_stitch"},
+    "mtan": {"network": "mtan"},
     "routing": {"network": "routing", "blocks": 2, "route_updates": 40, "router_lr": 0.1},
+    "modular": {
+        "network": "modular",
+        "modules": 3,
+        "propose_updates": 40,
+        "anneal_updates": UPDATES // 2,
+    },
     "adashare": {
         "network": "adashare",
         "warmup_updates": UPDATES // 10,
-        "turn_updates": 200,
+        "turn_updates": 80,
         "policy_updates": UPDATES // 2,
+        "structure_lr": 0.05,
     },
     "learned_branching": {
         "network": "learned_branching",
         "warmup_updates": UPDATES // 20,
         "policy_updates": UPDATES // 2,
+        "structure_lr": 0.05,
+    },
+    "sparse_sharing": {
+        "network": "sparse_sharing",
+        "warmup_updates": UPDATES // 10,
+        "rounds": 3,
+        "round_updates": UPDATES // 10,
+    },
+    "sparse_sharing_saliency": {
+        "network": "sparse_sharing",
+        "tickets": "saliency",
+        "warmup_updates": UPDATES // 10,
+        "saliency_updates": UPDATES // 20,
     },
 }
 

@@ -35,7 +35,8 @@ from rl.flags.torsos import Modular as Config
 from rl.gradients.per_task import InnerSteps, TaskGradients
 from rl.networks.groups import Group
 from rl.networks.torsos.modular import Modular
-from rl.splitting.blocks import Slots
+from rl.splitting.blocks import Slots, layer_report
+from rl.splitting.maps import changes
 from rl.splitting.watch import Watch, presence
 
 LAST = 5.0  # the accepted share of worse proposals ends at exp(-5) of what it began with
@@ -208,12 +209,7 @@ class Bouncer(Watch):
         for torso in self.torsos:
             torso.use(maps)
         maps = maps.astype(np.int32)
-        changed = maps != self.noted
-        for number, modules in enumerate(maps):
-            for module in np.unique(modules[changed[number]]):
-                moved = changed[number] & (modules == module)
-                event = {"updates": self.updates, "region": number, "copy": int(module)}
-                self.events.append(event | {"moved": np.flatnonzero(moved).tolist()})
+        self.events += changes(self.noted, maps, self.updates)
         self.noted = maps
 
     def values(self) -> dict[str, np.ndarray]:
@@ -227,10 +223,7 @@ class Bouncer(Watch):
         `(slots, modules)`, whether two tasks use the same, `(slots, num_tasks, num_tasks)`, and
         where the annealing is."""
         maps = self.maps
-        layers = []
-        for slot in self.torso.slots:
-            size = sum(int(np.prod(bank.variable.shape)) for bank in slot) // self.config.modules
-            layers.append({"name": slot[0].variable.name, "regions": 1, "size": size})
+        layers = [layer_report(slot, self.config.modules) for slot in self.torso.slots]
         usage = [np.bincount(modules, minlength=self.config.modules).tolist() for modules in maps]
         return {
             "updates": self.updates,

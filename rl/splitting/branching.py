@@ -18,8 +18,9 @@ import numpy as np
 
 from rl.flags.torsos import LearnedBranching as Config
 from rl.networks.groups import Group
-from rl.splitting.blocks import Slots
+from rl.splitting.blocks import Slots, layer_report
 from rl.splitting.drawing import Drawing
+from rl.splitting.maps import changes
 from rl.splitting.watch import BOTH, WEIGHTS
 
 COOLING = 99.0  # the temperature falls to a tenth of the first
@@ -75,7 +76,9 @@ class Branching(Drawing):
                 bank.temperature.assign(temperature)
         waits = self.updates < self.config.warmup_updates or temperature == 0
         self.turn.assign(WEIGHTS if waits else BOTH)
-        self._note(self._maps())
+        maps = self._maps()
+        self.events += changes(self.maps, maps, self.updates)
+        self.maps = maps
 
     def _maps(self) -> np.ndarray:
         """The copies that a splitting network's tasks would use, `(layers, num_tasks)`, the output
@@ -84,15 +87,6 @@ class Branching(Drawing):
         tree = tree_of([of_layer[0] for of_layer in chosen[:-1]], chosen[-1])
         rows = [numbered(nodes) for nodes in tree]
         return np.array([*rows, np.arange(self.torso.num_tasks)])
-
-    def _note(self, maps: np.ndarray) -> None:
-        """Makes an event of each group of tasks that comes to use another copy."""
-        for region, (before, now) in enumerate(zip(self.maps, maps)):
-            for copy in np.unique(now[now != before]):
-                moved = np.flatnonzero((now == copy) & (now != before))
-                event = {"updates": self.updates, "region": region, "copy": int(copy)}
-                self.events.append(event | {"moved": moved.tolist()})
-        self.maps = maps
 
     def after(self, count: int) -> None:
         super().after(count)
@@ -104,12 +98,9 @@ class Branching(Drawing):
     def report(self) -> dict[str, Any]:
         """The copies of each layer that tasks use, as `--split_map` takes them, and how that came
         to be."""
-        layers: list[dict[str, Any]] = []
-        regions = [*self.torso.regions[self.torso.node_layers], self.torso.regions[self.torso.head]]
-        for region in regions:
-            copies = self.torso.nodes if len(layers) < len(regions) - 1 else self.torso.num_tasks
-            size = sum(int(np.prod(bank.variable.shape)) for bank in region) // copies
-            layers.append({"name": region[0].variable.name, "regions": 1, "size": size})
+        torso = self.torso
+        layers = [layer_report(region, torso.nodes) for region in torso.regions[torso.node_layers]]
+        layers.append(layer_report(torso.regions[torso.head], torso.num_tasks))
         return {
             "updates": self.updates,
             "maps": self.maps.tolist(),

@@ -22,6 +22,21 @@ def sharing_score(maps: np.ndarray, sizes: np.ndarray) -> float:
     return float((sizes * (num_tasks - copies_of(maps))).sum() / ((num_tasks - 1) * sizes.sum()))
 
 
+def changes(before: np.ndarray, after: np.ndarray, updates: int) -> list[dict[str, Any]]:
+    """An event, as JSON values, for each group of tasks that came to use another copy of a region.
+
+    Args:
+      before, after: maps `(regions, num_tasks)`. updates: so far.
+    """
+    events = []
+    for region, copies in enumerate(after):
+        changed = copies != before[region]
+        for copy in np.unique(copies[changed]):
+            moved = np.flatnonzero(changed & (copies == copy)).tolist()
+            events.append({"updates": updates, "region": region, "copy": int(copy), "moved": moved})
+    return events
+
+
 def nearer_to_second(distance: np.ndarray, first: int, second: int) -> np.ndarray:
     """Bool `(num_tasks,)`: the tasks that go with `second` when `first` and `second` part.
 

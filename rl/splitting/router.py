@@ -23,7 +23,8 @@ from rl.flags.torsos import Routing as Config
 from rl.gradients.per_task import TaskGradients
 from rl.networks.groups import Group
 from rl.networks.torsos.routing import Routing
-from rl.splitting.blocks import Slots
+from rl.splitting.blocks import Slots, layer_report
+from rl.splitting.maps import changes
 from rl.splitting.watch import Watch, presence
 from rl.splitting.wpl import improve
 
@@ -149,14 +150,8 @@ class Router(Watch):
                 torso.sampled[layer].assign(self.routes[:, layer])
 
     def _note_likeliest(self, likeliest: np.ndarray) -> None:
-        """Makes an event of each block that begins to be the likeliest of its layer for some
-        task."""
-        changed = likeliest != self.likeliest
-        for layer in range(likeliest.shape[1]):
-            for block in np.unique(likeliest[changed[:, layer], layer]):
-                moved = changed[:, layer] & (likeliest[:, layer] == block)
-                event = {"updates": self.updates, "region": layer, "copy": int(block)}
-                self.events.append(event | {"moved": np.flatnonzero(moved).tolist()})
+        """Makes events of blocks that begin to be the likeliest for some task."""
+        self.events += changes(self.likeliest.T, likeliest.T, self.updates)
         self.likeliest = likeliest
 
     def values(self) -> dict[str, np.ndarray]:
@@ -167,10 +162,8 @@ class Router(Watch):
         `(num_tasks, layers, blocks)`, and how likely two tasks are to take the same block,
         `(layers, num_tasks, num_tasks)`."""
         together = np.einsum("sla,tla->lst", self.policy, self.policy)
-        layers = []
-        for region in self.torso.regions[: self.policy.shape[1]]:
-            size = sum(int(np.prod(bank.variable.shape)) for bank in region) // self.config.blocks
-            layers.append({"name": region[0].variable.name, "regions": 1, "size": size})
+        hidden = self.torso.regions[: self.policy.shape[1]]
+        layers = [layer_report(region, self.config.blocks) for region in hidden]
         return {
             "updates": self.updates,
             "maps": self.likeliest.T.tolist(),

@@ -117,6 +117,23 @@ RUNS = {
         f"--algo ddpg --env PointMass-MT4 --network moore --gradient famo --steps_per_epoch 400 "
         f"{OFF_POLICY}"
     ),
+    "td3_soft_order": Run(
+        "--algo td3 --env PointMass-ML4 --task_onehot false --network soft_order --gradient pcgrad "
+        f"--steps_per_epoch 400 {OFF_POLICY}",
+        meta_test="--episodes 6 --start best --num_test_episodes 1",
+    ),
+    "sac_permuted": Run(
+        "--algo sac --env PointMass-MT4 --network soft_order --order permuted --steps_per_epoch 400 "
+        f"{OFF_POLICY}"
+    ),
+    "ddpg_cross_stitch": Run(
+        "--algo ddpg --env PointMass-MT4 --network cross_stitch --gradient imtl_g "
+        f"--steps_per_epoch 400 {OFF_POLICY}"
+    ),
+    "sac_mtan": Run(
+        "--algo sac --env PointMass-MT4 --network mtan --gradient slaw --steps_per_epoch 400 "
+        f"{OFF_POLICY}"
+    ),
     "ddpg_film": Run(
         f"--algo ddpg --env PointMass-MT4 --network film --gradient mgda --steps_per_epoch 400 "
         f"{OFF_POLICY}"

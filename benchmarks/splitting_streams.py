@@ -129,9 +129,9 @@ class Learner:
     def __init__(self, criterion: str, flags: dict[str, Any]) -> None:
         config = Config(split_criterion=criterion, **(SCHEDULE | flags))
         self.net = Vectors()
-        optimizers = TaskOptimizers(num_tasks=TASKS, splits=config)
+        optimizers = TaskOptimizers(num_tasks=TASKS, changes=config)
         self.optimizer = optimizers.make(0.01, self.net)
-        self.splitter = self.optimizer.splitters["LossQ"]
+        self.splitter = self.optimizer.watches["LossQ"]
         self.update = tf.function(self._update)
         self.variables = [*self.net.trainable_variables, *self.optimizer.variables]
         self.variables += [banks[0].copy for banks in self.net.regions]

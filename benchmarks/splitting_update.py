@@ -51,11 +51,11 @@ def make(network: str, method: str, tasks: int, hidden: list[int]) -> Any:
     splits = None
     if name in CRITERIA:
         splits = dataclasses.replace(torsos.options, split_criterion=name, split_every=10**9)
-    optimizers = splitting.TaskOptimizers(config, num_tasks=tasks, splits=splits)
+    optimizers = splitting.TaskOptimizers(config, num_tasks=tasks, changes=splits)
     algo = ALGOS["sac"](make_spec(tasks), torsos, optimizers)
     splitters = []
     for opt in (algo.pi_opt, algo.q_opt):
-        splitters.extend(getattr(opt, "splitters", {}).values())
+        splitters.extend(getattr(opt, "watches", {}).values())
     if splits:
         for splitter in splitters:
             end_block(splitter)

@@ -29,7 +29,10 @@ COMMANDS = {
     ),
     "report": Command("rl.experiments.commands.report", "write one HTML page about runs"),
     "meta-test": Command(
-        "rl.experiments.commands.meta_test", "adapt a splitting network to the test tasks"
+        "rl.experiments.commands.meta_test", "adapt what a network learned to other tasks"
+    ),
+    "branch": Command(
+        "rl.experiments.commands.branch", "find the layers that a run's tasks should share"
     ),
 }
 # Errors of the operating system that a user can mend.

@@ -17,6 +17,8 @@ from typing import Any, Collection, Iterable, Mapping, NoReturn, Optional, Seque
 
 # What split, in a run directory; its name is here because plots, too, may import this.
 SPLITS = "splits.json"
+# Which weights tasks use, likewise.
+MASKS = "masks.npz"
 MOST = 2**31 - 1  # a whole number above it is a slip, and would overflow in NumPy, or in an env
 DEBUG = "--debug"
 LONGEST = 1000  # characters of a text

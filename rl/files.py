@@ -313,11 +313,13 @@ def _alike(value: Any, like: Any, free: bool) -> bool:
             return number and like.ndim == 0  # NumPy makes numbers of arrays without axes
         fits = value.ndim == like.ndim if free else value.shape == like.shape
         return fits and value.dtype == like.dtype
+    if isinstance(like, np.generic):
+        like = like.item()
     if isinstance(value, np.ndarray):  # of each task, where it was one of all at first
         return free and isinstance(like, float) and value.dtype.kind == "f"
-    if isinstance(like, (float, np.floating)):
+    if isinstance(like, float):
         return number
-    if isinstance(like, (int, np.integer)) and not isinstance(like, bool):
+    if isinstance(like, int) and not isinstance(like, bool):
         return number and isinstance(value, int)
     return isinstance(value, type(like))
 

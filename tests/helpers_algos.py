@@ -94,7 +94,7 @@ def splitters_of(algo):
     """What splits the networks of an algorithm, by group."""
     found = {}
     for optimizer in algo.optimizers:
-        found |= getattr(optimizer, "splitters", {})
+        found |= getattr(optimizer, "watches", {})
     return found
 
 

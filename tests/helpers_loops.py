@@ -76,6 +76,9 @@ class Fake:
     def splits(self):
         return {}
 
+    def masks(self):
+        return {}
+
     def state(self):
         return {}
 

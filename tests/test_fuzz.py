@@ -418,6 +418,8 @@ def test_bad_command_lines(tmp_path, monkeypatch, case):
         ["report", "\0"],
         ["meta-test"],
         ["meta-test", ".", "--start", "worst"],
+        ["branch"],
+        ["branch", ".", "--budget", "nan"],
         ["nothing"],
         ["train", "stray"],
         [""],

@@ -31,6 +31,9 @@ def make_algo(algo, **flags):
         ("multi_head", ACTOR_HIDDEN + CRITIC_HIDDEN + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
         ("independent", TASKS * SHARED),
         ("splitting", SHARED),
+        ("sparse_sharing", ACTOR_HIDDEN + CRITIC_HIDDEN + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
+        # without the one-hot code
+        ("piggyback", 3 * 8 + 8 + 5 * 8 + 8 + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
     ],
 )
 def test_parameters_in_use(network, count):
@@ -49,7 +52,7 @@ def test_a_network_without_copies():
 
 def test_a_split_adds_its_layer():
     algo = make_algo("ddpg", network="splitting")
-    splitter = algo.pi_opt.splitters["LossPi"]
+    splitter = algo.pi_opt.watches["LossPi"]
     leaves = np.array([False, True, True])
     splitter.split(1, (0, 1), leaves, score=1.0)
     assert algo.parameters() == SHARED + ACTOR_HEAD
@@ -59,7 +62,7 @@ def test_a_split_adds_its_layer():
 
 def test_weights_that_left():
     algo = make_algo("ddpg", network="sparse_splitting", split_weights=True)
-    splitter = algo.pi_opt.splitters["LossPi"]
+    splitter = algo.pi_opt.watches["LossPi"]
     leaves = np.zeros(splitter.private.shape, bool)
     leaves[0, :5] = True
     splitter.split(leaves, score=1.0)

@@ -349,7 +349,7 @@ def test_the_table_of_flags_as_text(tmp_path, capsys):
     assert main(["plot", str(tmp_path / "one"), "--table", "-o", out]) == 0
     assert capsys.readouterr().out == f"the curves differ in no flag\n{out}\n"
     assert main([*argv, "--splits"]) == 2
-    assert "--table has no effect with --splits" in capsys.readouterr().err
+    assert "--table has no effect with --structure" in capsys.readouterr().err
 
 
 def test_fast_and_without_tensorflow(tmp_path):

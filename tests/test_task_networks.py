@@ -19,9 +19,11 @@ from rl.gradients import make_balancer, shared_gram
 from rl.gradients.balancer import shared_regions
 from rl.gradients.per_task import TaskGradients
 from rl.networks import MLP, NETWORKS
-from rl.networks.banks import Bank, MixBank, WeightBank, copy_row
+from rl.networks.banks import Bank, MixBank, RoutedBank, WeightBank, copy_row
 from rl.networks.constants import Constants
+from rl.networks.drawn import DrawnBank, GateBank
 from rl.networks.groups import Group
+from rl.networks.masks import MaskBank, ScoreBank
 from rl.networks.policy import CompiledForward
 from rl.networks.stacks import StackNet, mixed
 from rl.networks.task_net import TaskNet
@@ -30,17 +32,21 @@ from tests.helpers_algos import make_spec
 
 T, B, D, OUT = 3, 5, 4, 2
 SIZES = (8, 7, OUT)
+ONE_SIZE = (8, 8, OUT)
 FLAGS = {"task_embedding": 5, "experts": 2, "modules": 2, "module_layers": 3, "module_units": 6}
 ROWS = {name: {"network": name} for name in NETWORKS}  # what every test with `name` makes, by flags
 ROWS["split_weights"] = {"network": "sparse_splitting", "split_weights": True}
+ROWS["modular_sum"] = {"network": "modular", "compose": "sum"}
 ROWS["splitting_simba"] = {"network": "splitting", "layers": "simba"}
 ROWS["splitting_bronet"] = {"network": "splitting", "layers": "bronet", "split_biases": True}
 ROWS["splitting_bronet"] |= {"embedding": 4, "learns": True}
 SLOW = {
     "simba": {"network": "multi_head", "layers": "simba"},
     "bronet": {"network": "independent", "layers": "bronet"},
+    "permuted": {"network": "soft_order", "order": "permuted"},
 }
 ROWS |= SLOW
+ROWS["tickets"] = {"network": "sparse_sharing", "private": True}
 
 
 def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
@@ -50,17 +56,39 @@ def make(name, members=None, sizes=None, flags=None, jitter=0.1, **options):
     values = FLAGS | ROWS[name] | (flags or {})
     network = values["network"]
     options |= {key: values[key] for key in ("layers", "embedding", "learns") if key in values}
-    sizes = sizes or ((8, OUT) if "layers" in values else SIZES)
+    sizes = sizes or sizes_of(values)
     config = build(torsos.NETWORKS[network].config, values)
     net = NETWORKS[network](sizes, config, members=members, **options)
     net.build((T, None, D))
     rng = np.random.default_rng(0)
     for variable in net.trainable_variables:
         variable.assign(variable + jitter * rng.normal(size=variable.shape))
+    if values["network"] == "sparse_sharing":
+        net.private.assign("private" in values)
+        for bank in net.masked:
+            bank.mask.assign(rng.random(bank.mask.shape) < 0.7)
     for variable in net.non_trainable_variables:
         if "int" in variable.dtype:  # which copy each task uses
             variable.assign(rng.integers(0, 2, variable.shape))
+    for region in net.regions:
+        for bank in region:
+            if isinstance(bank, RoutedBank):
+                bank.sampled.assign(bank.copy)
+            if isinstance(bank, DrawnBank):  # one sample, in updates and outside of them
+                bank.sampled_outside = True
+                bank.noise.assign(rng.gumbel(size=bank.noise.shape))
+                bank.temperature.assign(1.0)
+            if isinstance(bank, GateBank):
+                bank.learned.assign(np.ones(bank.learned.shape, bool))
     return net
+
+
+def sizes_of(values):
+    """Sizes of layers that a network takes."""
+    if "layers" in values:
+        return (8, OUT)
+    one_size = torsos.NETWORKS[values["network"]].one_size or "compose" in values
+    return ONE_SIZE if one_size else SIZES
 
 
 def inputs(seed=0, batch=B):
@@ -137,7 +165,7 @@ def test_build_makes_every_variable_and_each_is_in_a_region(net):
     known = {
         id(variable)
         for bank in banks
-        for variable in (bank.variable, getattr(bank, "mix", None), bank.copy)
+        for variable in (bank.variable, getattr(bank, "mix", None), bank.copy, *bank.states)
         if variable is not None
     }
     frozen = {id(variable) for layer in getattr(net, "frozen", ()) for variable in layer}
@@ -195,9 +223,11 @@ def test_task_gradients_are_those_of_a_backward_pass_each(net):
         gram = 0
         for k, (bank, gradient) in enumerate(region):
             rows = [by_task(bank, separate[t][r][k])[t] for t in range(T)]
+            for t in range(T):
+                assert not np.delete(by_task(bank, separate[t][r][k]), t, axis=0).any()
             np.testing.assert_allclose(by_task(bank, gradient), rows, rtol=1e-5, atol=1e-6)
             gram = gram + by_region(
-                bank, [by_task(bank, separate[t][r][k] * joined(bank))[t] for t in range(T)]
+                bank, [by_task(bank, separate[t][r][k] * to_rows(bank))[t] for t in range(T)]
             )
         grams.extend(gram)
     np.testing.assert_allclose(tasks.grams["Loss"], grams, rtol=1e-4, atol=1e-6)
@@ -208,7 +238,20 @@ def joined(bank):
     known by weight."""
     if isinstance(bank, WeightBank):
         return np.array(bank.shared(), np.float32)
-    return np.ones((T, *[1] * (len(bank.variable.shape) - bank.axis - 1)), np.float32)
+    if isinstance(bank, MaskBank) and bank.mask is not None:
+        by_mask = np.moveaxis(np.array(bank.mask, np.float32), bank.axis, 0)
+        return np.expand_dims(by_mask, bank.axis + 1)
+    rank = len(bank.expand(full=True).shape) - bank.axis
+    return np.ones((T, *[1] * (rank - 1)), np.float32)
+
+
+def to_rows(bank):
+    """What multiplies the gradients of tasks' own parameters in `Bank.rows`."""
+    if isinstance(bank, ScoreBank):
+        return np.array(bank.kernel)
+    if isinstance(bank, MaskBank):
+        return bank.kept()
+    return joined(bank)
 
 
 def by_region(bank, rows):
@@ -260,16 +303,22 @@ def test_what_a_task_has_for_itself_is_not_weighed(net, name):
 def test_shares_make_grams_those_of_the_variables(net):
     tasks, separate = task_gradients(net, inputs()), each_gradient(net, inputs())
     place, grams = {id(v): k for k, v in enumerate(net.trainable_variables)}, []
+    compared = []
     for region in net.regions:
+        bank = region[0]
+        # What is drawn from logits is no linear function of them; what is kept has no gradient.
+        is_compared = id(bank.variable) in place and not isinstance(bank, DrawnBank)
+        compared += [is_compared] * bank.count
+        if not is_compared:
+            continue
         places = [(bank, place[id(bank.variable)]) for bank in region]
         rows = [
             (bank, [np.ravel(separate[t][k] * joined(bank)[t]) for t in range(T)])
             for bank, k in places
         ]
         grams.extend(sum(by_region(bank, own) for bank, own in rows))
-    np.testing.assert_allclose(
-        tasks.shares["Loss"] * tasks.grams["Loss"], grams, rtol=1e-4, atol=1e-6
-    )
+    products = np.array(tasks.shares["Loss"] * tasks.grams["Loss"])
+    np.testing.assert_allclose(products[compared], grams, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -334,11 +383,12 @@ def test_permuting_tasks_permutes_everything(name, members):
         tf.gather(param, order, axis=bank.axis)
         for bank, param in zip(banks, tf.nest.flatten(params))
     ]
+    wanted = tf.gather(net(inputs()), order, axis=-3)
+    if hasattr(net, "permutations"):
+        net.permutations.assign(tf.gather(net.permutations, order))
     with net.using(tf.nest.pack_sequence_as(params, flat)):
         permuted = net(tf.gather(inputs(), order))
-    np.testing.assert_allclose(
-        permuted, tf.gather(net(inputs()), order, axis=-3), rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(permuted, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_full_parameters_give_the_same_outputs(net):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from rl.config import UserError
 from rl.gradients.optimizer import Info, Optimizer
+from rl.networks.groups import Group
 from rl.networks.policy import Policy
 from rl.spec import Batch, EnvSpec, RolloutBatch, Update, map_fields
 from rl.splitting.parameters import used_parameters
@@ -21,18 +22,6 @@ def polyak_average(nets: Iterable[tuple[Any, Any]], polyak: float) -> None:
     for net, targ in nets:
         for v, v_targ in zip(net.trainable_variables, targ.trainable_variables):
             v_targ.assign(polyak * v_targ + (1 - polyak) * v)
-
-
-def only_if(due: tf.Tensor, step: Callable[[], Info], zeros: Info) -> Info:
-    """What `step()` returns if `due` is true; otherwise it isn't taken, and `zeros` are returned.
-
-    A loop of one turn or none: XLA copies what `tf.cond` changes, and not what a loop does.
-    """
-    return tf.while_loop(
-        lambda turn, _: turn < tf.cast(due, tf.int32),
-        lambda turn, _: (turn + 1, step()),
-        (tf.constant(0), zeros),
-    )[1]
 
 
 def give_embedding(critic: Any, *actors: Any) -> None:
@@ -149,15 +138,31 @@ class Algorithm(Generic[Batches]):
             networks |= optimizer.report()
         return {"tasks": self.spec.tasks, "networks": networks} if networks else {}
 
+    def masks(self) -> dict[str, Any]:
+        """What tasks use of networks with masks, as bits: group -> what its torso says of it; empty
+        for others."""
+        found: dict[str, Any] = {}
+        for name, group in self._groups().items():
+            for torso in group.torsos:
+                if hasattr(torso, "packed"):
+                    found[name] = torso.packed()
+        return found
+
     def parameters(self) -> int:
         """How many numbers of the networks some task uses, targets apart; of algorithms for several
         tasks."""
         count = 0
+        for group in self._groups().values():
+            count += sum(used_parameters(torso) for torso in group.torsos)
+        return count
+
+    def _groups(self) -> dict[str, Group]:
+        """Those of all networks but targets, by name."""
+        groups: dict[str, Group] = {}
         for name in self.saved:
             if not name.endswith("_targ"):
-                for group in getattr(getattr(self, name), "groups", {}).values():
-                    count += sum(used_parameters(torso) for torso in group.torsos)
-        return count
+                groups |= getattr(getattr(self, name), "groups", {})
+        return groups
 
     def state(self) -> dict[str, Any]:
         """Everything that updates and acting change."""

@@ -94,6 +94,7 @@ class PPO(Algorithm[RolloutBatch]):
     def pi_loss(self, batch: RolloutBatch, present: Any = None) -> tuple[tf.Tensor, Info]:
         """The clipped surrogate, eq. 7, and the entropy bonus."""
         adv = batch.adv
+        advantage = tf.reduce_mean(visited(present, adv), axis=-1)
         clip = self.config.clip_ratio
         if self.config.norm_adv:
             mean, var = tf.nn.moments(adv, axes=[-1], keepdims=True)
@@ -108,6 +109,7 @@ class PPO(Algorithm[RolloutBatch]):
         kl = tf.reduce_mean(ratio - 1 - log_ratio, axis=-1)
         clipped = tf.reduce_mean(tf.cast(tf.abs(ratio - 1) > clip, tf.float32), axis=-1)
         info = {"LossPi": loss, "Entropy": entropy, "KL": kl, "ClipFrac": clipped}
+        info["Advantage"] = advantage
         return loss - self.config.ent_coef * entropy, info
 
     def v_loss(self, batch: RolloutBatch, present: Any = None) -> tuple[tf.Tensor, Info]:
@@ -135,6 +137,7 @@ class PPO(Algorithm[RolloutBatch]):
     def train_step(self, batch: RolloutBatch, update: Update) -> Info:
         """One step on actor and critic."""
         info = self.opt.minimise(lambda: self.loss(batch, update.present), update)
+        del info["Advantage"]  # of rl.splitting.router alone
         if self.config.target_kl:
             info["stop"] = tf.reduce_max(info["KL"]) > 1.5 * self.config.target_kl
         return info

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rl.algos.common import Algorithm, Info, give_embedding, only_if, polyak_average
+from rl.algos.common import Algorithm, Info, give_embedding, polyak_average
 from rl.algos.value_losses import make_value_loss
 from rl.flags.td3 import Config
+from rl.gradients.conditional import only_if
 from rl.gradients.optimizer import Optimizers
 from rl.networks import Critic, DeterministicActor, DeterministicPolicy, Torsos
 from rl.spec import Batch, EnvSpec, Update

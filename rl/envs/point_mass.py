@@ -24,6 +24,7 @@ LAYOUTS: dict[str, dict[str, float]] = {
     "PointMass-Identical4": {"first": 0.0, "second": 0.0, "third": 0.0, "fourth": 0.0},
     "PointMass-Opposed2": {"there": 0.0, "back": 180.0},
     "PointMass-ML4": GROUPS,
+    "PointMass-North1": {"north": 90.0},
 }
 TESTS = {
     "PointMass-ML4": {"between-east": 10.0, "between-west": 190.0}

@@ -6,7 +6,7 @@ from typing import Any, Mapping, Sequence
 from rl import envs
 from rl.config import UserError
 from rl.experiments.commands.training_flags import parse
-from rl.flags import ALGORITHMS, on_policy
+from rl.flags import ALGORITHMS, NETWORKS, on_policy
 
 
 def adapted_flags(
@@ -38,7 +38,7 @@ def _defaults(saved: Mapping[str, Any], horizon: int) -> dict[str, Any]:
     otherwise."""
     flags = {
         **saved,
-        "network": "meta_splitting",
+        "network": NETWORKS[saved["network"]].adapted,
         "split": "test",
         "exp_name": f"{saved['exp_name']}_meta",
         "seed": [saved["seed"]],

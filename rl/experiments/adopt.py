@@ -1,4 +1,4 @@
-"""How an algorithm for other tasks takes over what a run's splitting networks have learned."""
+"""How an algorithm for other tasks takes over what a run's networks have learned."""
 
 from typing import Any, Sequence
 
@@ -7,6 +7,8 @@ import numpy as np
 from rl.buffers.normaliser import RunningMoments
 from rl.networks import Temperature
 from rl.networks.torsos.meta_splitting import MetaSplitting, copies_used
+from rl.networks.torsos.modular import Modular
+from rl.networks.torsos.soft_order import SoftOrder
 from rl.networks.torsos.splitting import Splitting
 from rl.training.evaluate import evaluate
 from rl.training.policy import EnvPolicy
@@ -23,13 +25,13 @@ def networks(algo: Any) -> list[Any]:
     for net in nets:
         for group in getattr(net, "groups", {}).values():
             torsos.extend(group.torsos)
-    kinds = (Splitting, MetaSplitting, Temperature)
+    kinds = (Splitting, MetaSplitting, SoftOrder, Modular, Temperature)
     return [net for net in torsos + nets if isinstance(net, kinds)]
 
 
 def most_copies(algo: Any) -> int:
     """The largest number of copies of a layer that its tasks use."""
-    counts = []
+    counts = [1]
     for net in networks(algo):
         if isinstance(net, Splitting):
             for banks in net.layers_of_banks():
@@ -39,8 +41,8 @@ def most_copies(algo: Any) -> int:
 
 
 def adopt(algo: Any, trained: Any) -> None:
-    """Gives `algo`, for other tasks, what `trained` has learned: copies of layers, means over its
-    tasks of the rest."""
+    """Gives `algo`, for other tasks, what `trained` has learned: layers, or copies of them, and
+    means over its tasks of the rest."""
     for net, learned in zip(networks(algo), networks(trained), strict=True):
         net.adopt(learned)
     for name in algo.saved:  # frozen targets would lag behind for good
@@ -53,7 +55,7 @@ def adopt(algo: Any, trained: Any) -> None:
 
 
 def follow_best(algo: Any, trained: Any, env: Any, session: Any) -> dict[str, str]:
-    """Gives each task of `algo` the weights of the task of `trained` whose policy earns most in it;
+    """Gives each task of `algo` what makes it the task of `trained` whose policy earns most in it;
     which that is.
 
     Every one of them plays an episode in each env of `env`, from the same states. `session` is the
@@ -74,9 +76,8 @@ def follow_best(algo: Any, trained: Any, env: Any, session: Any) -> dict[str, st
 
 
 def follow(algo: Any, trained: Any, tasks: Sequence[int]) -> None:
-    """Gives each task of `algo` the weights that make it the task of `trained` numbered in
-    `tasks`."""
+    """Gives each task of `algo` what makes it the task of `trained` numbered in `tasks`."""
     for net, learned in zip(networks(algo), networks(trained), strict=True):
-        if isinstance(net, MetaSplitting):
+        if hasattr(net, "follow"):
             net.follow(learned, tasks)
     algo.refresh()

@@ -95,14 +95,14 @@ def make_algo(values: Mapping[str, Any], spec: Any) -> Any:
     algorithm = ALGOS[values["algo"]]
     torsos = make_torsos(values, spec)
     balancing = build(gradients.Config, values)
-    splits = torsos.options if NETWORKS[torsos.config.network].splits else None
+    changes = torsos.options if NETWORKS[torsos.config.network].changes else None
     optimizers = splitting.TaskOptimizers(
         build(optimizer.Config, values),
         balancing,
         build(GRADIENTS[balancing.gradient], values),
         spec.num_tasks,
-        splits,
-        split_map=splits.split_map if splits else "",
+        changes,
+        split_map=getattr(torsos.options, "split_map", ""),
     )
     config = build(ALGORITHMS[values["algo"]].config, values)
     algo = algorithm(spec, torsos, optimizers, config)

@@ -183,6 +183,11 @@ def check_fit(values: Mapping[str, Any], spec: EnvSpec) -> None:
             f"--gradient {values['gradient']} is for several tasks, and this env has one"
         )
     check_parameters(build(optimizer.Config, values), sections(values)["optimiser"]())
+    if values["network"] == "sparse_sharing" and values["weight_decay"]:
+        raise UserError(
+            "--weight_decay: it would change weights that no task uses, of which --network "
+            "sparse_sharing has some"
+        )
     if values["algo"] == "ppo":
         check_critic(build(ppo.Config, values))
     if values["critic_sizes"] and values.get("share_torso"):

@@ -1,4 +1,4 @@
-"""`meta-test`: the copies that a run's splitting networks learned, mixed anew for the test tasks of
+"""`meta-test`: what a run's networks learned, frozen, and put together anew for the test tasks of
 its ML set."""
 
 from typing import Any, Sequence

@@ -33,6 +33,19 @@ ALIKE = (
     "obs_norm",
     "norm_value",
 )
+# Flags in which a run and the one whose hidden layers it masks must be alike.
+RIDES_ALIKE = (
+    "algo",
+    "layers",
+    "hidden_sizes",
+    "actor_sizes",
+    "critic_sizes",
+    "activation",
+    "obs_norm",
+    "share_torso",
+    "critic",
+    "critic_embedding",
+)
 
 
 def train(
@@ -59,6 +72,7 @@ def train(
     run = RunDir.of(flags)
     run.refuse_existing(flags["overwrite"])
     source = _find_source(flags, run) if flags["start_from"] else None
+    backbone = find_backbone(flags) if flags["network"] == "piggyback" else None
     env_id = resolve(flags["env"]) if env is None else env.name
     flags |= {"env": env_id, "exp_name": name_of(flags)}
     tracker = make_tracker(flags, run.name)
@@ -68,9 +82,12 @@ def train(
         loop = deferred.load("rl.experiments.build").make_loop(flags, run.path, envs)
         if source is not None:
             deferred.load("rl.experiments.start").take_over(loop, source)
+        if backbone is not None:
+            deferred.load("rl.experiments.backbone").adopt_backbone(loop, backbone)
         run.clear()
         notes = _follow(loop, tracker) | prepare(loop)
-        if source is not None:  # `resume` goes on from here, whatever becomes of the source
+        if source is not None or backbone is not None:
+            # `resume` goes on from here, whatever becomes of the other run
             loop.session.save(loop)
         _write_difference(run, "code.diff")
         config = flags | notes | provenance()
@@ -145,11 +162,46 @@ def check_start(flags: Mapping[str, Any], source: Mapping[str, Any], place: str)
             raise UserError(
                 f"--start_from: {place} has --{name} {source[name]}, and this run {flags[name]}"
             )
-    if NETWORKS[flags["network"]].splits:
+    if NETWORKS[flags["network"]].changes:
         raise UserError(
             f"--start_from is for networks that stay as they are, and --network {flags['network']} "
-            "may split"
+            "may change"
         )
+
+
+def find_backbone(flags: Mapping[str, Any]) -> RunDir:
+    """The run that `--backbone` names. Its networks are read as weights, and none of its code is
+    run.
+
+    Raises:
+      UserError: there is none, or a run with `flags` can't mask its hidden layers.
+    """
+    if not flags["backbone"]:
+        raise UserError("--network piggyback needs --backbone: the run whose layers it masks")
+    source = RunDir.find(flags["backbone"])
+    if source.path.resolve() == RunDir.of(flags).path.resolve():
+        raise UserError(f"--backbone: {source} is the run itself")
+    check_backbone(flags, source.load_config(trust=True), str(source))
+    return source
+
+
+def check_backbone(flags: Mapping[str, Any], source: Mapping[str, Any], place: str) -> None:
+    """Raises a UserError if a run with `flags` can't mask the hidden layers of one with the flags
+    `source`, which is called `place`."""
+    shared = source["network"] in ("mlp", "multi_head")
+    if not shared and not (source["network"] == "trunk" and source["task_layers"] == 1):
+        raise UserError(
+            f"--backbone: {place} has --network {source['network']}; it takes those of mlp and "
+            "multi_head, whose hidden layers all tasks share"
+        )
+    for name in RIDES_ALIKE:
+        if source.get(name) != flags.get(name):
+            raise UserError(
+                f"--backbone: {place} has --{name} {source.get(name)}, and this run "
+                f"{flags.get(name)}"
+            )
+    if flags.get("critic_embedding"):
+        raise UserError("--critic_embedding: hidden layers of another run have no place for it")
 
 
 def _load_config(run: RunDir, trust: bool, env: Optional[PythonEnv]) -> dict[str, Any]:

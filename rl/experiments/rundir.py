@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping, Union
 
 from rl import lock
-from rl.config import SPLITS, UserError, build, program
+from rl.config import MASKS, SPLITS, UserError, build, program
 from rl.experiments.tracking import PLAIN
 from rl.files import (
     Damaged,
@@ -254,7 +254,7 @@ class RunDir:
         """Removes what a run has written, the config first: without it there is nothing to
         resume."""
         patches = [path.name for path in self.path.glob("code*.diff")]
-        for name in (CONFIG, "progress.txt", "saved.txt", SPLITS, EVALUATION, *patches):
+        for name in (CONFIG, "progress.txt", "saved.txt", SPLITS, MASKS, EVALUATION, *patches):
             remove(self.path / name)
         for name in ("checkpoints", "tb"):
             if is_folder(self.path / name):

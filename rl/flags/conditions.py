@@ -23,7 +23,7 @@ def _is(name: str, *choices: Any) -> Need:
     return Need(f"--{name} {shown}", lambda values: values.get(name) in choices)
 
 
-def _is_not(name: str, choice: str) -> Need:
+def _is_not(name: str, choice: Any) -> Need:
     words = f"another --{name} than {choice}"
     return Need(words, lambda values: values.get(name) != choice)
 
@@ -74,6 +74,10 @@ NEEDS = {
     "shared_alpha": SEVERAL_TASKS,
     "rew_norm_by": _is("rew_norm", True),
     "return_max": _is("rew_norm_by", "max"),
+    "inner_lr": _is_not("inner_steps", 0),
+    "rounds": _is("tickets", "imp"),
+    "round_updates": _is("tickets", "imp"),
+    "saliency_updates": _is("tickets", "saliency"),
     "split_private": _is("split_weights", True),
     "split_cosine": _is("split_criterion", "conflict"),
     "split_alpha": _is("split_criterion", "v1"),

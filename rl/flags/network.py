@@ -63,16 +63,27 @@ def check_network(
 
 
 def check_layers(config: Config) -> None:
-    """Raises a UserError if a network or its sizes are not for blocks, and there are to be some."""
-    if config.layers == "dense":
-        return
-    if not NETWORKS[config.network].blocks:
-        known = ", ".join(name for name, flags in NETWORKS.items() if flags.blocks)
-        raise UserError(f"--layers {config.layers} is for --network {known}, not {config.network}")
+    """Raises a UserError if hidden layers are to be blocks and the network has none, or if those
+    that are to have one size haven't."""
+    flags = NETWORKS[config.network]
+    if config.layers != "dense":
+        if not flags.blocks:
+            known = ", ".join(name for name, other in NETWORKS.items() if other.blocks)
+            raise UserError(
+                f"--layers {config.layers} is for --network {known}, not {config.network}"
+            )
+        check_sizes(config, f"blocks of --layers {config.layers}")
+    if flags.one_size:
+        check_sizes(config, f"hidden layers of --network {config.network}")
+
+
+def check_sizes(config: Config, what: str) -> None:
+    """Raises a UserError unless the hidden sizes, of actor and critics too, are each one or more
+    and all the same; `what` has them, in words."""
     for name in ("hidden_sizes", "actor_sizes", "critic_sizes"):
         sizes = getattr(config, name) or config.hidden_sizes
         if len(set(sizes)) != 1:
             raise UserError(
-                f"--{name}: the blocks of --layers {config.layers} are one or more, all of the "
-                f"same size, got {' '.join(map(str, sizes)) or 'none'}"
+                f"--{name}: the {what} are one or more, all of the same size, got "
+                f"{' '.join(map(str, sizes)) or 'none'}"
             )

@@ -3,6 +3,7 @@
 import dataclasses
 
 from rl.config import flag
+from rl.flags.changing import Changing
 
 # Those of rl.splitting, by name.
 CRITERIA = ("lagged", "gain", "conflict", "halfbatch", "v1", "v1_region", "v2")
@@ -11,7 +12,7 @@ OF_HALVES = ("gain", "conflict", "halfbatch", "v1_region")
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Changing):
     """Flags of splitting."""
 
     split_criterion: str = flag("lagged", "which regions split", choices=CRITERIA)

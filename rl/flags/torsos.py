@@ -7,6 +7,7 @@ import dataclasses
 
 from rl.config import NoFlags, UserError, flag
 from rl.flags import splitting
+from rl.flags.changing import Changing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +61,183 @@ class CARE:
     task_embedding: int = flag(
         50, "size of the task's learned embedding, and of all layers of the encoders", low=1
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Routing(Changing):
+    """Routing networks' flags."""
+
+    blocks: int = flag(4, "blocks of each hidden layer, of which tasks choose one", low=1)
+    route_updates: int = flag(
+        50,
+        "least updates by one route; it ends with a burst of updates, with ppo those of a rollout",
+        low=1,
+    )
+    router_lr: float = flag(0.02, "size of a router's steps", low=0, high=1)
+    router_memory: float = flag(
+        0.9, "decay, with each time that a block is used, of what it brought", low=0, high=1
+    )
+    router_floor: float = flag(0.01, "least probability of any block", low=0, high=1)
+    collaboration: float = flag(
+        0.1, "reward for blocks that many tasks use, in standard deviations of the loss", low=0
+    )
+
+    def __post_init__(self) -> None:
+        if self.router_floor * self.blocks > 1:
+            raise UserError(
+                f"--router_floor {self.router_floor}: {self.blocks} blocks can't all be as likely"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class AdaShare(Changing):
+    """AdaShare's flags."""
+
+    warmup_updates: int = flag(5000, "updates in which all tasks execute all blocks", low=0)
+    turn_updates: int = flag(500, "updates in which weights learn, then logits", low=1)
+    policy_updates: int = flag(
+        50_000, "updates after which the blocks that tasks execute are settled", low=0
+    )
+    curriculum: int = flag(
+        3,
+        "turns of the logits after which one more block may be skipped, the last first; 0: all at "
+        "once",
+        low=0,
+    )
+    temperature: float = flag(5.0, "of samples at first", above=0)
+    temperature_decay: float = flag(
+        0.965, "factor on it with each turn of the logits", above=0, high=1
+    )
+    structure_lr: float = flag(0.01, "learning rate of the logits", low=0)
+    sparsity: float = flag(0.001, "weight of the loss for blocks that are executed", low=0)
+    sharing: float = flag(0.05, "weight of the loss for tasks that execute other blocks", low=0)
+    structure: str = flag(
+        "", "train the blocks that this splits.json, or run directory, chose, from scratch"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class LearnedBranching(Changing):
+    """The flags of networks that learn where to branch."""
+
+    nodes: int = flag(0, "nodes of each hidden layer; 0: one for each task", low=0)
+    warmup_updates: int = flag(1000, "updates before the parents of nodes are learned", low=0)
+    policy_updates: int = flag(50_000, "updates after which they are settled", low=1)
+    temperature: float = flag(5.0, "of samples at first", above=0)
+    structure_lr: float = flag(0.01, "learning rate of the parents' logits", low=0)
+
+    def __post_init__(self) -> None:
+        if self.policy_updates <= self.warmup_updates:
+            raise UserError("--policy_updates must be more than --warmup_updates")
+
+
+@dataclasses.dataclass(frozen=True)
+class Modular(Changing):
+    """Modular networks' flags."""
+
+    modules: int = flag(4, "modules of each slot, of which a task uses one", low=1)
+    compose: str = flag(
+        "chain",
+        "how modules make a network: one after another, or by a sum of their outputs",
+        choices=("chain", "sum"),
+    )
+    propose_updates: int = flag(
+        50,
+        "least updates in which another module is compared with a task's; they end with a burst of "
+        "updates, with ppo those of a rollout",
+        low=1,
+    )
+    accept_worse: float = flag(
+        1.0, "share of the proposals with more loss that are accepted at first", above=0, high=1
+    )
+    anneal_updates: int = flag(
+        50_000,
+        "updates in which that falls to 0.7% of it, exponentially; after them none is",
+        low=1,
+    )
+    inner_steps: int = flag(0, "steps on a task's parameters before its loss counts", low=0)
+    inner_lr: float = flag(0.01, "learning rate of these steps", above=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class SoftOrder:
+    """Soft ordering's flags."""
+
+    order: str = flag(
+        "soft",
+        "of the shared layers: soft, which each task learns, or a random permutation for each",
+        choices=("soft", "permuted"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class CrossStitch:
+    """Cross-stitch networks' flags."""
+
+    stitch_alpha: float = flag(
+        0.9,
+        "weight of a task's own network in each sum at first; the others have equal parts of the "
+        "rest of 1",
+        low=0,
+        high=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class MTAN:
+    """MTAN's flags."""
+
+    mask_units: int = flag(
+        0, "units of the layer before each mask; 0: as many as the mask has", low=0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class SparseSharing(Changing):
+    """Sparse sharing's flags."""
+
+    tickets: str = flag(
+        "imp",
+        "how tasks find the weights they use: by iterative magnitude pruning, each with weights of "
+        "its own, or by saliency, at the end of the warm-up",
+        choices=("imp", "saliency"),
+    )
+    density: float = flag(
+        0.3, "fraction of the weights of hidden layers that each task uses", above=0, high=1
+    )
+    warmup_updates: int = flag(
+        10_000,
+        "least updates in which all tasks use all weights; every phase ends with a burst of "
+        "updates, with ppo those of a rollout",
+        low=1,
+    )
+    rounds: int = flag(5, "rounds of pruning (imp)", low=1)
+    round_updates: int = flag(5000, "least updates of each round (imp)", low=1)
+    saliency_updates: int = flag(
+        100, "last updates of the warm-up by which weights are judged (saliency)", low=1
+    )
+
+
+FIRST_SCORE = 0.01  # of every weight of Piggyback's
+
+
+@dataclasses.dataclass(frozen=True)
+class Piggyback(Changing):
+    """Piggyback's flags."""
+
+    backbone: str = flag("", "the run whose hidden layers are masked: its directory")
+    threshold: float = flag(
+        0.005, f"score above which a weight is used; scores start at {FIRST_SCORE}", low=0
+    )
+    ternary: bool = flag(False, "use weights with scores below 0 with the other sign")
+    structure_lr: float = flag(1e-4, "learning rate of the scores", low=0)
+
+    def __post_init__(self) -> None:
+        if self.threshold >= FIRST_SCORE:
+            raise UserError(
+                f"--threshold {self.threshold}: all weights are used at first, so that it is below "
+                f"{FIRST_SCORE}, where scores start"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,12 +305,21 @@ class NetworkFlags:
       images: whether it takes observations that are images, of rank 3; else they are flat.
       tasks: whether it is for several tasks, else for one.
       blocks: whether its hidden layers may be residual blocks.
+      one_size: whether its hidden layers are one or more, all of the same size.
+      adapted: name of the network that `meta-test` makes of it for other tasks; "": none.
     """
 
     config: type = NoFlags
     images: bool = False
     tasks: bool = True
     blocks: bool = False
+    one_size: bool = False
+    adapted: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes while it trains."""
+        return issubclass(self.config, Changing)
 
     @property
     def splits(self) -> bool:
@@ -149,11 +336,27 @@ NETWORKS: dict[str, NetworkFlags] = {
     "soft_modules": NetworkFlags(SoftModules),
     "paco": NetworkFlags(PaCo),
     "moore": NetworkFlags(MOORE),
-    "splitting": NetworkFlags(Splitting, blocks=True),
+    "splitting": NetworkFlags(Splitting, blocks=True, adapted="meta_splitting"),
     "sparse_splitting": NetworkFlags(SparseSplitting),
     "meta_splitting": NetworkFlags(MetaSplitting),
     "care": NetworkFlags(CARE),
+    "routing": NetworkFlags(Routing),
+    "adashare": NetworkFlags(AdaShare, one_size=True),
+    "learned_branching": NetworkFlags(LearnedBranching),
+    "modular": NetworkFlags(Modular, adapted="meta_modular"),
+    "meta_modular": NetworkFlags(Modular),
+    "soft_order": NetworkFlags(SoftOrder, one_size=True, adapted="meta_soft_order"),
+    "meta_soft_order": NetworkFlags(SoftOrder, one_size=True),
+    "cross_stitch": NetworkFlags(CrossStitch),
+    "mtan": NetworkFlags(MTAN),
+    "sparse_sharing": NetworkFlags(SparseSharing),
+    "piggyback": NetworkFlags(Piggyback),
 }
+
+
+def is_adapted(name: str) -> bool:
+    """Whether a network is only made by `meta-test`, from one that has learned."""
+    return any(flags.adapted == name for flags in NETWORKS.values())
 
 
 def register(name: str, config: type = NoFlags, images: bool = False, tasks: bool = True) -> None:

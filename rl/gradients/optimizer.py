@@ -1,7 +1,7 @@
 """Optimisers by name, and the gradient step that every algorithm takes with one."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -31,13 +31,20 @@ class Optimizer:
 
     Args:
       net: has `trainable_variables`; the names of its kernels begin with "kernel".
+      apart: those of its trainable variables that are another optimiser's.
+
+    Attributes:
+      targets: the variables that it steps.
     """
 
-    def __init__(self, lr: float, net: Any, config: Config = Config()) -> None:
+    def __init__(
+        self, lr: float, net: Any, config: Config = Config(), apart: Sequence[Any] = ()
+    ) -> None:
         self.lr = lr
         self.net = net
         self.max_norm = config.max_grad_norm
-        self.targets = list(net.trainable_variables)
+        others = {id(variable) for variable in apart}
+        self.targets = [v for v in net.trainable_variables if id(v) not in others]
         options = {name: getattr(config, name) for name in PARAMETERS[config.optimizer]}
         options["weight_decay"] = config.weight_decay or None
         self.opt = OPTIMIZERS[config.optimizer](lr, **options)
@@ -54,6 +61,11 @@ class Optimizer:
           loss_fn: function without arguments, to losses `()` or `(num_tasks,)` and an info dict.
         """
         grads, info = self.gradients(loss_fn, update)
+        self.step(grads, update)
+        return info
+
+    def step(self, grads: list[tf.Tensor], update: Update) -> None:
+        """A step down the gradients of `targets`."""
         if self.max_norm:
             grads, _ = tf.clip_by_global_norm(grads, self.max_norm)
         # A zero that needs every gradient: else XLA copies each kernel that it updates while
@@ -61,7 +73,6 @@ class Optimizer:
         zero = 0 * tf.add_n([tf.reshape(grad, [-1])[0] for grad in grads])
         self.opt.learning_rate.assign(self.lr * update.lr)
         self.opt.apply([grad + zero for grad in grads], self.targets)
-        return info
 
     def gradients(self, loss_fn: LossFn, update: Update) -> tuple[list[tf.Tensor], Info]:
         """The gradient with respect to each of `targets`, summed over tasks if there are
@@ -76,6 +87,12 @@ class Optimizer:
         made up where that is due. Returns values to log; here nothing ever changes."""
         del count
         return {}
+
+    def start_over(self) -> None:
+        """Forgets all steps so far, as a new optimiser; outside compiled functions."""
+        for variable in self.opt.variables:
+            if variable is not self.opt.learning_rate:
+                variable.assign(tf.zeros_like(variable))
 
     def report(self) -> dict[str, Any]:
         """What changed so far, group of the network -> JSON values."""

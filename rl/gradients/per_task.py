@@ -40,6 +40,13 @@ class Products(NamedTuple):
     norms: Any = None
 
 
+class InnerSteps(NamedTuple):
+    """How many steps of gradient descent tasks take before their losses count, and how large."""
+
+    steps: int = 0
+    lr: float = 0.0
+
+
 class TaskGradients:
     """The gradient of each task's loss with respect to its own parameters of `net`.
 
@@ -48,6 +55,8 @@ class TaskGradients:
       loss_fn: function without arguments, to losses `(num_tasks,)` and info.
       halves: also tell the halves of its batch apart, whose size is even; the whole's gradient is
         the mean of theirs.
+      inner_steps: those that tasks take on their own parameters, by `loss_fn` too. Losses and
+        gradients are then those after them, and the steps count as constants (first-order MAML).
 
     Attributes:
       losses, info: what `loss_fn` returned.
@@ -56,28 +65,37 @@ class TaskGradients:
         rl.gradients.balancer.
     """
 
-    def __init__(self, net: Any, loss_fn: LossFn, halves: bool = False) -> None:
-        torsos: list[Any] = []
+    def __init__(
+        self,
+        net: Any,
+        loss_fn: LossFn,
+        halves: bool = False,
+        inner_steps: InnerSteps = InnerSteps(),
+    ) -> None:
+        self.torsos: list[Any] = []
         for group in net.groups.values():
-            torsos.extend(group.torsos)
+            self.torsos.extend(group.torsos)
         self.variables = net.trainable_variables
+        self.loss_fn = loss_fn
         self.halves = halves
+        self.inner_steps = inner_steps
         # group -> for each region its banks with their gradients; the same with Halves
         self.regions: dict[str, list[Any]] = {}
         self.parts: dict[str, list[Any]] = {}
         with tf.GradientTape() as self.tape:
-            params = [torso.expand_copies() for torso in torsos]
-            self.private = [bank.expand_private() for bank in banks_of(torsos)]
-        self.params = tf.nest.flatten(params)
+            self.expanded = [torso.expand_copies() for torso in self.torsos]
+            self.private = [bank.expand_private() for bank in banks_of(self.torsos)]
+        self.params = tf.nest.flatten(self.expanded)
         passes: list[Any] = []
-        with tf.GradientTape() as tape, contextlib.ExitStack() as stack:
-            tape.watch(self.params)
-            for torso, expanded in zip(torsos, params):
-                stack.enter_context(torso.using(expanded, passes.append if halves else None))
-            self.losses, self.info = loss_fn()
+        moved = self._after_inner_steps(self.expanded)
+        used = tf.nest.flatten(moved)
+        with tf.GradientTape() as tape:
+            tape.watch(used)
+            self.losses, self.info = self._evaluate(moved, passes.append if halves else None)
+        # Of what inner steps made of them, which counts as that of the parameters themselves.
         grads = tape.gradient(
             self.losses,
-            [*self.params, *(layer_pass.y for layer_pass in passes)],
+            [*used, *(layer_pass.y for layer_pass in passes)],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         self.grads = grads[: len(self.params)]
@@ -90,10 +108,38 @@ class TaskGradients:
             shares = [region[0][0].share() for region in self.regions[name]]
             self.shares[name] = tf.concat(shares, axis=0)
         if halves:
-            through = samples(self.params, passes, grads[len(self.params) :])
+            through = samples(used, passes, grads[len(self.params) :])
             halves_left = map(Halves.of, self.grads, through)
             for name, group in net.groups.items():
                 self.parts[name] = by_region(group.torsos, halves_left)
+
+    def losses_with(self, torso: Any, params: list[list[tf.Tensor]]) -> tuple[tf.Tensor, Info]:
+        """What `loss_fn` returns, after the inner steps, where tasks have `params` of one of the
+        torsos."""
+        expanded = list(self.expanded)
+        expanded[self.torsos.index(torso)] = params
+        return self._evaluate(self._after_inner_steps(expanded))
+
+    def _evaluate(self, expanded: list[Any], record: Any = None) -> tuple[tf.Tensor, Info]:
+        """What `loss_fn` returns by these parameters of the torsos, which tell `record` of what
+        goes through their layers."""
+        with contextlib.ExitStack() as stack:
+            for torso, params in zip(self.torsos, expanded):
+                stack.enter_context(torso.using(params, record))
+            return self.loss_fn()
+
+    def _after_inner_steps(self, expanded: list[Any]) -> list[Any]:
+        """What the inner steps make of these parameters of the torsos: those of each task move by
+        its own loss."""
+        for _ in range(self.inner_steps.steps):
+            moved = tf.nest.flatten(expanded)
+            with tf.GradientTape() as tape:
+                tape.watch(moved)
+                losses, _ = self._evaluate(expanded)
+            grads = tape.gradient(losses, moved, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            steps = [param - self.inner_steps.lr * grad for param, grad in zip(moved, grads)]
+            expanded = tf.nest.pack_sequence_as(expanded, steps)
+        return expanded
 
     def products(self, name: str) -> Products:
         """What is known of a group's gradients."""

@@ -20,13 +20,22 @@ from rl.networks.policy import (
 from rl.networks.policy_value import PolicyValue
 from rl.networks.squashed import SquashedGaussianActor, Temperature
 from rl.networks.task_net import TaskNet
+from rl.networks.torsos.adashare import AdaShare
 from rl.networks.torsos.care import CARE
+from rl.networks.torsos.cross_stitch import CrossStitch
 from rl.networks.torsos.film import FiLM
+from rl.networks.torsos.learned_branching import LearnedBranching
 from rl.networks.torsos.meta_splitting import MetaSplitting
 from rl.networks.torsos.mlp import MLP
+from rl.networks.torsos.modular import MetaModular, Modular
 from rl.networks.torsos.moore import MOORE
+from rl.networks.torsos.mtan import MTAN
 from rl.networks.torsos.paco import PaCo
+from rl.networks.torsos.piggyback import Piggyback
+from rl.networks.torsos.routing import Routing
 from rl.networks.torsos.soft_modules import SoftModules
+from rl.networks.torsos.soft_order import MetaSoftOrder, SoftOrder
+from rl.networks.torsos.sparse_sharing import SparseSharing
 from rl.networks.torsos.splitting import SparseSplitting, Splitting
 from rl.networks.torsos.trunk import Independent, MultiHead, Shared, Trunk
 from rl.spec import EnvSpec
@@ -66,6 +75,17 @@ NETWORKS: dict[str, type[Torso]] = {
     "sparse_splitting": SparseSplitting,
     "meta_splitting": MetaSplitting,
     "care": CARE,
+    "routing": Routing,
+    "adashare": AdaShare,
+    "learned_branching": LearnedBranching,
+    "soft_order": SoftOrder,
+    "meta_soft_order": MetaSoftOrder,
+    "cross_stitch": CrossStitch,
+    "mtan": MTAN,
+    "modular": Modular,
+    "meta_modular": MetaModular,
+    "sparse_sharing": SparseSharing,
+    "piggyback": Piggyback,
 }
 
 

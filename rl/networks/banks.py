@@ -38,6 +38,11 @@ class Bank:
         """How many regions it makes up: what is split, and weighed, apart."""
         return 1
 
+    @property
+    def states(self) -> list[Any]:
+        """Variables beside `variable` and `copy` on which it depends, and that aren't trained."""
+        return []
+
     def expand(self, full: bool) -> tf.Tensor:
         """`(*lead, num_tasks, ...)`; what all share may stay `(*lead, 1, ...)` unless `full`."""
         if self.copy is not None:
@@ -89,6 +94,34 @@ class Bank:
         """A gradient `(*lead, rows, ...)` times weights `(count, rows)`."""
         ones = [1] * (len(gradient.shape) - self.axis - 1)
         return tf.reshape(weights, (-1, *ones)) * gradient
+
+
+class RoutedBank(Bank):
+    """A variable `(*lead, copies, ...)` of which tasks use one copy in updates, and maybe another
+    outside of them.
+
+    Args:
+      copy: int32 `(num_tasks,)`, the copies by which tasks act, and target networks tell values.
+      sampled: the same, that updates go through.
+    """
+
+    def __init__(
+        self, variable: Any, axis: int, num_tasks: int, copy: Any = None, sampled: Any = None
+    ) -> None:
+        super().__init__(variable, axis, num_tasks, copy)
+        self.sampled = sampled
+
+    @property
+    def states(self) -> list[Any]:
+        return [self.sampled]
+
+    def expand_copies(self) -> tf.Tensor:
+        return self.combined(tf.one_hot(self.sampled, self.copies), self.variable)
+
+    def share(self) -> tf.Tensor:
+        """`(1, num_tasks, num_tasks)`: 1 where updates of tasks go through the same copy."""
+        used = tf.one_hot(self.sampled, self.copies)
+        return tf.matmul(used, used, transpose_b=True)[None]
 
 
 class MixBank(Bank):

@@ -11,7 +11,12 @@ class Group:
     Attributes:
       torsos: TaskNets, or the torsos of a single task.
       critic: whether they are a critic's, whose losses are never negative.
+      on_policy: whether updates compare what they say with what they said when they acted.
+      merit: the loss function's info that tells how well each task does, more is better; "": less
+        of the loss is.
     """
 
     torsos: tuple[Any, ...]
     critic: bool = False
+    on_policy: bool = False
+    merit: str = ""

@@ -68,10 +68,10 @@ class PolicyValue(tf.keras.Model):
         """Its torsos by the loss they serve."""
         torsos = (self.torso,) if self.log_std is None else (self.torso, self.log_std)
         if self.shared:
-            return {"Loss": Group(torsos)}
-        groups = {"LossPi": Group(torsos)}
+            return {"Loss": Group(torsos, on_policy=True, merit="Advantage")}
+        groups = {"LossPi": Group(torsos, on_policy=True, merit="Advantage")}
         if self.value_torso is not None:
-            groups["LossV"] = Group((self.value_torso,), critic=True)
+            groups["LossV"] = Group((self.value_torso,), critic=True, on_policy=True)
         return groups
 
     def call(self, obs: tf.Tensor) -> tf.Tensor:

@@ -85,6 +85,12 @@ class StackNet(TaskNet):
         self.regions.append([Bank(variable, len(self.lead), self.num_tasks)])
         return number
 
+    def state(self, shape: tuple[int, ...], name: str, dtype: str = "float32") -> Any:
+        """A variable of zeros that isn't trained: of how the network is made up."""
+        return self.add_weight(
+            shape=shape, dtype=dtype, initializer="zeros", trainable=False, name=name
+        )
+
     def stack(self, params: Sequence[Sequence[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         """Dense layers with an activation after all but the last."""
         for region in params[:-1]:

@@ -35,6 +35,8 @@ class TaskNet(Torso):
 
     Attributes:
       embedding: a variable `(num_tasks, embedding)`, the code before it has unit length; None.
+      structure: trained variables that say how the network is made up, with an optimiser of their
+        own.
 
     Input shape: `(num_tasks, batch, in)`. Output shape: `([members,] num_tasks, batch, sizes[-1])`.
     """
@@ -52,6 +54,7 @@ class TaskNet(Torso):
         self.embedding_size = embedding
         self.learns = learns and embedding > 0
         self.embedding: Any = None
+        self.structure: list[Any] = []
         self.lead = () if self.members is None else (self.members,)
         self.given: Any = None
         self.record: Optional[Callable[[Pass], None]] = None
@@ -76,6 +79,8 @@ class TaskNet(Torso):
             banks.extend(region)
         variables = [bank.variable for bank in banks]
         maps = [bank.copy for bank in banks if bank.copy is not None]
+        for bank in banks:
+            maps += bank.states
         self.parameters = variables + maps  # for SavedModel
         self.built = True
 

@@ -1,6 +1,6 @@
-"""When and how networks that start fully shared split.
+"""How networks change while they train: what splits, and which routes tasks take.
 
-rl.networks.torsos.splitting has the networks.
+rl.networks.torsos has the networks.
 """
 
 from rl.flags.splitting import Config
@@ -10,8 +10,9 @@ from rl.splitting.maps import load_maps
 from rl.splitting.optimizers import TaskOptimizers
 from rl.splitting.overlay import Overlay
 from rl.splitting.splitter import Splitter
-from rl.splitting.splitters import make_splitter
 from rl.splitting.task_optimizer import TaskOptimizer
+from rl.splitting.watch import Watch
+from rl.splitting.watches import WATCHES, make_watch
 
 __all__ = [
     "CRITERIA",
@@ -20,8 +21,10 @@ __all__ = [
     "Splitter",
     "TaskOptimizer",
     "TaskOptimizers",
+    "WATCHES",
+    "Watch",
     "blocks_of",
     "load_maps",
-    "make_splitter",
+    "make_watch",
     "use_maps",
 ]

@@ -70,6 +70,12 @@ class Block:
         return {"name": self.bank.variable.name, "regions": self.count, "size": self.size}
 
 
+def layer_report(region: Sequence[Any], copies: int) -> dict[str, Any]:
+    """The same of a layer that is one region, of banks with so many copies."""
+    size = sum(int(np.prod(bank.variable.shape)) for bank in region) // copies
+    return {"name": region[0].variable.name, "regions": 1, "size": size}
+
+
 def regions_of(torsos: Sequence[Any]) -> list[list[Any]]:
     """The regions of all torsos, each a list of banks."""
     found = []

@@ -22,6 +22,21 @@ def sharing_score(maps: np.ndarray, sizes: np.ndarray) -> float:
     return float((sizes * (num_tasks - copies_of(maps))).sum() / ((num_tasks - 1) * sizes.sum()))
 
 
+def changes(before: np.ndarray, after: np.ndarray, updates: int) -> list[dict[str, Any]]:
+    """An event, as JSON values, for each group of tasks that came to use another copy of a region.
+
+    Args:
+      before, after: maps `(regions, num_tasks)`. updates: so far.
+    """
+    events = []
+    for region, copies in enumerate(after):
+        changed = copies != before[region]
+        for copy in np.unique(copies[changed]):
+            moved = np.flatnonzero(changed & (copies == copy)).tolist()
+            events.append({"updates": updates, "region": region, "copy": int(copy), "moved": moved})
+    return events
+
+
 def nearer_to_second(distance: np.ndarray, first: int, second: int) -> np.ndarray:
     """Bool `(num_tasks,)`: the tasks that go with `second` when `first` and `second` part.
 
@@ -34,8 +49,11 @@ def nearer_to_second(distance: np.ndarray, first: int, second: int) -> np.ndarra
     return nearer
 
 
-def load_maps(path: str, names: Iterable[str]) -> dict[str, Any]:
-    """The maps of a `splits.json`, or of the run directory that has one, for networks `names`.
+def load_maps(
+    path: str, names: Iterable[str], key: str = "maps", flag: str = "--split_map"
+) -> dict[str, Any]:
+    """The maps of a `splits.json`, or of the run directory that has one, for networks `names`; or
+    what else there is of them under `key`, for the flag that has the path.
 
     Raises:
       UserError: there is no such file, it is no such file, or it lacks a network.
@@ -45,12 +63,12 @@ def load_maps(path: str, names: Iterable[str]) -> dict[str, Any]:
         file = file / SPLITS
     try:
         networks = json.loads(read_text(file))["networks"]
-        return {name: networks[name]["maps"] for name in names}
+        return {name: networks[name][key] for name in names}
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"--split_map: {path} can't be read ({error})") from None
+        raise UserError(f"{flag}: {path} can't be read ({error})") from None
     except KeyError as error:
         raise UserError(
-            f"--split_map: {file} has no {error}; it is of another algorithm or network"
+            f"{flag}: {file} has no {error}; it is of another algorithm or network"
         ) from None
 
 

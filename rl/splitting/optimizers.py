@@ -5,7 +5,6 @@ from typing import Any, Mapping, Optional
 
 from rl import gradients
 from rl.config import UserError
-from rl.flags.splitting import Config as SplittingConfig
 from rl.gradients.optimizer import Optimizer, Optimizers
 from rl.networks.groups import Group
 from rl.splitting.blocks import blocks_of, use_maps
@@ -21,7 +20,7 @@ class TaskOptimizers(Optimizers):
       config: of the optimisers. balancing: how tasks' gradients are weighed.
       balancing_options: the gradient method's own flags; None: their defaults.
       num_tasks: None for a single task.
-      splits: how regions of networks split, or None: they have none that could.
+      changes: the network's own flags where it may change while it trains, or None: it doesn't.
       split_map: file or run directory with the copies that tasks use; then they are kept.
 
     Raises:
@@ -31,13 +30,20 @@ class TaskOptimizers(Optimizers):
     balancing: gradients.Config = gradients.Config()
     balancing_options: Any = None
     num_tasks: Optional[int] = None
-    splits: Optional[SplittingConfig] = None
+    changes: Any = None
     split_map: str = ""
 
     def __post_init__(self) -> None:
         if self.num_tasks is None and self.balancing.gradient != "sum":
             raise UserError(
                 f"--gradient {self.balancing.gradient} is for several tasks, and this env has one"
+            )
+        method = gradients.GRADIENTS[self.balancing.gradient]
+        inner_steps = getattr(self.changes, "inner_steps", 0)
+        if inner_steps and method.needs_losses_after:
+            raise UserError(
+                f"--gradient {self.balancing.gradient} compares losses before and after an update, "
+                f"and those of --inner_steps {inner_steps} come after steps that nothing keeps"
             )
 
     def make(self, lr: float, net: Any, targ: Any = None) -> Optimizer:
@@ -48,21 +54,21 @@ class TaskOptimizers(Optimizers):
         """
         groups: Mapping[str, Group] = getattr(net, "groups", {})
         twins: Mapping[str, Group] = targ.groups if targ else {}
-        if groups and self.splits and self.split_map:
+        if groups and self.split_map:
             self._use_map(groups, twins)
         if not groups or self.num_tasks is None or not self._tells_tasks_apart():
             return Optimizer(lr, net, self.config)
         balancers = {}
         for name, group in groups.items():
             balancers[name] = self._balancer(group, self.num_tasks)
-        return TaskOptimizer(lr, net, self.config, balancers, twins, self._learned_splits())
+        return TaskOptimizer(lr, net, self.config, balancers, twins, self._learned())
 
-    def _learned_splits(self) -> Optional[SplittingConfig]:
-        return None if self.split_map else self.splits
+    def _learned(self) -> Any:
+        return None if self.split_map else self.changes
 
     def _tells_tasks_apart(self) -> bool:
         is_weighed = self.balancing.gradient != "sum"
-        is_watched = self.config.gradient_stats or self._learned_splits() is not None
+        is_watched = self.config.gradient_stats or self._learned() is not None
         return is_weighed or is_watched
 
     def _use_map(self, groups: Mapping[str, Group], twins: Mapping[str, Group]) -> None:

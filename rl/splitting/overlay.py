@@ -19,12 +19,13 @@ from rl.networks.banks import WeightBank, part_weights
 from rl.splitting.blocks import Slots, regions_of
 from rl.splitting.criterion import ratio
 from rl.splitting.moments import BlockMoments, PairMeans
-from rl.splitting.watch import Watch
+from rl.splitting.split_watch import SplitWatch
+from rl.splitting.watch import presence
 
 PORTION = 0.001  # of the weights of all tasks, that split at a check
 
 
-class Overlay(Watch):
+class Overlay(SplitWatch):
     """Splitter's part for the torsos of a group that are made of WeightBanks, with the same
     arguments.
 
@@ -95,8 +96,7 @@ class Overlay(Watch):
         return float((common & (common.sum(axis=0) > 1)).mean())
 
     def observe(self, tasks: Any, name: str, present: Any = None) -> None:
-        """As Splitter's."""
-        present = self.present(present)
+        present = presence(present, self.num_tasks)
         regions = tasks.regions[name]
         self.grams.update(tf.gather(tasks.grams[name], self.places), present)
         moments_left = iter(self.moments)

@@ -13,6 +13,8 @@ def used_parameters(torso: Any) -> int:
     """How many numbers of a torso some task uses; copies that no task uses are mere room."""
     if not hasattr(torso, "regions"):  # all tasks use all there is
         return sum(int(np.prod(variable.shape)) for variable in torso.trainable_variables)
+    if hasattr(torso, "numbers_used"):  # under masks
+        return int(torso.numbers_used())
     banks = banks_of([torso])
     if any(isinstance(bank, WeightBank) for bank in banks):
         return sum(_used_weights(bank) for bank in banks)

@@ -11,10 +11,11 @@ from rl.splitting.blocks import Block, Slots, blocks_of
 from rl.splitting.evidence import make_evidence
 from rl.splitting.maps import copies_of, sharing_score
 from rl.splitting.moments import PairMeans
-from rl.splitting.watch import Watch
+from rl.splitting.split_watch import SplitWatch
+from rl.splitting.watch import presence
 
 
-class Splitter(Watch):
+class Splitter(SplitWatch):
     """Watches the gradients of one group of a network's torsos, and splits their regions.
 
     Args:
@@ -55,9 +56,8 @@ class Splitter(Watch):
         return sharing_score(self.maps[self.splits], self.sizes[self.splits])
 
     def observe(self, tasks: TaskGradients, name: str, present: Any = None) -> None:
-        """Counts in the gradients of the group `name`; `present` as Watch's. Runs inside compiled
-        updates."""
-        self.count_in(tasks.regions[name], tasks.products(name), self.present(present))
+        flags = presence(present, self.num_tasks)
+        self.count_in(tasks.regions[name], tasks.products(name), flags)
 
     def count_in(self, regions: list[Any], products: Products, present: tf.Tensor) -> None:
         """Counts in an update, arguments as Evidence's."""

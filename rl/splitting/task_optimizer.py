@@ -1,20 +1,22 @@
 """The gradient step of several tasks: their gradients are weighed against each other, and networks
-split by them."""
+change by them."""
 
 from types import MappingProxyType
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from rl import gradients
-from rl.flags.splitting import Config as SplittingConfig
+from rl.gradients.conditional import step_if
 from rl.gradients.optimizer import Config, Optimizer
-from rl.gradients.per_task import Info, LossFn, TaskGradients
+from rl.gradients.per_task import Info, InnerSteps, LossFn, TaskGradients
 from rl.networks.groups import Group
 from rl.spec import Update
 from rl.splitting.slots import Slot, slots_of
-from rl.splitting.splitters import make_splitter
+from rl.splitting.structure import Structure
+from rl.splitting.watch import STRUCTURE, WEIGHTS, Watch
+from rl.splitting.watches import make_watch
 
 
 class TaskOptimizer(Optimizer):
@@ -23,10 +25,10 @@ class TaskOptimizer(Optimizer):
     Args:
       balancers: for each of `net.groups` what weighs the tasks' gradients.
       twins: the groups of the target network, or none.
-      splits: how regions split, or None: they don't.
+      changes: the network's own flags where it changes while it trains, or None: it doesn't.
 
     Attributes:
-      splitters: what splits each group, by name.
+      watches: what changes each group, by name.
     """
 
     def __init__(
@@ -36,15 +38,20 @@ class TaskOptimizer(Optimizer):
         config: Config,
         balancers: dict[str, Any],
         twins: Mapping[str, Group] = MappingProxyType({}),
-        splits: Optional[SplittingConfig] = None,
+        changes: Any = None,
     ) -> None:
-        super().__init__(lr, net, config)
+        structure: list[Any] = []
+        for group in net.groups.values():
+            for torso in group.torsos:
+                structure += torso.structure
+        super().__init__(lr, net, config, structure)
+        self.structure = Structure(structure, changes.structure_lr) if structure else None
         self.balancers = balancers
-        self.splitters: dict[str, Any] = {}
-        if splits is not None:
+        self.watches: dict[str, Watch] = {}
+        if changes is not None:
             for name, group in net.groups.items():
                 twin = torsos_of(twins, name)
-                self.splitters[name] = make_splitter(group.torsos, twin, self.slots, splits)
+                self.watches[name] = make_watch(name, group, twin, self.slots, changes)
         for name in balancers:
             part = _part(name)
             self.step_columns |= {
@@ -53,8 +60,9 @@ class TaskOptimizer(Optimizer):
                 f"{part}Weight": "task",
             }
         self.columns = dict(self.step_columns)
-        for name in self.splitters:
-            self.columns[f"{_part(name)}Sharing"] = "mean"
+        for name, watch in self.watches.items():
+            for column, kind in watch.columns.items():
+                self.columns[f"{_part(name)}{column}"] = kind
 
     def minimise(self, loss_fn: LossFn, update: Update) -> Info:
         """One step. Returns the loss function's info and, for each group, how its tasks conflict
@@ -69,11 +77,15 @@ class TaskOptimizer(Optimizer):
 
     def gradients(self, loss_fn: LossFn, update: Update) -> tuple[list[tf.Tensor], Info]:
         """The gradients joined by the balancers' weights."""
-        halves = any(splitter.halves for splitter in self.splitters.values())
-        tasks = TaskGradients(self.net, loss_fn, halves)
+        halves = any(watch.halves for watch in self.watches.values())
+        inner_steps = InnerSteps()
+        for watch in self.watches.values():
+            inner_steps = watch.inner_steps
+            watch.begin(update)
+        tasks = TaskGradients(self.net, loss_fn, halves, inner_steps)
         info = tasks.info
-        for name, splitter in self.splitters.items():
-            splitter.observe(tasks, name, update.present)
+        for name, watch in self.watches.items():
+            watch.observe(tasks, name, update.present)
         weights = {}
         for number, (name, balancer) in enumerate(self.balancers.items()):
             gram = tasks.grams[name]
@@ -86,23 +98,51 @@ class TaskOptimizer(Optimizer):
             info[f"{part}Conflict"] = rate
             info[f"{part}Cosine"] = cosine
             info[f"{part}Weight"] = tf.reduce_mean(weights[name], axis=0)
-        return tasks.weighted(weights), info
+        grads = tasks.weighted(weights)
+        if self.structure:
+            losses = {name: info.get(name, tasks.losses) for name in self.watches}
+            grads = self._with_penalties(grads, losses)
+        return grads, info
+
+    def _with_penalties(
+        self, grads: list[tf.Tensor], losses: dict[str, tf.Tensor]
+    ) -> list[tf.Tensor]:
+        """Gradients of the net's variables, with those of what watches add to the losses."""
+        with tf.GradientTape() as tape:
+            penalty = tf.add_n([w.penalty(losses[name]) for name, w in self.watches.items()])
+        added = tape.gradient(penalty, self.net.trainable_variables)
+        return [grad if more is None else grad + more for grad, more in zip(grads, added)]
+
+    def step(self, grads: list[tf.Tensor], update: Update) -> None:
+        if not self.structure:
+            super().step(grads, update)
+            return
+        by_variable = {id(v): grad for v, grad in zip(self.net.trainable_variables, grads)}
+        of_weights = [by_variable[id(variable)] for variable in self.targets]
+        of_structure = [by_variable[id(variable)] for variable in self.structure.targets]
+        turn = next(iter(self.watches.values())).turn
+        take_step = super().step
+        of_logits = self.structure.step
+        step_if(turn != STRUCTURE, lambda: take_step(of_weights, update))
+        step_if(turn != WEIGHTS, lambda: of_logits(of_structure, update))
 
     def after(self, count: int) -> dict[str, np.ndarray]:
-        """To be told of `count` more steps: splits what is due. Returns the sharing scores to
-        log."""
-        sharing = {}
-        for name, splitter in self.splitters.items():
-            splitter.after(count)
-            sharing[f"{_part(name)}Sharing"] = np.array([splitter.sharing])
-        return sharing
+        """To be told of `count` more steps: changes what is due. Returns what the watches log."""
+        logged = {}
+        for name, watch in self.watches.items():
+            watch.after(count)
+            if watch.rewound:
+                self.start_over()
+            for column, value in watch.values().items():
+                logged[f"{_part(name)}{column}"] = value
+        return logged
 
     def report(self) -> dict[str, Any]:
-        """What split so far, by group."""
-        return {name: splitter.report() for name, splitter in self.splitters.items()}
+        """What changed so far, by group."""
+        return {name: watch.report() for name, watch in self.watches.items()}
 
     def on_host(self) -> dict[str, Any]:
-        return dict(self.splitters)
+        return dict(self.watches)
 
     def slots(self, variable: Any) -> list[Slot]:
         """What the optimiser keeps for a variable of the net."""
@@ -114,8 +154,12 @@ class TaskOptimizer(Optimizer):
         """What steps change, besides the targets: slots, the step count, the learning rate, and
         others' state."""
         variables = super().variables
-        for other in [*self.balancers.values(), *self.splitters.values()]:
-            variables.extend(other.variables)
+        if self.structure:
+            variables.extend(self.structure.variables)
+        for balancer in self.balancers.values():
+            variables.extend(balancer.variables)
+        for watch in self.watches.values():
+            variables.extend(watch.variables)
         return variables
 
 

@@ -1,80 +1,80 @@
-"""What all that splits networks does alike."""
+"""What changes how a network is made up while it trains."""
 
-from typing import Any
+from typing import Any, Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from rl.gradients.statistics import cosines
+from rl.gradients.per_task import InnerSteps, TaskGradients
+from rl.spec import Update
+
+# What learns in an update: weights and the logits that say how the network is made up, or one of
+# them.
+BOTH, WEIGHTS, STRUCTURE = range(3)
 
 
 class Watch:
-    """Counts updates, and lets subclasses `check` for splits every `split_every` of them.
+    """Watches the updates of one group of a network's torsos, changes what their tasks use of them,
+    and reports what it decided.
 
     Attributes:
-      halves: whether gradients of the halves of batches are needed. events: every split so far, as
-        JSON values.
-      sharing: the sharing score; kept, since every burst of updates logs it.
+      columns: what `values` has, name -> how it is averaged, as Algorithm's.
+      halves: whether gradients of the halves of batches are needed.
+      inner_steps: that tasks take before their losses count; alike for all groups of a network.
+      rewound: whether the last `after` took weights back to what they were, so that the optimiser
+        is to start over with them.
+      turn: where torsos have `structure`: what learns, BOTH, WEIGHTS or STRUCTURE, int32 `()`.
     """
 
+    columns: Mapping[str, str] = {}
     halves = False
+    inner_steps = InnerSteps()
+    rewound = False
+    turn: Any = None
 
-    def __init__(self, config: Any, num_tasks: int) -> None:
-        self.config = config
-        self.num_tasks = num_tasks
-        self.events: list[dict[str, Any]] = []
-        self.updates = 0
-        self.updates_of_block = 0
-        self.sharing = 1.0
+    def begin(self, update: Update) -> None:
+        """Runs inside compiled updates, before the losses."""
+        del update
+
+    def observe(self, tasks: TaskGradients, name: str, present: Any = None) -> None:
+        """Counts in the gradients of the group `name`; `present` is the update's. Runs inside
+        compiled updates."""
+        del tasks, name, present
+
+    def penalty(self, losses: tf.Tensor) -> tf.Tensor:
+        """`()`, what is added to the losses `(num_tasks,)` for the logits that say how the network
+        is made up."""
+        del losses
+        return tf.constant(0.0)
 
     def after(self, count: int) -> None:
-        """To be told of a burst of `count` more updates. Where it fills a block of updates that
-        ends; where a check for splits is due it is made, and splits follow."""
-        every = self.config.split_every
-        before = self.updates
-        self.updates += count
-        self.updates_of_block += count
-        if self.updates_of_block >= self.config.split_block:
-            self.updates_of_block = 0
-            self.end_block()
-        if self.updates // every > before // every:
-            self.check()
-
-    def end_block(self) -> None:
-        """Makes the updates since the last block one piece of evidence."""
+        """To be told of a burst of `count` more updates, outside compiled functions: changes what
+        is due."""
         raise NotImplementedError
 
-    def check(self) -> None:
-        """Splits what calls for it most."""
+    def values(self) -> dict[str, np.ndarray]:
+        """What to log after a burst, each `(1, ...)`."""
+        return {}
+
+    def report(self) -> dict[str, Any]:
+        """What was decided so far, as JSON values."""
         raise NotImplementedError
 
-    def score(self) -> float:
-        """The sharing score: 1 where all is shared, 0 where each task has its own."""
-        raise NotImplementedError
-
-    def present(self, present: Any) -> tf.Tensor:
-        """A batch's field of that name `(num_tasks,)`, 1 for tasks that have samples in it; None:
-        all have."""
-        return tf.ones(self.num_tasks) if present is None else tf.cast(present, tf.float32)
-
-    def summary(self, gram: np.ndarray, layers: list[Any], **others: Any) -> dict[str, Any]:
-        """JSON values: what every report has, the `others` of a subclass, and cosines of mean inner
-        products `(layers, num_tasks, num_tasks)`."""
-        cosine = np.round(cosines(tf.constant(gram)), 4).tolist()
-        report = {"updates": self.updates, "sharing": self.sharing, **others}
-        return report | {"events": self.events, "layers": layers, "cosines": cosine}
+    @property
+    def variables(self) -> list[Any]:
+        """What updates change, and what they read of what was decided, besides the networks'."""
+        return []
 
     def state(self) -> dict[str, Any]:
         """All there is, besides the variables."""
-        return {
-            "updates": self.updates,
-            "updates_of_block": self.updates_of_block,
-            "events": self.events,
-        }
+        raise NotImplementedError
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`; the networks', maps included, comes first."""
-        self.updates = state["updates"]
-        self.updates_of_block = state["updates_of_block"]
-        self.events = state["events"]
-        self.sharing = self.score()
+        raise NotImplementedError
+
+
+def presence(present: Any, num_tasks: int) -> tf.Tensor:
+    """An update's field of that name `(num_tasks,)`, 1 for tasks that have samples in the batch;
+    None: all have."""
+    return tf.ones(num_tasks) if present is None else tf.cast(present, tf.float32)

@@ -46,6 +46,9 @@ class Learner(Protocol):
     def splits(self) -> dict[str, Any]:
         """What split so far, as JSON values."""
 
+    def masks(self) -> dict[str, Any]:
+        """Which weights tasks use, as a tree of arrays; empty where they use all."""
+
     def parameters(self) -> int:
         """How many numbers of its networks some task uses; of several tasks."""
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Optional, Sequence
 import numpy as np
 
 from rl.buffers.normaliser import Normaliser
-from rl.config import SPLITS
+from rl.config import MASKS, SPLITS
 from rl.envs.interface import VectorEnv
-from rl.files import write_json
+from rl.files import save_tree, write_json
 from rl.flags.training import Config
 from rl.logging import EpochLogger, Resources, Sink, Terminal, Timer
 from rl.logging.resources import MB
@@ -226,3 +226,5 @@ class Session:
             self.logger.saved()
             if splits := self.algo.splits():
                 write_json(self.directory / SPLITS, splits)
+            if masks := self.algo.masks():
+                save_tree(self.directory / MASKS, masks)

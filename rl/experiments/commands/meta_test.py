@@ -1,4 +1,4 @@
-"""`meta-test`: adapt a run's splitting networks to the test tasks of its ML set."""
+"""`meta-test`: adapt the networks of a run to the test tasks of its ML set."""
 
 import dataclasses
 from typing import Any, Sequence
@@ -11,6 +11,7 @@ from rl.experiments.commands.resume import DIRECTORY, TRUST
 from rl.experiments.commands.train import make_current_folder_importable
 from rl.experiments.commands.training_flags import given, parse
 from rl.experiments.rundir import RunDir
+from rl.flags import NETWORKS
 
 # Flags that follow from the run, and from --episodes.
 FIXED = {
@@ -32,6 +33,9 @@ FIXED = {
     "share_torso",
     "split",
     "meta_copies",
+    "order",
+    "modules",
+    "compose",
     "epochs",
     "steps_per_epoch",
     "max_ep_len",
@@ -48,7 +52,7 @@ class Config:
     checkpoint: str = flag("last", "last, best, or an env step")
     start: str = flag(
         "equal",
-        "weights of the copies at first: equal, or for each test task those of the training task "
+        "how test tasks use what is frozen at first: all of it alike, or each as the training task "
         "whose policy does best in one of its episodes; these are the first of --episodes",
         choices=("equal", "best"),
     )
@@ -80,8 +84,7 @@ def parse_command(argv: Sequence[str]) -> tuple[RunDir, Config, list[str]]:
 def arguments() -> Parser:
     """What `meta-test` has beside the flags of training."""
     text = (
-        "Adapt a run's splitting networks to the test tasks of its ML set; flags of training may "
-        "follow."
+        "Adapt the networks of a run to the test tasks of its ML set; flags of training may follow."
     )
     parser = Parser("meta-test", description=text)
     parser.add_argument("directory", type=RunDir.find, help=DIRECTORY)
@@ -91,7 +94,7 @@ def arguments() -> Parser:
 
 def check_flags(run: RunDir, saved: dict[str, Any], flags: Sequence[str]) -> None:
     """Raises a UserError if one of the flags of training is unknown or not to be chosen."""
-    defaults = saved | {"network": "meta_splitting", "seed": [saved["seed"]]}
+    defaults = saved | {"network": NETWORKS[saved["network"]].adapted, "seed": [saved["seed"]]}
     chosen = sorted(set(given(flags, defaults)) & FIXED)
     if chosen:
         raise UserError(
@@ -105,8 +108,9 @@ def check_flags(run: RunDir, saved: dict[str, Any], flags: Sequence[str]) -> Non
 def check(run: RunDir, saved: dict[str, Any]) -> None:
     """Raises a UserError if a run of these flags has nothing that could adapt, or nothing to adapt
     to."""
-    if saved["network"] != "splitting":
-        raise UserError(f"meta-test is for --network splitting, and {run} has {saved['network']}")
+    if not NETWORKS[saved["network"]].adapted:
+        known = " or ".join(name for name, other in NETWORKS.items() if other.adapted)
+        raise UserError(f"meta-test is for --network {known}, and {run} has {saved['network']}")
     if saved["layers"] != "dense":
         raise UserError(f"meta-test is for --layers dense, and {run} has {saved['layers']}")
     if saved["task_onehot"]:

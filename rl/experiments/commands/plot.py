@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rl.config import Parser, UserError
+from rl.experiments.plots.branches import draw_branches
 from rl.experiments.plots.columns import STEPS, choose_runs
 from rl.experiments.plots.estimates import BANDS, ESTIMATORS, choose_band
 from rl.experiments.plots.flag_table import MOST_COLUMNS
@@ -25,7 +26,7 @@ from rl.experiments.plots.output import PICTURES, check_output, save_figure
 from rl.experiments.plots.panels import Options, draw
 from rl.experiments.plots.runs import find_runs
 from rl.experiments.plots.text import aligned, warn
-from rl.experiments.plots.tree import draw_splits
+from rl.experiments.plots.tree import draw_structure
 from rl.files import expanded
 
 
@@ -33,10 +34,13 @@ def main(argv: Sequence[str]) -> int:
     """The command `main.py plot DIR ...`; prints the path of the figure, after the table of flags
     where it is asked for."""
     args = parse(argv)
-    groups = find_groups(args)
-    save_figure(make_figure(groups, args), args.out)
-    if args.table:
-        print(flags_as_text(groups))
+    if args.structure and len(args.logdir) == 1 and os.path.isfile(args.logdir[0]):
+        save_figure(draw_branches(Path(args.logdir[0])), args.out)
+    else:
+        groups = find_groups(args)
+        save_figure(make_figure(groups, args), args.out)
+        if args.table:
+            print(flags_as_text(groups))
     print(args.out)
     return 0
 
@@ -49,8 +53,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     check_output(args.out, PICTURES)
     if not args.value:
         raise UserError("--value needs at least one column")
-    if args.table and args.splits:
-        raise UserError("--table has no effect with --splits, which draws one run")
+    if args.table and args.structure:
+        raise UserError("--table has no effect with --structure, which draws one run")
     check_legend(args.legend, args.logdir)
     choose_band(args.band, args.est)
     return args
@@ -77,8 +81,11 @@ def make_parser() -> Parser:
     )
     add("--value", "-y", nargs="*", default=["Performance"], help=text)
     add("--by_task", action="store_true", help="values of every task over time, as colours")
-    text = "how the networks of one run split, layer by layer"
-    add("--splits", action="store_true", help=text)
+    text = (
+        "what the networks of one run decided: how they split, which routes or blocks tasks take; "
+        "or the trees in a file of branch"
+    )
+    add("--structure", "--splits", action="store_true", help=text)
     text = "print the table of the flags that differ between curves, too"
     add("--table", action="store_true", help=text)
     text = "a curve per run instead of one per experiment"
@@ -107,7 +114,7 @@ def make_parser() -> Parser:
 def find_groups(args: argparse.Namespace) -> list[Group]:
     """The runs of each curve that `args` ask for; warns on stderr of what is left out."""
     found = find_runs(args.logdir, args.select, args.exclude)
-    if args.splits:
+    if args.structure:
         return label_runs(found, args.legend, args.count)
     chosen = choose_runs(found, args.xaxis, args.value, args.by_task)
     groups = label_runs(chosen, args.legend, args.count)
@@ -117,8 +124,8 @@ def find_groups(args: argparse.Namespace) -> list[Group]:
 
 def make_figure(groups: Sequence[Group], args: argparse.Namespace) -> Figure:
     """The figure that `args` ask for; warns on stderr of what it can't show."""
-    if args.splits:
-        return draw_splits(groups)
+    if args.structure:
+        return draw_structure(groups)
     options = Options(args.xaxis, tuple(args.value), args.smooth, args.est, args.band)
     if args.by_task:
         return draw_tasks(groups, options)

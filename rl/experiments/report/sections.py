@@ -195,7 +195,7 @@ def tasks_section(groups: Sequence[Group], request: Request, figures: Figures) -
 
 
 def splits_section(groups: Sequence[Group], figures: Figures) -> Section:
-    """How the networks of runs split; empty where none does."""
+    """What the networks of runs decided while they trained; empty where none did."""
     body: list[str] = []
     for group in groups:
         for run in group.runs:
@@ -213,9 +213,9 @@ def splits_section(groups: Sequence[Group], figures: Figures) -> Section:
             title = f"{group.label}: {run.directory.name}"
             body.append(markup.folded(title, places, is_open=not body))
     if not body:
-        return Section("splits", "Splits", [])
-    text = "Which copy of a layer each task uses, and how far the tasks' mean gradients agree."
-    return Section("splits", "Splits", [markup.paragraph(text, "hint"), *body])
+        return Section("splits", "Structure", [])
+    text = "Which copy of a layer each task uses, or which blocks, and how far tasks agree."
+    return Section("splits", "Structure", [markup.paragraph(text, "hint"), *body])
 
 
 def costs_section(groups: Sequence[Group]) -> Section:

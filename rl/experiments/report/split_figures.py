@@ -1,4 +1,4 @@
-"""How the networks of runs split, as the page draws it."""
+"""What the networks of runs decided while they trained, as the page draws it."""
 
 import math
 from typing import Any, Mapping, NamedTuple, Sequence
@@ -7,7 +7,14 @@ import numpy as np
 
 from rl.config import SPLITS, UserError
 from rl.experiments.plots.columns import Run
-from rl.experiments.plots.tree import Layer, layers, load_splits, sharing_of
+from rl.experiments.plots.tree import (
+    Layer,
+    Matrix,
+    layers,
+    load_splits,
+    matrix_of,
+    sharing_of,
+)
 from rl.experiments.report.grid_figures import GridFigure, row_names
 from rl.experiments.report.numbers import exact, rounded
 from rl.experiments.report.thinning import thin_columns
@@ -39,13 +46,37 @@ def make_split_figures(run: Run) -> list[NetworkFigures]:
 
 
 def _draw(name: str, network: Mapping[str, Any], tasks: list[str]) -> NetworkFigures:
-    sharing_score = float(network["sharing"])
+    title = name.removeprefix("Loss")
+    if "executed" in network:
+        return NetworkFigures(title, [_draw_blocks(network, tasks)])
+    if "sharing" in network:
+        title = f"{title}: sharing score {float(network['sharing']):.2f}"
+    matrix = matrix_of(network)
     figures = []
     for layer in layers(network):
         figures.append(_draw_sharing(network, layer, tasks))
-        figures.append(_draw_cosines(network, layer, tasks))
-    title = f"{name.removeprefix('Loss')}: sharing score {sharing_score:.2f}"
+        if matrix:
+            figures.append(_draw_matrix(network, layer, tasks, matrix))
     return NetworkFigures(title, figures)
+
+
+def _draw_blocks(network: Mapping[str, Any], tasks: list[str]) -> GridFigure:
+    probability = np.array(network["probability"], float)
+    _check_shape(probability, np.shape(network["executed"]))
+    _check_shape(probability, (len(tasks), probability.shape[-1]))
+    blocks = probability.shape[1]
+    return GridFigure(
+        kind="grid",
+        title="probability that a task executes a block",
+        colors="values",
+        low=0.0,
+        high=1.0,
+        xaxis="block",
+        rows=tasks,
+        columns=[str(block) for block in range(blocks)],
+        edges=exact(np.arange(blocks + 1.0)),
+        cells=rounded(probability),
+    )
 
 
 def _draw_sharing(network: Mapping[str, Any], layer: Layer, tasks: list[str]) -> GridFigure:
@@ -60,6 +91,8 @@ def _draw_sharing(network: Mapping[str, Any], layer: Layer, tasks: list[str]) ->
     if not math.isfinite(most):
         raise ValueError(f"shares up to {most}")
     what = "copy that each task uses" if sharing.by_copy else "share that is not the first copy's"
+    if "density" in network:
+        what = "share of the weights that each task uses"
     return GridFigure(
         kind="grid",
         title=f"{layer.description['name']}: {what}",
@@ -74,20 +107,24 @@ def _draw_sharing(network: Mapping[str, Any], layer: Layer, tasks: list[str]) ->
     )
 
 
-def _draw_cosines(network: Mapping[str, Any], layer: Layer, tasks: list[str]) -> GridFigure:
-    cosines = np.array(network["cosines"][layer.number], float)
-    _check_shape(cosines, (len(tasks), len(tasks)))
+def _draw_matrix(
+    network: Mapping[str, Any], layer: Layer, tasks: list[str], matrix: Matrix
+) -> GridFigure:
+    values = np.array(network[matrix.key][layer.number], float)
+    _check_shape(values, (len(tasks), len(tasks)))
+    is_cosine = matrix.key == "cosines"
+    title = "cosines between the tasks' gradients" if is_cosine else matrix.title
     return GridFigure(
         kind="grid",
-        title=f"{layer.description['name']}: cosines between the tasks' gradients",
-        colors="cosines",
-        low=-1.0,
+        title=f"{layer.description['name']}: {title}",
+        colors="cosines" if is_cosine else "values",
+        low=float(matrix.low),
         high=1.0,
         xaxis="",
         rows=tasks,
         columns=tasks,
         edges=exact(np.arange(len(tasks) + 1.0)),
-        cells=rounded(cosines),
+        cells=rounded(values),
     )
 
 

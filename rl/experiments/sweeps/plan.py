@@ -26,6 +26,7 @@ from rl.experiments.sweeps.runs import Stage, SweepRun
 from rl.experiments.sweeps.sources import place_of, with_sources
 from rl.files import read_text, write_json
 from rl.flags.binding import FREE
+from rl.flags.torsos import is_adapted
 
 FILE = "sweep.json"
 
@@ -191,8 +192,8 @@ def checked_flags(values: Mapping[str, Value], seed: int, place: str) -> dict[st
     """
     try:
         flags = parse([*flag_words(values), f"--seed={seed}"])
-        if flags["network"] == "meta_splitting":
-            raise UserError("--network meta_splitting is made from a run, by meta-test")
+        if is_adapted(flags["network"]):
+            raise UserError(f"--network {flags['network']} is made from a run, by meta-test")
         return flags | {"env": resolve(flags["env"]), "seed": seed}
     except UserError as error:
         raise UserError(f"{place}: {error}") from None

@@ -1,0 +1,142 @@
+"""How tasks learn which blocks of an AdaShare network to execute.
+
+Sun et al., 2020: https://arxiv.org/abs/1911.12423
+Reference implementation: https://github.com/sunxm2357/AdaShare
+With a_tl the probability that task t executes block l of L, and beside the tasks' losses,
+
+    sparsity = mean over t, l of -log(1 - a_tl)                                          (eq. 3)
+    sharing = sum over l, pairs s < t of (L - l) / L |a_sl - a_tl|                       (eq. 4)
+
+First all tasks execute all blocks. Then weights and logits learn in turns, and in turns of the
+logits the last block, then the last two, and so on may be skipped, while the temperature of samples
+falls. In the end each task has the blocks that are likeliest.
+Differs from them:
+1. eq. 3 is the reference's cross-entropy towards skipping, whose gradient vanishes with a_tl; the
+   paper's log a_tl pushes for ever. Eq. 4 is the paper's; the reference compares logits and
+   weighs blocks the other way round;
+2. both are in units of the mean size of the tasks' losses, which in reinforcement learning are not
+   of size 1;
+3. weights and logits learn from batches drawn alike, not from two halves of the data, and weights
+   by the run's own optimiser;
+4. training goes on with the blocks that were chosen; `--structure` trains them from scratch;
+5. tasks act, and targets are told, by the likeliest blocks; ppo, whose updates compare a policy
+   with itself as it acted, acts by the sample of its rollout.
+"""
+
+from typing import Any, NamedTuple, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from rl.flags.torsos import AdaShare as Config
+from rl.networks.groups import Group
+from rl.splitting.blocks import Slots
+from rl.splitting.drawing import Drawing, load_structure
+from rl.splitting.watch import STRUCTURE, WEIGHTS
+
+
+class Stage(NamedTuple):
+    """Where the schedule is.
+
+    learned: how many of the last blocks tasks may skip. temperature: of samples; 0: the likeliest
+    count. turn: what learns, one of rl.splitting.watch.
+    """
+
+    learned: int
+    temperature: float
+    turn: int
+
+
+def stage_of(updates: int, blocks: int, config: Config) -> Stage:
+    """The schedule after so many updates of a network with so many blocks."""
+    if updates < config.warmup_updates:
+        return Stage(0, 0.0, WEIGHTS)
+    if updates >= config.policy_updates:
+        return Stage(blocks, 0.0, WEIGHTS)
+    turns, of_logits = divmod((updates - config.warmup_updates) // config.turn_updates, 2)
+    learned = blocks
+    if config.curriculum:
+        learned = min(blocks, turns // config.curriculum + 1)
+    temperature = config.temperature * config.temperature_decay**turns
+    return Stage(learned, temperature, STRUCTURE if of_logits else WEIGHTS)
+
+
+class BlockPolicies(Drawing):
+    """What blocks the tasks of a group execute; see Watch."""
+
+    columns = {"Executed": "mean"}
+
+    def __init__(
+        self, name: str, group: Group, twins: Sequence[Any], slots: Slots, config: Config
+    ) -> None:
+        super().__init__(group, twins, slots)
+        self.config = config
+        self.bank = self.torso.gates
+        self.blocks = self.bank.learned.shape[0]
+        depth = np.arange(self.blocks, dtype=np.float32)
+        self.depth_weights = tf.constant((self.blocks - depth) / self.blocks)
+        self.executed = np.ones((self.torso.num_tasks, self.blocks), bool)
+        self.executed_is_given = bool(config.structure)
+        if config.structure:
+            self._use_structure(name)
+        self._enter(self._stage())
+
+    def _use_structure(self, name: str) -> None:
+        """Lets tasks execute the blocks of another run's structure, of the group `name`."""
+        given = load_structure(self.config.structure, name, "executed", self.executed.shape)
+        logits = np.stack([given, 1 - given], axis=-1)
+        for torso in self.torsos:
+            torso.gates.variable.assign(logits.astype(np.float32))
+
+    def _stage(self) -> Stage:
+        if self.executed_is_given:
+            return Stage(self.blocks, 0.0, WEIGHTS)
+        return stage_of(self.updates, self.blocks, self.config)
+
+    def _enter(self, stage: Stage) -> None:
+        learned = np.arange(self.blocks) >= self.blocks - stage.learned
+        for torso in self.torsos:
+            torso.gates.temperature.assign(stage.temperature)
+            torso.gates.learned.assign(learned)
+        self.turn.assign(stage.turn)
+        likeliest = np.array(self.bank.likeliest())[..., 0] > 0
+        executed = likeliest | ~learned
+        if (executed != self.executed).any():
+            self.events.append({"updates": self.updates, "executed": executed.tolist()})
+        self.executed = executed
+
+    def after(self, count: int) -> None:
+        super().after(count)
+        self._enter(self._stage())
+
+    def penalty(self, losses: tf.Tensor) -> tf.Tensor:
+        """What is added to the losses `(num_tasks,)` where logits learn: `()`."""
+        logits = tf.convert_to_tensor(self.bank.variable)
+        probability = tf.nn.softmax(logits)[..., 0]
+        skip = tf.nn.log_softmax(logits)[..., 1]
+        learned = tf.cast(self.bank.learned, tf.float32)
+        count = tf.maximum(tf.reduce_sum(learned), 1.0) * logits.shape[0]
+        sparsity = -tf.reduce_sum(skip * learned) / count  # eq. 3
+        gaps = tf.abs(probability[:, None] - probability[None])
+        sharing = tf.reduce_sum(gaps * self.depth_weights * learned) / 2  # eq. 4
+        size = tf.stop_gradient(tf.reduce_mean(tf.abs(losses)))
+        return size * (self.config.sparsity * sparsity + self.config.sharing * sharing)
+
+    def values(self) -> dict[str, np.ndarray]:
+        return {"Executed": np.array([self.executed.mean()])}
+
+    def report(self) -> dict[str, Any]:
+        """Which blocks each task executes and how that came to be, and the probabilities of it,
+        `(num_tasks, blocks)` each."""
+        probability = tf.nn.softmax(tf.convert_to_tensor(self.bank.variable))[..., 0]
+        return {
+            "updates": self.updates,
+            "executed": self.executed.tolist(),
+            "probability": np.round(probability, 4).tolist(),
+            "events": self.events,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self.executed = np.array(self.bank.likeliest())[..., 0] > 0
+        self._enter(self._stage())

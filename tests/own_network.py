@@ -15,10 +15,11 @@ class MineFlags:
 
 
 class Mine(StackNet):
-    """A perceptron with one hidden layer."""
+    """A perceptron with one hidden layer, and a head for each task."""
 
     def make(self, fan_in):
-        self.make_stack(fan_in, (self.config.mine_width, self.sizes[-1]), self.out_gain)
+        self.layer(fan_in, self.config.mine_width)
+        self.layer(self.config.mine_width, self.sizes[-1], self.num_tasks, gain=self.out_gain)
 
     def forward(self, params, x):
         return self.stack(params, x)

@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +32,17 @@ def fixture_mine():
 
 def test_thirty_lines_make_a_network():
     assert len(SCRIPT.read_text().splitlines()) <= 30
+
+
+def test_it_passes_the_conformance_tests():
+    """All of those that the package's own networks pass; in a process of their own, since the table
+    is made when they are imported."""
+    table = str(Path(__file__).parent / "test_task_networks.py")
+    chosen = ["-p", "tests.own_network", "-m", "not slow", "-k", "mine"]
+    argv = [sys.executable, "-m", "pytest", "-q", *chosen, table]
+    done = subprocess.run(argv, cwd=SCRIPT.parents[1], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 20
 
 
 def test_a_network_trains_and_resumes_by_its_own_flags(mine, tmp_path):

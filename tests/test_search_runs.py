@@ -3,11 +3,16 @@
 import csv
 import json
 import os
+import shlex
 import signal
 
 import pytest
 
+from rl import Choice, LogUniform, Search
+from rl.__main__ import main
+from rl.config import UserError
 from rl.experiments.commands import search as searching
+from rl.experiments.searches.definition import check_values
 from tests.helpers import IDLE, SHORT, TINY, rows, start, wait_for_rows
 
 pytest.importorskip("optuna", reason="Optuna, the extra 'search', is absent")
@@ -92,3 +97,55 @@ def test_a_signal_stops_a_search(tmp_path):
     assert [row["state"] for row in trials(folder)] == ["running"]
     assert finish(*argv, tmp_path)[0] == 0
     assert [row["state"] for row in trials(folder)] == ["complete", "complete"]
+
+
+def searched_adaptation(data_dir, **changes):
+    """A search for the rate of `meta-test`, of a source that is made by `train_source`."""
+    flags = {"meta_test": str(data_dir / "source" / "source_s{seed}"), "episodes": 20, **changes}
+    space = {"lr": LogUniform(1e-3, 1e-2), "start": Choice(["equal", "best"])}
+    return Search("x", space, flags, strategy="random", trials=2, fitness="AverageTestEpRet")
+
+
+def train_source(data_dir):
+    """A run of networks that split, on tasks of which some are held out."""
+    flags = "--algo ppo --env PointMass-ML4 --network splitting --task_onehot false --epochs 1"
+    flags += " --hidden_sizes 16 --num_test_episodes 2 --steps_per_epoch 400 --rollout_steps 20"
+    flags += " --batch_size 20 --update_epochs 2 --tensorboard false --exp_name source"
+    assert main([*flags.split(), "--data_dir", str(data_dir)]) == 0
+
+
+@pytest.mark.slow
+def test_a_search_for_flags_of_meta_test(tmp_path):
+    """Each trial adapts the run; the best one is a command, which gives the same rows."""
+    train_source(tmp_path)
+    file = tmp_path / "search.py"
+    file.write_text(
+        "from rl import Choice, LogUniform, Search\n"
+        f"common = {dict(searched_adaptation(tmp_path).common)!r}\n"
+        "space = {'lr': LogUniform(1e-3, 1e-2), 'start': Choice(['equal', 'best'])}\n"
+        "search = Search('x', space, common, strategy='random', trials=2,\n"
+        "                fitness='AverageTestEpRet')\n"
+    )
+    code, lines = finish("search", file, "--data_dir", tmp_path)
+    assert code == 0
+    found = trials(tmp_path / "x")
+    assert [row["state"] for row in found] == ["complete", "complete"]
+    best = max(found, key=lambda row: float(row["value"]))
+    words = shlex.split(lines[-1])[2:]
+    assert words[:2] == ["meta-test", str(tmp_path / "source" / "source_s0")]
+    assert main([*words, "--data_dir", str(tmp_path), "--exp_name", "again"]) == 0
+    name = f"trial_{best['trial']}"
+    again = tmp_path / "again" / "again_s0"
+    assert rows(again) == rows(tmp_path / "x" / name / f"{name}_s0")
+
+
+def test_flags_of_meta_test_are_checked_before_anything_begins(tmp_path):
+    train_source(tmp_path)
+    check_values(searched_adaptation(tmp_path), tmp_path)
+    for changes, said in [
+        ({"meta_test": "nowhere"}, "nowhere is not a run directory"),
+        ({"hidden_sizes": [8]}, "hidden_sizes"),
+        ({"lr_speed": 1}, "lr_speed"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            check_values(searched_adaptation(tmp_path, **changes), tmp_path)

@@ -84,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
         return 0
     make_current_folder_importable()
     search = load_search(args.file) if args.file else make_search(args, training)
-    check_values(search)
+    check_values(search, args.data_dir)
     folder = args.data_dir / search.name
     refuse_other(folder, "search", FILE, (DATABASE, f"{DATABASE}-journal"))
     storage, study = import_study()

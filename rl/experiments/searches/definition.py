@@ -18,7 +18,7 @@ from rl.experiments.sweeps.definition import (
     check_seeds,
     load_definition,
 )
-from rl.experiments.sweeps.plan import checked_flags
+from rl.experiments.sweeps.plan import check_run
 
 STRATEGIES = ("random", "grid", "ic_grid", "auto_ic", "tpe")
 WITH_AN_END = ("grid", "ic_grid")  # strategies that need no number of trials
@@ -36,7 +36,8 @@ class Search:
     Args:
       name: of the search's folder in data_dir.
       space: flag -> what it may be set to.
-      common: flags of all runs.
+      common: flags of all runs. With "meta_test", the directory of a run, flags are those of
+        `meta-test`; texts as a Sweep's.
       strategy: of STRATEGIES, see rl/experiments/searches/strategies.py and coordinates.py.
       trials: how many; None: until the strategy has nothing left to try, which is for WITH_AN_END.
       seeds: each configuration is trained with every one.
@@ -138,22 +139,27 @@ def check_count(what: str, value: int, low: int) -> None:
         raise UserError(f"{what} must be a whole number of at least {low}, got {value!r}")
 
 
-def check_values(search: Search) -> None:
-    """Tries the flags of training with the ends of every range and with every choice, one flag
-    after another, the others at their first values.
+def check_values(search: Search, data_dir: Path = Path("data")) -> None:
+    """Tries the flags with the ends of every range and with every choice, one flag after another,
+    the others at their first values.
+
+    Args:
+      data_dir: folder of the search's folder.
 
     Raises:
       UserError: a flag is unknown, or refuses a value; the message names the space.
     """
+    folder = data_dir / search.name
     first = {name: space.grid()[0] for name, space in search.space.items()}
     for name, space in search.space.items():
         points = space.grid()
         if not isinstance(space, Choice):
             points = [points[0], space.at(INSIDE), points[-1]]
         for point in points:
-            checked_flags(search.flags({**first, name: point}), search.seeds[0], f"space {name}")
+            flags = search.flags({**first, name: point})
+            check_run(flags, search.seeds[0], f"space {name}", folder)
     for seed in search.seeds:
-        checked_flags(search.flags(first), seed, f"search {search.name}")
+        check_run(search.flags(first), seed, f"search {search.name}", folder)
 
 
 def load_search(path: Path) -> Search:

@@ -12,7 +12,7 @@ from rl.experiments.searches.definition import Search
 from rl.experiments.searches.fitness import Fitness, curve_of, fitness_of
 from rl.experiments.sweeps.definition import Sweep
 from rl.experiments.sweeps.launcher import Launcher
-from rl.experiments.sweeps.plan import checked_flags, make_plan
+from rl.experiments.sweeps.plan import make_plan
 from rl.experiments.sweeps.pool import FAILED, Job, Pool, Show
 from rl.experiments.sweeps.runs import SweepRun
 from rl.experiments.sweeps.stages import stage_at_work
@@ -132,8 +132,7 @@ class SearchPool(Pool):
         trial = OpenTrial(number, [])
         try:
             trial.left = make_plan(sweep, self.data_dir)
-            checked = checked_flags(flags, self.search.seeds[0], name)
-            trial.epoch_steps = checked["steps_per_epoch"]
+            trial.epoch_steps = trial.left[0].stages[-1].epoch_steps
         except UserError as error:
             trial.failure = str(error)
         self.trials.append(trial)

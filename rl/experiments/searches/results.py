@@ -17,8 +17,8 @@ from rl.experiments.rundir import RunDir
 from rl.experiments.searches.definition import Search
 from rl.experiments.searches.pool import trial_name
 from rl.experiments.searches.spaces import Point
-from rl.experiments.sweeps.definition import check_seeds
-from rl.experiments.sweeps.plan import flag_words
+from rl.experiments.sweeps.definition import META_TEST, check_seeds
+from rl.experiments.sweeps.plan import filled, flag_words
 from rl.files import read_text, write_atomically, write_json
 
 if TYPE_CHECKING:
@@ -62,8 +62,15 @@ def read_trials(folder: Path) -> list[dict[str, str]]:
 
 
 def best_command(search: Search, params: Mapping[str, Point], seeds: Sequence[int]) -> str:
-    """The command that trains a configuration by itself."""
-    words = flag_words({**search.flags(params), "seed": list(seeds)})
+    """The command that trains a configuration by itself; of one that adapts a run, with the first
+    of the seeds."""
+    flags = search.flags(params)
+    if META_TEST in flags:
+        flags = filled(flags, seeds[0], Path())
+        source = str(flags.pop(META_TEST))
+        words = ["meta-test", source, *flag_words({**flags, "seed": seeds[0]})]
+    else:
+        words = flag_words({**flags, "seed": list(seeds)})
     return shlex.join([*program().split(), *words])
 
 

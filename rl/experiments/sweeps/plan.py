@@ -123,9 +123,32 @@ def _adapting_runs(
         run = RunDir.of(flags)
         _refuse_other_start(run, source, asked.start)
         _refuse_contradiction(run, flags, ("meta_copies",))
-        stage = Stage(run, tuple(argv), flags["epochs"] * flags["steps_per_epoch"], trust)
+        epoch_steps = flags["steps_per_epoch"]
+        stage = Stage(run, tuple(argv), flags["epochs"] * epoch_steps, trust, epoch_steps)
         runs.append(SweepRun(method, seed, folder / method, (stage,), sweep.eval_episodes))
     return runs
+
+
+def check_run(values: Mapping[str, Value], seed: int, place: str, folder: Path) -> None:
+    """Raises a UserError, which begins with `place`, unless these are flags of training, or those
+    of a `meta-test` with a run that is there. Makes no env.
+
+    Args:
+      folder: what "{sweep}" stands for.
+    """
+    if META_TEST not in values:
+        checked_flags(values, seed, place)
+        return
+    words = filled(values, seed, folder)
+    source = RunDir(str(words.pop(META_TEST)))
+    try:
+        argv = [str(source), *flag_words(words), f"--seed={seed}"]
+        _, asked, training = meta_test.parse_command(argv)
+        saved = source.load_config(asked.trust)
+        meta_test.check(source, saved)
+        meta_test.check_flags(source, saved, training)
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None
 
 
 def _check_stages(flags: Mapping[str, Any], before: Mapping[str, Any], place: str) -> None:
@@ -212,8 +235,9 @@ def _make_stage(
     if start_from:
         argv.append(f"--start_from={start_from}")
     run = RunDir(data_dir / name / f"{name}_s{seed}")
-    steps = flags["epochs"] * flags["steps_per_epoch"]
-    return Stage(run, tuple(argv), steps, trust=not is_trusted(flags))
+    epoch_steps = flags["steps_per_epoch"]
+    steps = flags["epochs"] * epoch_steps
+    return Stage(run, tuple(argv), steps, not is_trusted(flags), epoch_steps)
 
 
 def is_trusted(flags: Mapping[str, Any]) -> bool:

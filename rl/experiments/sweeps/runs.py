@@ -13,13 +13,15 @@ class Stage:
 
     Attributes:
       argv: of `main.py`. steps: env steps of the whole of it. trust: whether `resume` needs
-        `--trust`, since the definition names an env that runs code.
+        `--trust`, since the definition names an env that runs code. epoch_steps: env steps of an
+        epoch, where that is known.
     """
 
     run: RunDir
     argv: tuple[str, ...]
     steps: int
     trust: bool
+    epoch_steps: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ Differs from them:
    paper's log a_tl pushes for ever. Eq. 4 is the paper's; the reference compares logits and
    weighs blocks the other way round;
 2. both are in units of the mean size of the tasks' losses, which in reinforcement learning are not
-   of size 1;
+   of size 1; but for ppo's policy, whose loss is near 0 whatever its gradients are;
 3. weights and logits learn from batches drawn alike, not from two halves of the data, and weights
    by the run's own optimiser;
 4. training goes on with the blocks that were chosen; `--structure` trains them from scratch;
@@ -71,6 +71,7 @@ class BlockPolicies(Drawing):
     ) -> None:
         super().__init__(group, twins, slots)
         self.config = config
+        self.in_units = bool(group.merit)  # whether gradients are of size 1, and losses are not
         self.bank = self.torso.gates
         self.blocks = self.bank.learned.shape[0]
         depth = np.arange(self.blocks, dtype=np.float32)
@@ -119,7 +120,7 @@ class BlockPolicies(Drawing):
         sparsity = -tf.reduce_sum(skip * learned) / count  # eq. 3
         gaps = tf.abs(probability[:, None] - probability[None])
         sharing = tf.reduce_sum(gaps * self.depth_weights * learned) / 2  # eq. 4
-        size = tf.stop_gradient(tf.reduce_mean(tf.abs(losses)))
+        size = 1.0 if self.in_units else tf.stop_gradient(tf.reduce_mean(tf.abs(losses)))
         return size * (self.config.sparsity * sparsity + self.config.sharing * sharing)
 
     def values(self) -> dict[str, np.ndarray]:

@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("sweep", type=Path, help="its folder")
     parser.add_argument("--network", default="LossPi", help="whose report is read")
     args = parser.parse_args()
-    print("experiment\truns\tapart\twithin\tacross")
+    print("experiment,runs,apart,within,across")
     for experiment in sorted(path for path in args.sweep.iterdir() if path.is_dir()):
         found = []
         for file in sorted(experiment.glob("*/splits.json")):
@@ -92,7 +92,7 @@ def main() -> None:
             apart = sum(one.apart for one in found)
             within = interval([one.within for one in found])
             across = interval([one.across for one in found])
-            print(f"{experiment.name}\t{len(found)}\t{apart}\t{within}\t{across}")
+            print(f"{experiment.name},{len(found)},{apart},{within},{across}")
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ def test_algorithms_learn_what_to_execute_in_one_trace(name):
 
 
 def test_runs_resume_exactly(tmp_path):
-    args = ("--network", "adashare", "--hidden_sizes", "8", "8", "--warmup_updates", "4")
+    args = ("--network", "adashare", "--hidden_sizes", "8", "--warmup_updates", "4")
     args += ("--turn_updates", "4", "--policy_updates", "60", "--curriculum", "0")
     run = check_resumes(tmp_path, "ppo", *args, "--structure_lr", "0.5", "--sparsity", "10")
     check_is_drawn(tmp_path, run)

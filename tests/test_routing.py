@@ -92,6 +92,21 @@ def test_only_tasks_with_samples_learn():
     assert (router.policy[0] != before[0]).all()
     np.testing.assert_array_equal(router.policy[1], before[1])
     assert np.isfinite(router.mean).all()
+    policy, usage = router.policy.copy(), router.usage.copy()
+    router.learn(np.full(2, np.nan), np.zeros(2, bool))  # as where a policy wasn't updated
+    np.testing.assert_array_equal(router.policy, policy)
+    np.testing.assert_array_equal(router.usage, usage)
+
+
+def test_a_block_stays_the_likeliest_until_another_is_likelier():
+    router = make_router(blocks=3)
+    first = router.routes.copy()
+    router.after(20)  # one route tells nothing: all blocks are as likely
+    np.testing.assert_array_equal(router.likeliest, first)
+    router.policy[0, 0] = np.where(np.arange(3) == (first[0, 0] + 1) % 3, 0.4, 0.3)
+    router.after(19)
+    router.after(1)
+    assert router.likeliest.ravel().tolist() == [(first[0, 0] + 1) % 3, first[1, 0]]
 
 
 @pytest.mark.parametrize("on_policy", [False, True])

@@ -99,12 +99,14 @@ class Router(Watch):
         self.merit.assign(np.zeros(self.num_tasks))
         self.batches.assign(np.zeros(self.num_tasks))
         self.routes = self._sample()
-        self._note_likeliest(self.policy.argmax(axis=-1))
+        self._note_likeliest(self._find_likeliest())
         self._use()
 
     def learn(self, merit: np.ndarray, present: np.ndarray) -> None:
         """A step of the routers of tasks that are `present`, bool `(num_tasks,)`, after how well
         they did, `merit` `(num_tasks,)`."""
+        if not present.any():
+            return
         earned = self._standardised(merit, present)
         taken = self.routes[..., None] == np.arange(self.config.blocks)
         self.usage = MEMORY * self.usage + (1 - MEMORY) * taken[present].mean(axis=0)
@@ -148,6 +150,13 @@ class Router(Watch):
             for layer in range(best.shape[1]):
                 torso.best[layer].assign(best[:, layer])
                 torso.sampled[layer].assign(self.routes[:, layer])
+
+    def _find_likeliest(self) -> np.ndarray:
+        """The block of each task and layer that is likeliest, `(num_tasks, layers)`; of several the
+        one that was it before."""
+        before = np.take_along_axis(self.policy, self.likeliest[..., None], axis=-1)[..., 0]
+        stays = before >= self.policy.max(axis=-1)
+        return np.where(stays, self.likeliest, self.policy.argmax(axis=-1))
 
     def _note_likeliest(self, likeliest: np.ndarray) -> None:
         """Makes events of blocks that begin to be the likeliest for some task."""

@@ -100,11 +100,15 @@ class BlockPolicies(Drawing):
             torso.gates.temperature.assign(stage.temperature)
             torso.gates.learned.assign(learned)
         self.turn.assign(stage.turn)
-        likeliest = np.array(self.bank.likeliest())[..., 0] > 0
-        executed = likeliest | ~learned
+        executed = self._find_executed()
         if (executed != self.executed).any():
             self.events.append({"updates": self.updates, "executed": executed.tolist()})
         self.executed = executed
+
+    def _find_executed(self) -> np.ndarray:
+        """Bool `(num_tasks, blocks)`: what each task would execute now."""
+        likeliest = np.array(self.bank.likeliest())[..., 0] > 0
+        return likeliest | ~np.array(self.bank.learned)
 
     def after(self, count: int) -> None:
         super().after(count)
@@ -139,5 +143,4 @@ class BlockPolicies(Drawing):
 
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)
-        self.executed = np.array(self.bank.likeliest())[..., 0] > 0
-        self._enter(self._stage())
+        self.executed = self._find_executed()

@@ -111,4 +111,3 @@ class Branching(Drawing):
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)
         self.maps = self._maps()
-        self._enter()

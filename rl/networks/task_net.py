@@ -35,6 +35,7 @@ class TaskNet(Torso):
 
     Attributes:
       embedding: a variable `(num_tasks, embedding)`, the code before it has unit length; None.
+      member: which of an ensemble a pass is of, as an index of variables that aren't in regions.
       structure: trained variables that say how the network is made up, with an optimiser of their
         own.
 
@@ -58,6 +59,7 @@ class TaskNet(Torso):
         self.lead = () if self.members is None else (self.members,)
         self.given: Any = None
         self.record: Optional[Callable[[Pass], None]] = None
+        self.member: Any = ...
 
     def build(self, input_shape: Any) -> None:
         """Makes every variable; `num_tasks` is the first of `input_shape`."""
@@ -114,6 +116,7 @@ class TaskNet(Torso):
 
     def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:
         """All members, or `member` alone."""
+        self.member = ... if member is None else member
         params = self.given or self.expand(full=False)
         embedding = self.embedding
         if self.learns:

@@ -13,7 +13,7 @@ Differs from it:
 4. by `--start best` a task starts from the copies that one training task used, not from all alike.
 """
 
-from typing import Any, Iterable, Optional, Sequence
+from typing import Any, Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -56,10 +56,6 @@ class MetaSplitting(StackNet):
             self.frozen.append([kernel, bias, used])
             self.regions.append([Bank(mix, len(self.lead), self.num_tasks)])
             fan_in = units
-
-    def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:
-        self.member = ... if member is None else member
-        return super().call(x, member)
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         for k, ((mix,), frozen) in enumerate(zip(params, self.frozen)):

@@ -19,7 +19,7 @@ Differs from them:
 """
 
 import math
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -96,10 +96,6 @@ class Piggyback(StackNet):
         self.frozen.append([kernel, bias])
         self.masked.append(bank)
         self.regions.append([bank])
-
-    def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:
-        self.member = ... if member is None else member
-        return super().call(x, member)
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         *hidden, head = params

@@ -17,7 +17,7 @@ Differs from them:
 5. the input ends with the task's one-hot code, unless `--task_onehot false`.
 """
 
-from typing import Any, Optional, Sequence
+from typing import Any, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -94,10 +94,6 @@ class MetaSoftOrder(SoftOrder):
         for variable in self.learned:
             variable.trainable = False
         self.frozen.append(self.learned)
-
-    def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:
-        self.member = ... if member is None else member
-        return super().call(x, member)
 
     def shared_layers(self, params: list[list[tf.Tensor]]) -> Sequence[tf.Tensor]:
         kernel, bias = map(tf.convert_to_tensor, self.learned)

@@ -6,24 +6,29 @@ The first half of a run's tasks are one group, the second half the other. Read i
 says of the policy when the run ended; a row per experiment:
   apart: tasks of the two groups share no copy, block or module of some hidden layer, and those of a
     group share one. Where tasks execute residual blocks: they execute the same within groups, and
-    not the same across.
+    not the same across. Of masks: more overlap within groups than across.
+  coincide: what tasks use is the same in all layers within groups, and isn't across.
   within, across: how far two tasks share hidden layers on average, in [0, 1].
 """
 
 import argparse
 import json
-import math
-import statistics
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np  # noqa: E402
+
+from rl.experiments.statistics.intervals import t_interval  # noqa: E402
 
 
 class Found(NamedTuple):
     """See the top."""
 
     apart: bool
+    coincide: bool
     within: float
     across: float
 
@@ -62,19 +67,17 @@ def read(network: dict[str, Any]) -> Found:
         apart = within.min() == 1 and across.max() < 1
     else:
         apart = bool(((within.min(axis=1) == 1) & (across.max(axis=1) == 0)).any())
-    return Found(bool(apart), float(within.mean()), float(across.mean()))
+    coincide = within.min() == 1 and across.min(axis=0).max() < 1
+    return Found(bool(apart), bool(coincide), float(within.mean()), float(across.mean()))
 
 
 def interval(values: list[float]) -> str:
     """Mean and half of the 95% t interval."""
-    mean = statistics.fmean(values)
-    if len(values) < 2:
+    runs = np.array(values)
+    mean = runs.mean()
+    if len(runs) < 2:
         return f"{mean:.2f}"
-    # pylint: disable-next=import-outside-toplevel
-    from scipy import stats
-
-    half = stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
-    return f"{mean:.2f} +- {half:.2f}"
+    return f"{mean:.2f} +- {t_interval(runs).high - mean:.2f}"
 
 
 def main() -> None:
@@ -82,17 +85,18 @@ def main() -> None:
     parser.add_argument("sweep", type=Path, help="its folder")
     parser.add_argument("--network", default="LossPi", help="whose report is read")
     args = parser.parse_args()
-    print("experiment,runs,apart,within,across")
+    print("experiment,runs,apart,coincide,within,across")
     for experiment in sorted(path for path in args.sweep.iterdir() if path.is_dir()):
         found = []
         for file in sorted(experiment.glob("*/splits.json")):
             networks = json.loads(file.read_text(encoding="utf-8"))["networks"]
             found.append(read(networks[args.network]))
         if found:
-            apart = sum(one.apart for one in found)
-            within = interval([one.within for one in found])
-            across = interval([one.across for one in found])
-            print(f"{experiment.name},{len(found)},{apart},{within},{across}")
+            apart = sum(run.apart for run in found)
+            coincide = sum(run.coincide for run in found)
+            within = interval([run.within for run in found])
+            across = interval([run.across for run in found])
+            print(f"{experiment.name},{len(found)},{apart},{coincide},{within},{across}")
 
 
 if __name__ == "__main__":

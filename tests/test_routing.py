@@ -124,10 +124,13 @@ def test_updates_go_through_the_route_and_tasks_act_by_the_best(on_policy):
         np.testing.assert_array_equal(bank.expand(True), copies[[0, 1] if on_policy else [2, 2]])
 
 
-def test_one_block_is_a_shared_trunk_with_heads():
-    routing, _ = make_net(**ROUTING, blocks=1)
-    shared, _ = make_net(network="multi_head")
-    shared.set_weights([variable.numpy() for variable in routing.trainable_variables])
+@pytest.mark.parametrize("shared_heads, same", [(False, "multi_head"), (True, "mlp")])
+def test_one_block_is_what_all_share(shared_heads, same):
+    routing, _ = make_net(**ROUTING, blocks=1, shared_heads=shared_heads)
+    shared, _ = make_net(network=same)
+    variables = zip(shared.trainable_variables, routing.trainable_variables, strict=True)
+    for variable, value in variables:
+        variable.assign(tf.reshape(value, variable.shape))  # a copy for all may have no axis
     x = tf.constant(np.random.default_rng(0).normal(size=(3, 5, D)), tf.float32)
     np.testing.assert_allclose(routing(x), shared(x), rtol=1e-6, atol=1e-6)
 

@@ -37,7 +37,7 @@ class CheckedBurst(Burst[Batches]):
             with tf.control_dependencies(found):
                 return {key: tf.identity(value) for key, value in info.items()}
 
-        super().__init__(tf.function(checked), jit_compile=False)
+        super().__init__(tf.function(checked, autograph=False), jit_compile=False)
 
     def __call__(self, batches: Batches, updates: Update, count: int) -> dict[str, np.ndarray]:
         try:

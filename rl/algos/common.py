@@ -41,7 +41,7 @@ class Burst(Generic[Batches]):
 
     def __init__(self, train_step: Any, jit_compile: bool = True) -> None:
         self.train_step = train_step
-        self.compiled = tf.function(self._run, jit_compile=jit_compile)
+        self.compiled = tf.function(self._run, autograph=False, jit_compile=jit_compile)
 
     def __call__(self, batches: Batches, updates: Update, count: int) -> dict[str, np.ndarray]:
         """Takes the first `count` of `batches` and `updates` (fields `(max_updates, ...)`) in turn.

@@ -90,7 +90,7 @@ class DDPG(Algorithm[Batch]):
         loss = -tf.reduce_mean(q, axis=-1)
         return loss, {"LossPi": loss}
 
-    @tf.function
+    @tf.function(autograph=False)
     def train_step(self, batch: Batch, update: Update) -> Info:
         """One step on the critic, one on the actor against the new critic, one on the targets."""
         info = self.q_opt.minimise(lambda: self.q_loss(batch), update)

@@ -133,7 +133,7 @@ class PPO(Algorithm[RolloutBatch]):
         v_loss, v_info = self.v_loss(batch, present)
         return pi_loss + self.config.vf_coef * v_loss, pi_info | v_info
 
-    @tf.function
+    @tf.function(autograph=False)
     def train_step(self, batch: RolloutBatch, update: Update) -> Info:
         """One step on actor and critic."""
         info = self.opt.minimise(lambda: self.loss(batch, update.present), update)
@@ -172,11 +172,11 @@ class PPO(Algorithm[RolloutBatch]):
         explained = explained_variance(data["adv"], ret, rollout.mask())
         return data, {"VVals": value, "ExplainedVar": explained}
 
-    @tf.function(jit_compile=True)
+    @tf.function(autograph=False, jit_compile=True)
     def _log_prob(self, obs: tf.Tensor, act: tf.Tensor, past: Optional[Past]) -> tf.Tensor:
         return self.actor.log_prob(obs, act, past)[0]
 
-    @tf.function(jit_compile=True)
+    @tf.function(autograph=False, jit_compile=True)
     def _evaluate(
         self, obs: tf.Tensor, obs2: tf.Tensor, act: tf.Tensor, past: Optional[Past]
     ) -> tuple[tf.Tensor, ...]:

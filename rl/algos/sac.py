@@ -115,7 +115,7 @@ class SAC(Algorithm[Batch]):
             return 1.0
         return tf.stop_gradient(self.spec.num_tasks * tf.nn.softmax(-self.temperature.log_alpha))
 
-    @tf.function
+    @tf.function(autograph=False)
     def train_step(self, batch: Batch, update: Update) -> Info:
         """One step on the critics, one on the actor, one on the temperature, one on the targets."""
         info = self.q_opt.minimise(lambda: self.q_loss(batch, update.seed), update)

@@ -103,7 +103,7 @@ class TD3(Algorithm[Batch]):
         loss = -tf.reduce_mean(self.value_loss.values(out), axis=-1)
         return loss, {"LossPi": loss}
 
-    @tf.function
+    @tf.function(autograph=False)
     def train_step(self, batch: Batch, update: Update) -> Info:
         """One step on the critics; every `policy_delay`th time one on the actor and the targets
         too."""

@@ -22,6 +22,7 @@ LAYOUTS: dict[str, dict[str, float]] = {
     "PointMass-MT4": GROUPS,
     "PointMass-Uneven4": GROUPS,
     "PointMass-Identical4": {"first": 0.0, "second": 0.0, "third": 0.0, "fourth": 0.0},
+    "PointMass-Pairs4": {"east": 0.0, "east-too": 0.0, "west": 180.0, "west-too": 180.0},
     "PointMass-Opposed2": {"there": 0.0, "back": 180.0},
     "PointMass-ML4": GROUPS,
     "PointMass-North1": {"north": 90.0},

@@ -158,7 +158,7 @@ class Exported(tf.Module):
         inputs = tf.TensorSpec(
             (*spec.batch_dims, None, *spec.obs.shape), spec.obs.dtype, name="obs"
         )
-        self.act = tf.function(act, input_signature=[inputs])
+        self.act = tf.function(act, autograph=False, input_signature=[inputs])
 
 
 def export(agent: Agent, directory: Path) -> None:

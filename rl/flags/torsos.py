@@ -81,6 +81,9 @@ class Routing(Changing):
     collaboration: float = flag(
         0.1, "reward for blocks that many tasks use, in standard deviations of the loss", low=0
     )
+    shared_heads: bool = flag(
+        False, "the output layer has blocks as well, as in the paper; else each task has its own"
+    )
 
     def __post_init__(self) -> None:
         if self.router_floor * self.blocks > 1:
@@ -154,6 +157,9 @@ class Modular(Changing):
         50_000,
         "updates in which that falls to 0.7% of it, exponentially; after them none is",
         low=1,
+    )
+    shared_heads: bool = flag(
+        False, "the output layer is a slot as well, as in the paper; else each task has its own"
     )
     inner_steps: int = flag(0, "steps on a task's parameters before its loss counts", low=0)
     inner_lr: float = flag(0.01, "learning rate of these steps", above=0)

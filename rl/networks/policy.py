@@ -66,7 +66,7 @@ class CompiledForward:
 
     def __init__(self, torso: tf.keras.Model) -> None:
         self.torso = torso
-        self.compiled = tf.function(self._call)
+        self.compiled = tf.function(self._call, autograph=False)
         self.params: list[tf.Tensor] = []
 
     def with_params(self, params: Params) -> "CompiledForward":

@@ -77,7 +77,7 @@ class PairEvidence:
         for name, value in criterion.measure(Products(gram, norms, gram, norms), sizes).items():
             flags = (num_tasks, num_tasks) if len(value.shape) == 3 else (num_tasks,)
             self.moments[name] = criterion.moments(tuple(value.shape), flags)
-        self._end_block = tf.function(self._end_blocks)
+        self._end_block = tf.function(self._end_blocks, autograph=False)
 
     @property
     def variables(self) -> list[tf.Variable]:

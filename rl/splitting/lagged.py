@@ -76,7 +76,7 @@ class BlockMemory:
             self.regions.append(layer)
         self.updates = zeros((num_tasks,))  # of this block, that each task was present in
         self.weight = zeros((num_tasks,))  # W
-        self._compiled = tf.function(self._end_block)
+        self._compiled = tf.function(self._end_block, autograph=False)
 
     @property
     def variables(self) -> list[tf.Variable]:

@@ -74,7 +74,7 @@ class Overlay(SplitWatch):
             flags = (self.num_tasks, *[1] * (len(shape) - 1))
             self.moments.append(BlockMoments(shape, config.split_memory, flags))
         self.grams = PairMeans(len(self.layers), self.num_tasks, config.split_decay)
-        self._end_block = tf.function(self._end_blocks)
+        self._end_block = tf.function(self._end_blocks, autograph=False)
         self.sharing = self.score()
 
     @property

@@ -8,7 +8,7 @@ Differs from them:
 1. a module is one dense layer with its activation, and a slot a hidden layer; there modules are
    small perceptrons;
 2. each slot has modules of its own; there slots may draw from one library;
-3. every task has an output layer of its own, which is in no structure;
+3. every task has an output layer of its own, which is in no structure, unless `--shared_heads`;
 4. modules are composed one after another, or their outputs are added; there also concatenated, and
    sent as messages in a graph;
 5. the input ends with the task's one-hot code, unless `--task_onehot false`; theirs has no code.
@@ -25,7 +25,7 @@ from rl.networks.stacks import StackNet
 
 
 class Modular(StackNet):
-    """Slots of modules, and a head for each task; see TaskNet.
+    """Slots of modules, of which the last is the head or else each task has one; see TaskNet.
 
     Attributes:
       chosen: int32 `(num_tasks,)` for each slot, the module that each task uses.
@@ -36,16 +36,30 @@ class Modular(StackNet):
 
     config: flags.Modular
 
+    @property
+    def shared_heads(self) -> bool:
+        """Whether the head is a slot."""
+        return self.config.shared_heads
+
     def make(self, fan_in: int) -> None:
         *hidden, out = self.sizes
         self._check(hidden)
         fan_ins = (fan_in, *hidden)
         if self.config.compose == "sum":
             fan_ins = (fan_in,) * len(hidden) + (hidden[-1],)
-        self.chosen = [self.state((self.num_tasks,), "chosen", "int32") for _ in hidden]
-        for width, units, chosen in zip(fan_ins, hidden, self.chosen):
-            self.layer(width, units, copies=self.config.modules, copy=chosen)
-        self.head = self.layer(fan_ins[-1], out, copies=self.num_tasks, gain=self.out_gain)
+        self.chosen = []
+        for width, units in zip(fan_ins, hidden):
+            self._slot(width, units)
+        if self.shared_heads:
+            self.head = self._slot(fan_ins[-1], out, gain=self.out_gain)
+        else:
+            self.head = self.layer(fan_ins[-1], out, copies=self.num_tasks, gain=self.out_gain)
+
+    def _slot(self, fan_in: int, units: int, gain: Any = None) -> int:
+        """Adds a layer of modules. Returns the region's number."""
+        chosen = self.state((self.num_tasks,), "chosen", "int32")
+        self.chosen.append(chosen)
+        return self.layer(fan_in, units, copies=self.config.modules, copy=chosen, gain=gain)
 
     def _check(self, hidden: Sequence[int]) -> None:
         if not hidden:
@@ -82,7 +96,11 @@ class Modular(StackNet):
 
 class MetaModular(Modular):
     """The same, made by `meta-test` for other tasks: the modules are those of a run, and stay as
-    they are."""
+    they are. Each task has a head of its own, which learns."""
+
+    @property
+    def shared_heads(self) -> bool:
+        return False
 
     def make(self, fan_in: int) -> None:
         super().make(fan_in)
@@ -91,11 +109,11 @@ class MetaModular(Modular):
                 bank.variable.trainable = False
 
     def adopt(self, trained: Modular) -> None:
-        """Takes the modules of `trained`; a head is the mean of its tasks' at first."""
-        for region, learned in zip(self.regions, trained.regions, strict=True):
+        """Takes the modules of `trained`; a head is the mean of its heads at first."""
+        for number, (region, learned) in enumerate(zip(self.regions, trained.regions, strict=True)):
             for bank, source in zip(region, learned):
                 value = np.array(source.variable)
-                if source.copy is None:
+                if number == self.head:
                     value = value.mean(axis=source.axis, keepdims=True)
                 bank.variable.assign(np.broadcast_to(value, bank.variable.shape))
 
@@ -103,7 +121,8 @@ class MetaModular(Modular):
         """Task t uses the modules, and begins with the head, that the task numbered `tasks[t]` of
         `trained` has."""
         modules = np.array([np.array(chosen) for chosen in trained.chosen])
-        self.use(modules[:, tasks])
+        self.use(modules[: len(self.chosen), tasks])
         heads = zip(self.regions[self.head], trained.regions[trained.head])
         for bank, source in heads:
-            bank.variable.assign(np.take(np.array(source.variable), tasks, axis=source.axis))
+            of_tasks = np.array(source.expand(full=True))
+            bank.variable.assign(np.take(of_tasks, tasks, axis=source.axis))

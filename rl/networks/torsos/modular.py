@@ -47,7 +47,7 @@ class Modular(StackNet):
         fan_ins = (fan_in, *hidden)
         if self.config.compose == "sum":
             fan_ins = (fan_in,) * len(hidden) + (hidden[-1],)
-        self.chosen = []
+        self.chosen: list[Any] = []
         for width, units in zip(fan_ins, hidden):
             self._slot(width, units)
         if self.shared_heads:

@@ -37,7 +37,7 @@ OFF_POLICY = (
 ON_POLICY = "--batch_size 32 --update_epochs 2"
 EVERYTHING = "--obs_norm --rew_norm --replay prioritised --n_step 3 --lr_schedule cosine"
 SPLITTING = "--split_every 40 --split_block 10 --split_min_blocks 3 --split_z 1"
-SPLITS = f"--network splitting {SPLITTING}"
+SPLITS = f"--network splitting --split_start shared {SPLITTING}"
 
 
 class Run(NamedTuple):

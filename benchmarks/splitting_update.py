@@ -42,7 +42,7 @@ PAIRS = [
 
 
 def make(network: str, method: str, tasks: int, hidden: list[int]) -> Any:
-    flags: dict[str, Any] = {"network": network}
+    flags: dict[str, Any] = {"network": network, "split_start": "shared"}
     if network == "split_weights":
         flags = {"network": "sparse_splitting", "split_weights": True}
     torsos = make_torsos({**flags, "hidden_sizes": tuple(hidden)}, make_spec(tasks))

@@ -32,7 +32,13 @@ class Toy:
     signs: what each task multiplies the targets by; tasks with other signs are at odds.
     """
 
-    flags = {"network": "splitting", "split_warmup": 200, "split_every": 100}  # splits on evidence
+    # splits on evidence
+    flags = {
+        "network": "splitting",
+        "split_start": "shared",
+        "split_warmup": 200,
+        "split_every": 100,
+    }
 
     def __init__(self, signs, gradient="sum", sizes=(8, 8, 1), members=None, opt=None, **flags):
         tf.keras.utils.set_random_seed(0)

@@ -30,7 +30,7 @@ def make_algo(algo, **flags):
         ("mlp", SHARED),
         ("multi_head", ACTOR_HIDDEN + CRITIC_HIDDEN + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
         ("independent", TASKS * SHARED),
-        ("splitting", SHARED),
+        ("splitting", ACTOR_HIDDEN + CRITIC_HIDDEN + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
         ("sparse_sharing", ACTOR_HIDDEN + CRITIC_HIDDEN + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
         # without the one-hot code
         ("piggyback", 3 * 8 + 8 + 5 * 8 + 8 + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
@@ -51,7 +51,7 @@ def test_a_network_without_copies():
 
 
 def test_a_split_adds_its_layer():
-    algo = make_algo("ddpg", network="splitting")
+    algo = make_algo("ddpg", network="splitting", split_start="shared")
     splitter = algo.pi_opt.watches["LossPi"]
     leaves = np.array([False, True, True])
     splitter.split(1, (0, 1), leaves, score=1.0)

@@ -31,6 +31,7 @@ from tests.helpers_splitting import (
     owner,
     train_in_two,
 )
+from tests.helpers_structure import make_net
 
 # Statistics --------------------------------------------------------------------
 
@@ -577,6 +578,21 @@ def test_splitting_may_start_from_heads(flags):
     assert toy.train(1000).mean() < 0.5
 
 
+@pytest.mark.parametrize(
+    "flags, copies",
+    [
+        ({}, [16, 16, 20]),
+        ({"split_start": "shared"}, [16, 16, 16]),
+        ({"split_map": "of a run with heads apart"}, [16, 16, 20]),
+        ({"split_map": "maps", "split_capacity": 3}, [3, 3, 20]),
+    ],
+)
+def test_room_for_copies(flags, copies):
+    """All tasks may have output layers of their own, however many they are."""
+    net, _ = make_net(20, network="splitting", **flags)
+    assert [region[0].copies for region in net.regions] == copies
+
+
 def test_kernels_and_biases_apart():
     toy = Toy([1, -1], split_biases=True)
     assert len(toy.splitter.sizes) == 6 and toy.splitter.sizes.tolist() == [24, 8, 64, 8, 8, 1]
@@ -734,7 +750,7 @@ def test_splits_survive_a_kill(tmp_path, algo, every, network):
         (("--network", "splitting"), "--network splitting is for several tasks"),
         (
             (*ENV, "--split_start", "heads", "--split_map", __file__),
-            "--split_start heads: with --split_map",
+            "--split_start has no effect here: it needs neither --split_map nor --split_weights",
         ),
     ],
 )

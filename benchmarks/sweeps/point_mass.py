@@ -44,26 +44,28 @@ PPO: dict[str, Any] = {
     "log_std": -0.5,
 }
 SPLITTING: dict[str, Any] = {"network": "splitting", "split_every": 20}
-CONFLICT: dict[str, Any] = {"split_criterion": "conflict", "split_z": 4.0}
+SHARED: dict[str, Any] = {**SPLITTING, "split_start": "shared"}
+CONFLICT: dict[str, Any] = {**SHARED, "split_criterion": "conflict", "split_z": 4.0}
 # Networks of which tasks have parts of their own -> their flags.
 NETWORKS: dict[str, dict[str, Any]] = {
     "multi_head": {"network": "multi_head"},
     "independent": {"network": "independent"},
     "lagged": SPLITTING,
-    "gain": {**SPLITTING, "split_criterion": "gain", "split_z": 4.0},
-    "conflict": {**SPLITTING, **CONFLICT},
-    "conflict_pcgrad": {**SPLITTING, **CONFLICT, "gradient": "pcgrad"},
-    "halfbatch": {**SPLITTING, "split_criterion": "halfbatch", "split_z": 4.0},
-    "v1": {**SPLITTING, "split_criterion": "v1", "split_warmup": 100, "split_reset": False},
+    "lagged_shared": SHARED,
+    "gain": {**SHARED, "split_criterion": "gain", "split_z": 4.0},
+    "conflict": CONFLICT,
+    "conflict_pcgrad": {**CONFLICT, "gradient": "pcgrad"},
+    "halfbatch": {**SHARED, "split_criterion": "halfbatch", "split_z": 4.0},
+    "v1": {**SHARED, "split_criterion": "v1", "split_warmup": 100, "split_reset": False},
     # v2 splits at every check.
     "v2": {
-        **SPLITTING,
+        **SHARED,
         "split_criterion": "v2",
         "split_every": 500,
         "split_warmup": 100,
         "split_reset": False,
     },
-    "sparse": {**SPLITTING, "network": "sparse_splitting"},
+    "sparse": {**SHARED, "network": "sparse_splitting"},
     "weights": {
         **SPLITTING,
         "network": "sparse_splitting",

@@ -14,9 +14,10 @@ from typing import Any
 from rl import Sweep
 
 SPLITTING: dict[str, Any] = {"network": "splitting", "split_every": 50}
-CONFLICT: dict[str, Any] = {**SPLITTING, "split_criterion": "conflict", "split_z": 4.0}
+SHARED: dict[str, Any] = {**SPLITTING, "split_start": "shared"}
+CONFLICT: dict[str, Any] = {**SHARED, "split_criterion": "conflict", "split_z": 4.0}
 # As the original splits.
-ORIGINAL: dict[str, Any] = {**SPLITTING, "split_warmup": 100, "split_reset": False}
+ORIGINAL: dict[str, Any] = {**SHARED, "split_warmup": 100, "split_reset": False}
 
 sweep = Sweep(
     name="splitting_metaworld_ppo",
@@ -41,10 +42,11 @@ sweep = Sweep(
         "multi_head": {"network": "multi_head"},
         "independent": {"network": "independent"},
         "lagged": SPLITTING,
-        "lagged_z2": {**SPLITTING, "split_z": 2.0},
-        "lagged_heads": {**SPLITTING, "split_start": "heads"},
+        "lagged_shared": SHARED,
+        "lagged_shared_z2": {**SHARED, "split_z": 2.0},
+        "conflict_heads": {**CONFLICT, "split_start": "heads"},
         "gain": {
-            **SPLITTING,
+            **SHARED,
             "split_criterion": "gain",
             "split_z": 2.5,
             "splits_per_check": 3,
@@ -54,7 +56,7 @@ sweep = Sweep(
         "v1": {**ORIGINAL, "split_criterion": "v1"},
         # v2 splits at every check.
         "v2": {**ORIGINAL, "split_criterion": "v2", "split_every": 400},
-        "sparse": {**SPLITTING, "network": "sparse_splitting"},
+        "sparse": {**SHARED, "network": "sparse_splitting"},
         "pre_split": {"network": "splitting", "split_map": "{sweep}/lagged/lagged_s{seed}"},
     },
     seeds=range(5),

@@ -79,6 +79,10 @@ NEEDS = {
     "round_updates": _is("tickets", "imp"),
     "saliency_updates": _is("tickets", "saliency"),
     "split_private": _is("split_weights", True),
+    "split_start": Need(
+        "neither --split_map nor --split_weights",
+        lambda values: not values["split_map"] and not values.get("split_weights"),
+    ),
     "split_cosine": _is("split_criterion", "conflict"),
     "split_alpha": _is("split_criterion", "v1"),
     "split_variance": _is("split_criterion", "v1"),

@@ -254,20 +254,19 @@ class Splitting(splitting.Config):
         0, "copies of a region there is room for; 0: one for each task, 16 at most", low=0
     )
     split_start: str = flag(
-        "shared",
-        "what tasks share at first: all, or all but an output layer of each task's own",
-        choices=("shared", "heads"),
+        "heads",
+        "what tasks share at first: all but an output layer of each task's own, or all",
+        choices=("heads", "shared"),
     )
     split_biases: bool = flag(False, "split kernels and biases independently")
     split_map: str = flag(
         "", "train the copies of this splits.json, or run directory, from scratch; no splits"
     )
 
-    def __post_init__(self) -> None:
-        if self.split_map and self.split_start != "shared":
-            raise UserError(
-                f"--split_start {self.split_start}: with --split_map the map says what tasks share"
-            )
+    @property
+    def heads_apart(self) -> bool:
+        """Whether tasks have output layers of their own from the start."""
+        return self.split_start == "heads" and not self.split_map
 
 
 @dataclasses.dataclass(frozen=True)
@@ -279,12 +278,12 @@ class SparseSplitting(Splitting):
         0.1, "most of its weights a task may have for itself (split_weights)", low=0, high=1
     )
 
+    @property
+    def heads_apart(self) -> bool:
+        """As Splitting's; with `split_weights` all is shared at first."""
+        return super().heads_apart and not self.split_weights
+
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.split_weights and self.split_start != "shared":
-            raise UserError(
-                f"--split_start {self.split_start}: with --split_weights all is shared at first"
-            )
         if self.split_weights and self.split_map:
             raise UserError(
                 "--split_map: maps are of regions, and with --split_weights single weights split"

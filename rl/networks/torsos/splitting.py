@@ -1,5 +1,5 @@
-"""Splitting networks: perceptrons that start fully shared and split, region by region, where tasks
-are at odds.
+"""Splitting networks: perceptrons that start shared and split, region by region, where tasks are at
+odds.
 
 Crawshaw's method. Reference implementation: https://github.com/mtcrawshaw/meta
 (meta/networks/splitting) Which regions split, and when, is rl.splitting's to say. Here is what a
@@ -7,10 +7,10 @@ split changes: the copy of each region that a task uses. All copies are there fr
 that a split adds no variable and no trace.
 Differs from it:
 1. every copy is trained; there the optimiser never learned of copies that a split made;
-2. a network has room for `--split_capacity` copies of a region, and refuses a split beyond; with
-   `--split_start heads` tasks begin with output layers of their own;
-3. the input ends with the task's one-hot code, unless `--task_onehot false`;
-4. actor and critics are the project's, for any algorithm; there PPO's.
+2. a network has room for `--split_capacity` copies of a region, and refuses a split beyond;
+3. tasks begin with output layers of their own, unless `--split_start shared`, as there;
+4. the input ends with the task's one-hot code, unless `--task_onehot false`;
+5. actor and critics are the project's, for any algorithm; there PPO's.
 """
 
 from typing import Any
@@ -31,15 +31,17 @@ class Splitting(StackNet):
 
     def make(self, fan_in: int) -> None:
         room = min(self.config.split_capacity or 16, self.num_tasks)
+        heads_apart = self.config.heads_apart
         alike = not self.config.split_map
         plan = self.layout.plan(fan_in, self.sizes)
         for k, dense in enumerate(plan):
             is_output = k == len(plan) - 1
-            is_head = is_output and self.config.split_start == "heads"
+            is_head = is_output and heads_apart
+            has_all = is_head or (is_output and bool(self.config.split_map))
             self.layer(
                 dense.fan_in,
                 dense.units,
-                copies=self.num_tasks if is_head else room,
+                copies=self.num_tasks if has_all else room,
                 gain=self.out_gain if is_output else self.hidden_gain,
                 alike=alike and not is_head,
                 norm=dense.norm,
@@ -50,7 +52,7 @@ class Splitting(StackNet):
             layers = self.regions
             self.regions = []
             for kernel, *vectors in layers:
-                is_head = kernel is layers[-1][0] and self.config.split_start == "heads"
+                is_head = kernel is layers[-1][0] and heads_apart
                 copy = self.new_map(kernel.variable.shape[-1], is_head)
                 for bank in vectors:
                     bank.copy = copy

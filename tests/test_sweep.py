@@ -23,6 +23,7 @@ from rl.experiments.commands import sweep as sweeping
 from rl.experiments.commands.training_flags import parse
 from rl.experiments.rundir import RunDir
 from rl.experiments.sweeps import launcher as launching
+from rl.experiments.sweeps.adjusted import adjusted
 from rl.experiments.sweeps.definition import Sweep, load_sweep
 from rl.experiments.sweeps.launcher import LOST, THREADS, Command, LocalLauncher
 from rl.experiments.sweeps.overview import Overview, clock
@@ -114,8 +115,9 @@ def test_one_method_is_called_by_its_algorithm():
         ("--launcher ray --gpus_per_run 1.5 --algo sac", "must be a whole number, or less than 1"),
         ("--launcher ray --ray_address ray://x:1 --algo sac", "--ray_address must be HOST:PORT"),
         ("--launcher ray --ray_address auto --algo sac", "--ray_address must be HOST:PORT"),
-        ("x.py --algo sac", "--algo is for sweeps without a file"),
-        ("nothing.py", "there is no file nothing.py"),
+        ("nothing.py --device cpu", "there is no file nothing.py"),
+        ("--algo sac --methods a", "--methods are those of a file"),
+        ("--status x --algo sac", "--status takes a sweep's folder, and nothing beside it"),
     ],
 )
 def test_refused_before_anything_begins(tmp_path, capsys, flags, words):
@@ -155,6 +157,45 @@ def test_a_file_without_a_sweep(tmp_path, text, words):
     file.write_text(text)
     with pytest.raises(UserError, match=words):
         load_sweep(file)
+
+
+def from_file(flags):
+    """What a command line makes of a sweep with two methods, one of which has two stages."""
+    methods = {"a": {"algo": "sac", "hidden_sizes": [8]}, "b": [{"algo": "sac"}, {"epochs": 7}]}
+    args, training = sweeping.parse(["x.py", *flags.split()])
+    return adjusted(Sweep("s", methods, (0, 3)), args.name, args.methods, training)
+
+
+def test_a_file_goes_without_flags_as_it_is():
+    sweep = from_file("--jobs 2")
+    assert (sweep.name, sweep.seeds, list(sweep.methods)) == ("s", (0, 3), ["a", "b"])
+    assert sweep.methods["a"] == {"algo": "sac", "hidden_sizes": [8]}
+
+
+def test_flags_beside_a_file():
+    sweep = from_file("--name t --seed 5 6 7 --device gpu --hidden_sizes 32,16 --obs_norm")
+    assert (sweep.name, sweep.seeds) == ("t", (5, 6, 7))
+    flags = {"device": "gpu", "hidden_sizes": ["32", "16"], "obs_norm": "true"}
+    assert sweep.methods["a"] == {"algo": "sac", **flags}
+    assert sweep.methods["b"] == [{"algo": "sac", **flags}, {"epochs": 7, **flags}]
+
+
+def test_some_methods_of_a_file():
+    assert list(from_file("--methods b").methods) == ["b"]
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        ("--methods c", "the file has no 'c'; the closest are"),
+        ("--device cpu gpu", "--device: one value for all methods of a file, got cpu gpu"),
+        ("--exp_name x", "--exp_name follows from the sweep's methods and seeds"),
+        ("--seed 1 1", "each seed makes a run"),
+    ],
+)
+def test_flags_that_go_with_no_file(flags, words):
+    with pytest.raises(UserError, match=words):
+        from_file(flags)
 
 
 # Plan ------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Sequence
 from rl import lock
 from rl.config import Parser, UserError, program
 from rl.experiments.commands.train import make_current_folder_importable
+from rl.experiments.sweeps.adjusted import adjusted
 from rl.experiments.sweeps.definition import load_sweep
 from rl.experiments.sweeps.launcher import Launcher
 from rl.experiments.sweeps.overview import Overview, print_status
@@ -29,17 +30,19 @@ from rl.files import expanded
 from rl.signals import STOPPED
 
 # Flags of the command itself; all others are flags of training.
-OWN = ("", *POOL_FLAGS, "retry", "name", "data_dir", "status", "debug", "help")
+OWN = ("", *POOL_FLAGS, "methods", "retry", "name", "data_dir", "status", "debug", "help")
 EPILOG = """\
 examples:
   sweep FILE.py --jobs 2
+  sweep FILE.py --methods ddpg td3 --seed 0 1 --device gpu
   sweep --algo ddpg td3 --env Pendulum --seed 0 10 20 --q_lr 1e-3 3e-4 --jobs 2
   sweep --algo sac --env Pendulum --hidden_sizes 64,64 256,256
   sweep --status data/sweep_ddpg_td3_Pendulum
 
 The same command again goes on: what is finished is not done again. Every flag of training may have
 several values, and all combinations are trained; in a list flag each value has commas. A flag that
-one of the algorithms lacks is refused: methods with flags of their own are for a FILE.
+one of the algorithms lacks is refused: methods with flags of their own are for a FILE. Beside a
+FILE a flag of training has one value, for all methods; but --seed has the seeds.
 """
 
 
@@ -50,7 +53,10 @@ def main(argv: Sequence[str]) -> int:
         print_status(read_plan(args.status))
         return 0
     make_current_folder_importable()
-    sweep = load_sweep(args.file) if args.file else make_sweep(args.name, training)
+    if args.file:
+        sweep = adjusted(load_sweep(args.file), args.name, args.methods, training)
+    else:
+        sweep = make_sweep(args.name, training)
     folder = args.data_dir / sweep.name
     runs = make_plan(sweep, args.data_dir)  # first, for what is refused leaves nothing behind
     refuse_other(folder, "sweep", FILE)
@@ -69,14 +75,11 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, list[str]]
     words, training = split_own_flags(argv, OWN)
     args = arguments().parse(words)
     check_pool_flags(args)
-    given = args.file or args.status
-    if given and training:
-        raise UserError(f"--{min(training)} is for sweeps without a file; {given} has the flags")
-    if args.file and args.name:
-        raise UserError(f"--name is for sweeps without a file; {args.file} has the name")
-    if args.file and args.status:
-        raise UserError("--status takes a sweep's folder, and no file beside it")
-    if not given and not training:
+    if args.status and (args.file or training):
+        raise UserError("--status takes a sweep's folder, and nothing beside it")
+    if args.methods and not args.file:
+        raise UserError("--methods are those of a file")
+    if not args.file and not args.status and not training:
         raise UserError("sweep needs a file, flags of training, or --status DIR; see --help")
     return args, training
 
@@ -92,9 +95,11 @@ def arguments() -> Parser:
     add = parser.add_argument
     text = "Python file that makes sweep = rl.Sweep(name, methods, seeds, common)"
     add("file", nargs="?", type=expanded, metavar="FILE.py", help=text)
+    text = "of the file, that are trained (default: all)"
+    add("--methods", nargs="+", default=[], metavar="METHOD", help=text)
     add_pool_flags(parser)
     add("--retry", action="store_true", help="also go on with runs that failed before")
-    text = "of the sweep's folder (default: sweep, its algorithms and its envs)"
+    text = "of the sweep's folder (default: the file's; or sweep, its algorithms and its envs)"
     add("--name", default="", help=text)
     text = "folder that the sweep's folder is in (default: data)"
     add("--data_dir", type=expanded, default=Path("data"), help=text)

@@ -1,7 +1,7 @@
 """Which torsos of a network serve which loss."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Mapping
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,3 +20,10 @@ class Group:
     critic: bool = False
     on_policy: bool = False
     merit: str = ""
+
+    def merit_of(self, name: str, losses: Any, info: Mapping[str, Any]) -> Any:
+        """How well each task does, more is better, by what the loss function of the group `name`
+        returned."""
+        if self.merit:
+            return info[self.merit]
+        return -info.get(name, losses)

@@ -20,8 +20,8 @@ Differs from them:
 6. the temperature moves only with proposals that were worse, since others tell nothing of it;
 7. inner steps are first-order: their own gradients are constants. They are taken on the batch whose
    loss then counts, and not when tasks act or targets are told;
-8. ppo's surrogate is of actions that the present structure chose: of another it is an off-policy
-   estimate;
+8. for the loss of ppo's policy stands the mean advantage, which of another structure is an
+   off-policy estimate: actions weigh by how much likelier they are by it;
 9. after `--anneal_updates` nothing worse is accepted, and training goes on; theirs ends there;
 10. structures and modules of actor and critics are found apart, those of twin critics together.
 """
@@ -105,6 +105,7 @@ class Bouncer(Watch):
         self, name: str, group: Group, twins: Sequence[Any], slots: Slots, config: Config
     ) -> None:
         del name, slots
+        self.group = group
         self.config = config
         self.inner_steps = InnerSteps(config.inner_steps, config.inner_lr)
         self.torso = group.torsos[0]
@@ -151,8 +152,8 @@ class Bouncer(Watch):
             return
         flags = presence(present, self.num_tasks)
         losses, info = tasks.losses_with(self.torso, self.torso.expand_by(self.proposed()))
-        now = tasks.info.get(name, tasks.losses)
-        then = info.get(name, losses)
+        now = -self.group.merit_of(name, tasks.losses, tasks.info)
+        then = -self.group.merit_of(name, losses, info)
         self.difference.assign_add(tf.where(flags > 0, then - now, 0.0))
         self.magnitude.assign_add(tf.where(flags > 0, tf.abs(now), 0.0))
         self.batches.assign_add(flags)

@@ -80,10 +80,7 @@ class Router(Watch):
 
     def observe(self, tasks: TaskGradients, name: str, present: Any = None) -> None:
         flags = presence(present, self.num_tasks)
-        if self.group.merit:
-            merit = tasks.info[self.group.merit]
-        else:
-            merit = -tasks.info.get(name, tasks.losses)
+        merit = self.group.merit_of(name, tasks.losses, tasks.info)
         self.merit.assign_add(tf.where(flags > 0, merit, 0.0))
         self.batches.assign_add(flags)
 

@@ -1,6 +1,8 @@
 """Modular networks: what a structure changes, how annealing finds it, and modules that serve other
 tasks."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,9 +15,10 @@ from rl.experiments.environments import env_options
 from rl.experiments.rundir import RunDir
 from rl.flags.torsos import Modular as Config
 from rl.gradients.per_task import InnerSteps, TaskGradients
+from rl.networks.groups import Group
 from rl.spec import RolloutBatch
 from rl.splitting import TaskOptimizers
-from rl.splitting.bouncer import Annealing, planned_share
+from rl.splitting.bouncer import Annealing, Bouncer, planned_share
 from tests.helpers import column, refused, rows, train
 from tests.helpers_algos import make_updates, task_batches
 from tests.helpers_splitting import owner
@@ -307,6 +310,36 @@ def test_losses_of_both_structures_are_of_the_same_batch(steps):
     np.testing.assert_array_equal(bouncer.batches, present)
 
 
+def test_policies_on_trial_by_hand():
+    """A window as it is, one by the proposals. Task 0 has more advantage in the second, task 1 much
+    less, and task 2 no samples in the first."""
+    net, _ = make(modules=3)
+    config = Config(propose_updates=20, anneal_updates=100)
+    group = Group((net,), on_policy=True, merit="Advantage")
+    bouncer = Bouncer("LossPi", group, (), lambda variable: [], config)
+    bouncer.annealing.temperature = 1e-6
+    before = maps_of(net)
+    proposed = np.array(bouncer.proposed())
+    windows = [([0.1, 0.1, 9.0], [1, 1, 0]), ([0.3, -0.3, 0.0], [1, 1, 1])]
+    used = []
+    for advantage, present in windows:
+        used.append(maps_of(net))
+        tasks = SimpleNamespace(losses=None, info={"Advantage": tf.constant(advantage)})
+        for _ in range(20):
+            bouncer.observe(tasks, "LossPi", present=tf.constant(present, tf.float32))
+        bouncer.after(20)
+    np.testing.assert_array_equal(used, [before, proposed])
+    wanted = before.copy()
+    wanted[:, 0] = proposed[:, 0]
+    np.testing.assert_array_equal(maps_of(net), wanted)
+    assert bouncer.report()["maps"] == wanted.tolist()
+    np.testing.assert_allclose(bouncer.size, [0.3, 0.3, 0], rtol=1e-6)
+    bouncer.updates = 100
+    for _ in range(3):
+        bouncer.after(20)
+        np.testing.assert_array_equal(maps_of(net), wanted)  # nothing is tried any more
+
+
 def test_with_one_module_nothing_is_proposed():
     net, options = make(modules=1)
     _, bouncer = make_bouncer(net, options)
@@ -445,14 +478,14 @@ def test_algorithms_find_structures_in_one_trace(name, steps):
     watches = {}
     for optimizer in algo.optimizers:
         watches |= getattr(optimizer, "watches", {})
-    first = {key: watch.maps for key, watch in watches.items()}
+    first = {key: watch.decided for key, watch in watches.items()}
     for k in range(9):
         info = algo.update(*task_batches(name, 8, seed=k), 8)
     assert set(first) == ({"LossPi", "LossV"} if name == "ppo" else {"LossPi", "LossQ"})
     for key, watch in watches.items():
-        assert (watch.maps != first[key]).any()
+        assert (watch.decided != first[key]).any()
         for twin in watch.torsos[1:]:
-            np.testing.assert_array_equal(maps_of(twin), watch.maps)
+            np.testing.assert_array_equal(maps_of(twin), watch.decided)
     assert info["PiAccepted"].shape == (1,)
     assert algo.burst.compiled.experimental_get_tracing_count() == 1
 

@@ -94,6 +94,7 @@ class PPO(Algorithm[RolloutBatch]):
     def pi_loss(self, batch: RolloutBatch, present: Any = None) -> tuple[tf.Tensor, Info]:
         """The clipped surrogate, eq. 7, and the entropy bonus."""
         adv = batch.adv
+        advantage = tf.reduce_mean(visited(present, adv), axis=-1)
         clip = self.config.clip_ratio
         if self.config.norm_adv:
             mean, var = tf.nn.moments(adv, axes=[-1], keepdims=True)
@@ -101,9 +102,6 @@ class PPO(Algorithm[RolloutBatch]):
         log_prob, entropy = self.actor.log_prob(batch.obs, batch.act, past_of(batch))
         log_ratio = visited(present, log_prob - batch.log_prob)
         ratio = tf.exp(log_ratio)
-        # by self-normalised importance sampling, for networks that compare policies
-        weighted = tf.nn.softmax(log_ratio) * visited(present, batch.adv)
-        advantage = tf.reduce_sum(weighted, axis=-1)
         gain = tf.minimum(ratio * adv, tf.clip_by_value(ratio, 1 - clip, 1 + clip) * adv)
         loss = -tf.reduce_mean(visited(present, gain), axis=-1)
         entropy = tf.reduce_mean(visited(present, entropy), axis=-1)

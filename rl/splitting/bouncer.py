@@ -20,9 +20,10 @@ Differs from them:
 6. the temperature moves only with proposals that were worse, since others tell nothing of it;
 7. inner steps are first-order: their own gradients are constants. They are taken on the batch whose
    loss then counts, and not when tasks act or targets are told;
-8. for the loss of ppo's policy stands the mean advantage, which of another structure is an
-   off-policy estimate: actions weigh by how much likelier they are by it;
-9. after `--anneal_updates` nothing worse is accepted, and training goes on; theirs ends there;
+8. ppo's policy, whose loss is of actions that the present structure chose, acts for one window by
+   the present structures and for one by the proposals: what counts is how much less advantage these
+   bring. After `--anneal_updates` nothing is proposed to it;
+9. after them nothing worse is accepted elsewhere, and training goes on; theirs ends there;
 10. structures and modules of actor and critics are found apart, those of twin critics together.
 """
 
@@ -97,6 +98,8 @@ class Bouncer(Watch):
 
     Attributes:
       slot, module: int32 `(num_tasks,)`, the proposals: which slot of a task gets which module.
+      decided: int32 `(slots, num_tasks)`, the module of each task without them.
+      on_trial: whether tasks use the proposals for now.
     """
 
     columns = {"Accepted": "mean", "Temperature": "mean"}
@@ -118,23 +121,27 @@ class Bouncer(Watch):
         self.updates = 0
         self.updates_of_proposal = 0
         self.events: list[dict[str, Any]] = []
-        self.noted = np.zeros((self.num_slots, self.num_tasks), np.int32)  # that events tell of
+        self.decided = np.zeros((self.num_slots, self.num_tasks), np.int32)
+        self.on_trial = False
+        self.loss_before = np.zeros(self.num_tasks)  # in the window before the trial
+        self.present_before = np.zeros(self.num_tasks, bool)
         self.slot = tf.Variable(tf.zeros(self.num_tasks, tf.int32), trainable=False)
         self.module = tf.Variable(tf.zeros(self.num_tasks, tf.int32), trainable=False)
+        self.loss = tf.Variable(tf.zeros(self.num_tasks), trainable=False)
         self.difference = tf.Variable(tf.zeros(self.num_tasks), trainable=False)
         self.magnitude = tf.Variable(tf.zeros(self.num_tasks), trainable=False)
         self.batches = tf.Variable(tf.zeros(self.num_tasks), trainable=False)
-        self._use(self.rng.integers(config.modules, size=self.noted.shape))
+        self._decide_on(self.rng.integers(config.modules, size=self.decided.shape))
         self.propose()
 
     @property
     def variables(self) -> list[Any]:
-        return [self.slot, self.module, self.difference, self.magnitude, self.batches]
+        return [self.slot, self.module, *self.sums]
 
     @property
-    def maps(self) -> np.ndarray:
-        """`(slots, num_tasks)`: the module that each task uses."""
-        return np.array([np.array(chosen) for chosen in self.torso.chosen])
+    def sums(self) -> list[Any]:
+        """Over the updates of this window."""
+        return [self.loss, self.difference, self.magnitude, self.batches]
 
     @property
     def has_choice(self) -> bool:
@@ -151,10 +158,12 @@ class Bouncer(Watch):
         if not self.has_choice:
             return
         flags = presence(present, self.num_tasks)
-        losses, info = tasks.losses_with(self.torso, self.torso.expand_by(self.proposed()))
         now = -self.group.merit_of(name, tasks.losses, tasks.info)
-        then = -self.group.merit_of(name, losses, info)
-        self.difference.assign_add(tf.where(flags > 0, then - now, 0.0))
+        if not self.group.on_policy:
+            losses, info = tasks.losses_with(self.torso, self.torso.expand_by(self.proposed()))
+            then = -self.group.merit_of(name, losses, info)
+            self.difference.assign_add(tf.where(flags > 0, then - now, 0.0))
+        self.loss.assign_add(tf.where(flags > 0, now, 0.0))
         self.magnitude.assign_add(tf.where(flags > 0, tf.abs(now), 0.0))
         self.batches.assign_add(flags)
 
@@ -168,12 +177,28 @@ class Bouncer(Watch):
         self.updates_of_proposal = 0
         batches = self.batches.numpy()
         counted = np.maximum(batches, 1)
-        self.decide(
-            self.difference.numpy() / counted, self.magnitude.numpy() / counted, batches > 0
-        )
-        for variable in (self.difference, self.magnitude, self.batches):
-            variable.assign(np.zeros(self.num_tasks))
-        self.propose()
+        loss, difference, magnitude = (sums.numpy() / counted for sums in self.sums[:3])
+        for sums in self.sums:
+            sums.assign(np.zeros(self.num_tasks))
+        if not self.group.on_policy:
+            self.decide(difference, magnitude, batches > 0)
+            self.propose()
+        elif self.on_trial:
+            self.decide(loss - self.loss_before, magnitude, self.present_before & (batches > 0))
+            self.propose()
+        elif self.updates < self.config.anneal_updates:
+            self._try_proposals(loss, batches > 0)
+
+    def _try_proposals(self, loss: np.ndarray, present: np.ndarray) -> None:
+        """Lets tasks use the proposals until the next window is over.
+
+        Args:
+          loss: `(num_tasks,)`, mean ones by what tasks use now. present: bool, whose they are.
+        """
+        self.loss_before = loss
+        self.present_before = present
+        self.on_trial = True
+        self._use(self.proposed().numpy())
 
     def decide(self, difference: np.ndarray, magnitude: np.ndarray, present: np.ndarray) -> None:
         """Accepts proposals or not.
@@ -190,9 +215,9 @@ class Bouncer(Watch):
         accepted = np.flatnonzero(self.annealing.accept(worse_by, present))
         if (present & ~(difference <= 0)).any():
             self.annealing.adjust(planned_share(self.updates, self.config))
-        maps = self.maps
+        maps = self.decided.copy()
         maps[self.slot.numpy()[accepted], accepted] = self.module.numpy()[accepted]
-        self._use(maps)
+        self._decide_on(maps)
 
     def propose(self) -> None:
         """Draws for each task a slot, and another module than it uses there."""
@@ -200,18 +225,23 @@ class Bouncer(Watch):
             return
         slot = self.rng.integers(self.num_slots, size=self.num_tasks)
         further = self.rng.integers(1, self.config.modules, size=self.num_tasks)
-        used = self.maps[slot, np.arange(self.num_tasks)]
+        used = self.decided[slot, np.arange(self.num_tasks)]
         self.slot.assign(slot)
         self.module.assign((used + further) % self.config.modules)
 
+    def _decide_on(self, maps: np.ndarray) -> None:
+        """Lets tasks use `maps` from now on, and makes events of it: tasks that come to use another
+        module."""
+        maps = maps.astype(np.int32)
+        self.events += changes(self.decided, maps, self.updates)
+        self.decided = maps
+        self.on_trial = False
+        self._use(maps)
+
     def _use(self, maps: np.ndarray) -> None:
-        """Lets the torso, and its target, use `maps`, and makes events of it: tasks that come to
-        use another module."""
+        """Lets the torso, and its target, use `maps`."""
         for torso in self.torsos:
             torso.use(maps)
-        maps = maps.astype(np.int32)
-        self.events += changes(self.noted, maps, self.updates)
-        self.noted = maps
 
     def values(self) -> dict[str, np.ndarray]:
         return {
@@ -223,7 +253,7 @@ class Bouncer(Watch):
         """The modules of each task by slot and how that came to be, how many tasks use each module,
         `(slots, modules)`, whether two tasks use the same, `(slots, num_tasks, num_tasks)`, and
         where the annealing is."""
-        maps = self.maps
+        maps = self.decided
         layers = [layer_report(slot, self.config.modules) for slot in self.torso.slots]
         usage = [np.bincount(modules, minlength=self.config.modules).tolist() for modules in maps]
         return {
@@ -242,7 +272,10 @@ class Bouncer(Watch):
             "updates": self.updates,
             "updates_of_proposal": self.updates_of_proposal,
             "size": self.size,
-            "noted": self.noted,
+            "decided": self.decided,
+            "on_trial": self.on_trial,
+            "loss_before": self.loss_before,
+            "present_before": self.present_before,
             "events": self.events,
             "temperature": self.annealing.temperature,
             "share": self.annealing.share,
@@ -253,7 +286,10 @@ class Bouncer(Watch):
         self.updates = state["updates"]
         self.updates_of_proposal = state["updates_of_proposal"]
         self.size = state["size"]
-        self.noted = state["noted"]
+        self.decided = state["decided"]
+        self.on_trial = state["on_trial"]
+        self.loss_before = state["loss_before"]
+        self.present_before = state["present_before"]
         self.events = state["events"]
         self.annealing.temperature = state["temperature"]
         self.annealing.share = state["share"]

@@ -650,26 +650,26 @@ def test_log_std_splits_like_a_region():
 
 def test_state_includes_splits_and_statistics():
     first, second = (
-        make_splitting_algo("sac", seed=s, split_criterion="halfbatch") for s in (0, 1)
+        make_splitting_algo("ddpg", seed=s, split_criterion="halfbatch") for s in (0, 1)
     )
     for k in range(4):
-        first.update(*task_batches("sac", 8, seed=k), 8)
+        first.update(*task_batches("ddpg", 8, seed=k), 8)
     second.load_state(first.state())
     assert second.splits() == first.splits() and first.splits()["networks"]["LossQ"]["events"]
     for k in range(4, 8):
-        left, right = (algo.update(*task_batches("sac", 8, seed=k), 8) for algo in (first, second))
+        left, right = (algo.update(*task_batches("ddpg", 8, seed=k), 8) for algo in (first, second))
         for key, value in left.items():
             np.testing.assert_array_equal(value, right[key], err_msg=key)
     assert second.splits() == first.splits()
 
 
 def test_a_learned_map_is_trained_from_scratch(tmp_path):
-    first = make_splitting_algo("sac")
+    first = make_splitting_algo("ddpg")
     for k in range(6):
-        first.update(*task_batches("sac", 8, seed=k), 8)
+        first.update(*task_batches("ddpg", 8, seed=k), 8)
     path = tmp_path / "splits.json"
     path.write_text(json.dumps(first.splits()), encoding="utf-8")
-    again = make_splitting_algo("sac", split_map=str(path))
+    again = make_splitting_algo("ddpg", split_map=str(path))
     for name, net in (("LossPi", again.actor), ("LossQ", again.q), ("LossQ", again.q_targ)):
         maps = [np.array(region[0].copy).tolist() for region in net.torso.regions]
         assert maps == first.splits()["networks"][name]["maps"]
@@ -677,16 +677,16 @@ def test_a_learned_map_is_trained_from_scratch(tmp_path):
     assert not np.array_equal(kernel[0], kernel[1])
     assert not splitters_of(again)
     assert again.splits() == {}
-    again.update(*task_batches("sac", 8), 8)
+    again.update(*task_batches("ddpg", 8), 8)
     bad = first.splits()
     bad["networks"]["LossPi"]["maps"][0] = [0, 1, 3]
     path.write_text(json.dumps(bad), encoding="utf-8")
     with pytest.raises(UserError, match="LossPi needs copies from 0 to 2"):
-        make_splitting_algo("sac", split_map=str(path))
+        make_splitting_algo("ddpg", split_map=str(path))
     bad["networks"]["LossPi"]["maps"] = [[0, 1]]
     path.write_text(json.dumps(bad), encoding="utf-8")
     with pytest.raises(UserError, match=r"LossPi needs whole numbers of shape \(3, 3\)"):
-        make_splitting_algo("sac", split_map=str(path))
+        make_splitting_algo("ddpg", split_map=str(path))
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,7 @@ class Bouncer(Watch):
     ) -> None:
         del name, slots
         self.group = group
+        self.by_trial = bool(group.merit)  # the loss is of what the present structure did
         self.config = config
         self.inner_steps = InnerSteps(config.inner_steps, config.inner_lr)
         self.torso = group.torsos[0]
@@ -159,7 +160,7 @@ class Bouncer(Watch):
             return
         flags = presence(present, self.num_tasks)
         now = -self.group.merit_of(name, tasks.losses, tasks.info)
-        if not self.group.on_policy:
+        if not self.by_trial:
             losses, info = tasks.losses_with(self.torso, self.torso.expand_by(self.proposed()))
             then = -self.group.merit_of(name, losses, info)
             self.difference.assign_add(tf.where(flags > 0, then - now, 0.0))
@@ -180,7 +181,7 @@ class Bouncer(Watch):
         loss, difference, magnitude = (sums.numpy() / counted for sums in self.sums[:3])
         for sums in self.sums:
             sums.assign(np.zeros(self.num_tasks))
-        if not self.group.on_policy:
+        if not self.by_trial:
             self.decide(difference, magnitude, batches > 0)
             self.propose()
         elif self.on_trial:

@@ -1,7 +1,5 @@
-"""A sweep of a file with other seeds, some of its methods, or flags for all of them.
-
-FILE.py --seed 0 1 --methods ddpg td3 --device gpu
-"""
+"""A sweep of a file with other seeds, some of its methods, or flags for all of them, as in
+`sweep FILE.py --seed 0 1 --methods ddpg td3 --device gpu`."""
 
 import dataclasses
 from typing import Mapping, Sequence

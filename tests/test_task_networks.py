@@ -296,7 +296,7 @@ def test_what_a_task_has_for_itself_is_not_weighed(net, name):
                 np.testing.assert_allclose(got[k], by_loss.sum(axis=0), rtol=1e-4, atol=1e-6)
                 private.append(variable.name)
     have = {"mlp": 0, "splitting": 0, "sparse_splitting": 0, "split_weights": 0, "paco": 1}
-    have |= {"splitting_simba": 0, "splitting_bronet": 1}
+    have |= {"splitting_simba": 0, "splitting_bronet": 1, "modular_sum": 0}
     assert (len(private) == have[name]) if name in have else private
 
 

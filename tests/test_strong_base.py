@@ -51,7 +51,7 @@ def make(case, seed):
 def test_state_has_every_variable_and_split(case):
     first = make(case, 0)
     for splitter in splitters_of(first).values():
-        splitter.split(1, (0, 2), np.array([False, False, True]), 1.0)
+        splitter.split(0, (0, 2), np.array([False, False, True]), 1.0)
     second = make(case, 1)
     assert second.splits() != first.splits()
     second.load_state(first.state())

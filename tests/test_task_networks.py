@@ -36,6 +36,7 @@ ONE_SIZE = (8, 8, OUT)
 FLAGS = {"task_embedding": 5, "experts": 2, "modules": 2, "module_layers": 3, "module_units": 6}
 ROWS = {name: {"network": name} for name in NETWORKS}  # what every test with `name` makes, by flags
 ROWS["split_weights"] = {"network": "sparse_splitting", "split_weights": True}
+ROWS["sparse_splitting"] |= {"split_start": "shared"}
 ROWS["modular_sum"] = {"network": "modular", "compose": "sum", "shared_heads": True}
 ROWS["splitting_simba"] = {"network": "splitting", "layers": "simba"}
 ROWS["splitting_bronet"] = {"network": "splitting", "layers": "bronet", "split_biases": True}

@@ -34,7 +34,7 @@ def bargain(cosines: tf.Tensor) -> tf.Tensor:
     search ends when it is so large that gradients with that sum would cancel.
     """
     cosines = tf.cast(cosines, tf.float64)
-    size = len(cosines)
+    size = cosines.shape[0]
     eye = tf.eye(size, dtype=tf.float64)
 
     def missing(a: tf.Tensor) -> tf.Tensor:

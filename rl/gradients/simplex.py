@@ -33,6 +33,7 @@ def minimum(
       so much g_w . d exceeds g_w . g_0, so it is what the search is about, while the dual itself
       may be 0 or negative.
     """
+    tasks = kernel.shape[0]
     square = tf.linalg.diag_part(kernel)
     norm = tf.sqrt(square)
     present = mask > 0
@@ -57,7 +58,7 @@ def minimum(
         amount = tf.gather(tf.minimum(gain / curvature, w), source)
         # a move lowers the objective, but not always the gap
         amount = tf.where(done, tf.zeros_like(amount), amount)
-        change = tf.one_hot(to, len(w), dtype=w.dtype) - tf.one_hot(source, len(w), dtype=w.dtype)
+        change = tf.one_hot(to, tasks, dtype=w.dtype) - tf.one_hot(source, tasks, dtype=w.dtype)
         return n + 1, w + amount * change, done
 
     # the minimum of |g_w| for orthogonal gradients

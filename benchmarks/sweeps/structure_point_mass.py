@@ -24,7 +24,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "soft_modules": {"network": "soft_modules", "module_units": 32},
     "paco": {"network": "paco"},
     "moore": {"network": "moore"},
-    "splitting": {"network": "splitting", "split_every": 20},
+    "splitting": {"network": "splitting", "split_start": "shared", "split_every": 20},
     "soft_order": {"network": "soft_order"},
     "cross_stitch": {"network": "cross_stitch"},
     "mtan": {"network": "mtan"},

@@ -132,7 +132,7 @@ class Learner:
         optimizers = TaskOptimizers(num_tasks=TASKS, changes=config)
         self.optimizer = optimizers.make(0.01, self.net)
         self.splitter = self.optimizer.watches["LossQ"]
-        self.update = tf.function(self._update)
+        self.update = tf.function(self._update, autograph=False)
         self.variables = [*self.net.trainable_variables, *self.optimizer.variables]
         self.variables += [banks[0].copy for banks in self.net.regions]
         self.first = [variable.numpy() for variable in self.variables]

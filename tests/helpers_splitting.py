@@ -57,7 +57,7 @@ class Toy:
         )
         self.opt = optimizers.make(3e-3, owner(self.net), owner(self.targ))
         self.splitter = self.opt.watches["LossQ"]
-        self.burst = Burst(tf.function(self.train_step))
+        self.burst = Burst(tf.function(self.train_step, autograph=False))
         self.first = [np.array(v) for v in self.variables]
         self.first_state = copy.deepcopy(self.splitter.state())
         self.restart(signs, 0)

@@ -30,6 +30,13 @@ def make_net(num_tasks=3, members=None, critic=False, seed=0, **flags):
     return net, torsos.options
 
 
+def give_weights(net, source):
+    """Gives `net` what `source` has trained, which may have an axis of one copy where `net` has
+    none."""
+    for variable, value in zip(net.trainable_variables, source.trainable_variables, strict=True):
+        variable.assign(tf.reshape(value, variable.shape))
+
+
 class Regression:
     """A network of several tasks, and its target network. A task's targets are the size of one of
     the observation's numbers, whose place `features` has; a layer of two units is enough for one of
@@ -46,7 +53,7 @@ class Regression:
         )
         self.opt = optimizers.make(lr, owner(self.net), owner(self.targ))
         self.watch = self.opt.watches["LossQ"]
-        self.burst = Burst(tf.function(self.train_step))
+        self.burst = Burst(tf.function(self.train_step, autograph=False))
         self.rng = np.random.default_rng(seed)
 
     def train_step(self, batch, update):

@@ -54,7 +54,7 @@ def make(name, tasks, **flags):
 def compiled(balancer, jit=False):
     """`balancer.weights` from and to NumPy arrays. Algorithms call it in XLA, which takes longer to
     compile."""
-    weights = tf.function(balancer.weights, jit_compile=jit)
+    weights = tf.function(balancer.weights, autograph=False, jit_compile=jit)
 
     def call(losses, gram=None, share=None, seed=SEED):
         gram, share = (gram, share) if balancer.needs_gram else (None, None)
@@ -351,7 +351,7 @@ def test_cagrad_closes_its_gap_however_long_gradients_are(shape, ratio):
     """The dual at w is above, and the improvement of the worst-off task below, the optimum of
     both."""
     tasks, c = shape[0], 0.5
-    solve = tf.function(make("cagrad", tasks, cagrad_c=c).solve)
+    solve = tf.function(make("cagrad", tasks, cagrad_c=c).solve, autograph=False)
     for seed in range(4):
         g = spread(*shape, ratio, seed)
         g *= np.sqrt(tasks / np.sum(g**2))
@@ -398,7 +398,7 @@ def test_imtl_g_goes_downhill_where_weights_are_negative():
 def test_nash_solves_its_equation(shape):
     g = vectors(*shape)
     g /= np.linalg.norm(g, axis=1, keepdims=True)
-    a = tf.function(bargain, jit_compile=True)(*float32(gram_of(g))).numpy()
+    a = tf.function(bargain, autograph=False, jit_compile=True)(*float32(gram_of(g))).numpy()
     np.testing.assert_allclose(gram_of(g) @ a * a, 1, rtol=1e-3)
 
 
@@ -411,7 +411,7 @@ def test_nash_solves_singular_equations():
 @pytest.mark.parametrize("common", [0.1, 0.01, 0.003])
 @pytest.mark.parametrize("tasks, rank", [(10, 3), (50, 5)])
 def test_nash_improves_every_task_where_gradients_nearly_cancel(tasks, rank, common):
-    solve = tf.function(bargain, jit_compile=True)
+    solve = tf.function(bargain, autograph=False, jit_compile=True)
     call = compiled(make("nash_mtl", tasks))
     for seed in range(5):
         g = vectors(tasks, rank, seed=seed)

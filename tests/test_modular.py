@@ -25,6 +25,7 @@ from tests.helpers_splitting import owner
 from tests.helpers_structure import (
     D,
     Regression,
+    give_weights,
     make_changing_algo,
     make_net,
     structure_of,
@@ -72,8 +73,7 @@ def task_gradients(net, x, inner_steps=InnerSteps()):
 def test_one_module_a_slot_is_what_all_share(members, shared_heads, same):
     net, _ = make(members=members, modules=1, shared_heads=shared_heads)
     fixed, _ = make(members=members, seed=1, network=same)
-    for variable, value in zip(fixed.trainable_variables, net.trainable_variables, strict=True):
-        variable.assign(tf.reshape(value, variable.shape))  # a copy for all may have no axis
+    give_weights(fixed, net)
     np.testing.assert_allclose(net(inputs()), fixed(inputs()), rtol=1e-6)
     grads = []
     for torso in (net, fixed):

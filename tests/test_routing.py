@@ -16,6 +16,7 @@ from tests.helpers_structure import (
     check_is_drawn,
     check_is_exported,
     check_resumes,
+    give_weights,
     make_changing_algo,
     make_net,
 )
@@ -128,9 +129,7 @@ def test_updates_go_through_the_route_and_tasks_act_by_the_best(on_policy):
 def test_one_block_is_what_all_share(shared_heads, same):
     routing, _ = make_net(**ROUTING, blocks=1, shared_heads=shared_heads)
     shared, _ = make_net(network=same)
-    variables = zip(shared.trainable_variables, routing.trainable_variables, strict=True)
-    for variable, value in variables:
-        variable.assign(tf.reshape(value, variable.shape))  # a copy for all may have no axis
+    give_weights(shared, routing)
     x = tf.constant(np.random.default_rng(0).normal(size=(3, 5, D)), tf.float32)
     np.testing.assert_allclose(routing(x), shared(x), rtol=1e-6, atol=1e-6)
 

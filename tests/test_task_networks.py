@@ -185,7 +185,8 @@ def test_output_and_its_members(net, members):
 
 @pytest.mark.parametrize("jit", [False, True])
 def test_compiled_equals_eager_with_one_trace_for_any_batch_size(net, jit):
-    compiled = tf.function(net.call, input_signature=[tf.TensorSpec((T, None, D))], jit_compile=jit)
+    spec = tf.TensorSpec((T, None, D))
+    compiled = tf.function(net.call, autograph=False, input_signature=[spec], jit_compile=jit)
     for x in (inputs(), inputs(1, batch=3)):
         np.testing.assert_allclose(compiled(x), net(x), rtol=1e-4, atol=1e-5)
     assert compiled.experimental_get_tracing_count() == 1

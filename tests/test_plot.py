@@ -16,7 +16,7 @@ from rl.experiments.plots import curves, estimates
 from rl.experiments.plots.columns import column
 from rl.experiments.plots.groups import differences, label_runs
 from rl.experiments.plots.runs import find_runs
-from rl.experiments.plots.tree import history
+from rl.experiments.plots.structure import history
 from rl.experiments.statistics import bootstrap
 from tests.plot_runs import drawn, legends, make_run, panels
 

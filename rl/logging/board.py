@@ -2,11 +2,12 @@
 
 import math
 from pathlib import Path
-from typing import Optional
-
-from tensorboardX import SummaryWriter
+from typing import TYPE_CHECKING, Optional
 
 from rl.files import file_names
+
+if TYPE_CHECKING:
+    from tensorboardX import SummaryWriter
 
 
 class Board:
@@ -21,12 +22,15 @@ class Board:
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory) / "tb"
         file_names(self.directory, lambda name: True)
-        self._writer: Optional[SummaryWriter] = None
+        self._writer: Optional["SummaryWriter"] = None
 
     def write(self, step: int, row: dict[str, float]) -> None:
         """One point per finite value, at x = `step`; what an earlier part of the run wrote from
         there on is void."""
         if self._writer is None:
+            # Not before, since it would slow `--help` down.
+            from tensorboardX import SummaryWriter  # pylint: disable=import-outside-toplevel
+
             self._writer = SummaryWriter(str(self.directory), purge_step=step)
         for name, value in row.items():
             if math.isfinite(value):

@@ -4,19 +4,34 @@ MT sets are tested on the goals they train on. `MT:a,b` and `ML:a,b` are sets of
 latter is tested, as ML1 is, on other goals of the same tasks.
 """
 
+import functools
 import re
-
-from metaworld import env_dict
+from types import ModuleType
+from typing import Sequence
 
 from rl.config import UserError, closest
 
-TASKS = tuple(env_dict.ALL_V3_ENVIRONMENTS)
-# id -> split -> tasks
-SETS = {
-    name: dict.fromkeys(("train", "test"), getattr(env_dict, f"{name}_V3"))
-    for name in ("MT10", "MT25", "MT50")
-}
-SETS |= {name: getattr(env_dict, f"{name}_V3") for name in ("ML10", "ML25", "ML45")}
+MULTI_TASK_SETS = ("MT10", "MT25", "MT50")
+META_SETS = ("ML10", "ML25", "ML45")
+SETS = MULTI_TASK_SETS + META_SETS
+
+
+def _env_dict() -> ModuleType:
+    """The package's own sets; it takes half a second to import, more than all else of `--help`."""
+    from metaworld import env_dict  # pylint: disable=import-outside-toplevel
+
+    return env_dict
+
+
+@functools.cache
+def all_tasks() -> tuple[str, ...]:
+    """Names of the package's fifty tasks."""
+    return tuple(_env_dict().ALL_V3_ENVIRONMENTS)
+
+
+def _tasks_of_set(name: str, split: str) -> Sequence[str]:
+    tasks = getattr(_env_dict(), f"{name}_V3")
+    return tasks if name in MULTI_TASK_SETS else tasks[split]
 
 
 def knows(env_id: str) -> bool:
@@ -37,12 +52,12 @@ def resolve(env_id: str) -> str:
         known = closest(env_id, [*SETS, "MT1-reach", "ML1-reach"])
         raise UserError(f"unknown env {env_id!r}; the closest known are {known}")
     kind, names = filter(None, match.groups())
-    tasks = [name if name in TASKS else f"{name}-v3" for name in names.split(",")]
+    known_tasks = all_tasks()
+    tasks = [name if name in known_tasks else f"{name}-v3" for name in names.split(",")]
     for name, task in zip(names.split(","), tasks):
-        if task not in TASKS:
-            raise UserError(
-                f"unknown task {name!r} in {env_id}; the closest known are {closest(task, TASKS)}"
-            )
+        if task not in known_tasks:
+            known = closest(task, known_tasks)
+            raise UserError(f"unknown task {name!r} in {env_id}; the closest known are {known}")
         if tasks.count(task) > 1:
             raise UserError(f"{env_id} has task {name} twice")
     return kind + ",".join(tasks)
@@ -50,6 +65,6 @@ def resolve(env_id: str) -> str:
 
 def tasks_of(env_id: str, split: str) -> tuple[str, ...]:
     """Names of the tasks of a full id in split "train" or "test"."""
-    return tuple(
-        SETS[env_id][split] if env_id in SETS else re.sub("^M[TL](1-|:)", "", env_id).split(",")
-    )
+    if env_id in SETS:
+        return tuple(_tasks_of_set(env_id, split))
+    return tuple(re.sub("^M[TL](1-|:)", "", env_id).split(","))

@@ -9,7 +9,6 @@ import numpy as np
 
 from rl.config import Parser
 from rl.experiments.comparison.env_reports import inside_unit, make_env_reports
-from rl.experiments.comparison.figure import draw_comparison
 from rl.experiments.comparison.flags import (
     add_flags,
     add_run_flags,
@@ -41,6 +40,10 @@ def main(argv: Sequence[str]) -> int:
 def _write(reports: Sequence[EnvReport], out: Path) -> None:
     """Writes a file of the kind that its name says."""
     if out.suffix in PICTURES:
+        # Not before, since matplotlib would slow `--help` down.
+        # pylint: disable-next=import-outside-toplevel
+        from rl.experiments.comparison.figure import draw_comparison
+
         save_figure(draw_comparison(reports, _are_rates(reports)), out)
     else:
         write_output(out, WRITERS[out.suffix](reports).encode(errors="backslashreplace"))

@@ -2,18 +2,15 @@
 TensorFlow."""
 
 import argparse
+import importlib
 import os
 from pathlib import Path
-from typing import Sequence
-
-import numpy as np
-from matplotlib.figure import Figure
+from types import ModuleType
+from typing import TYPE_CHECKING, Sequence
 
 from rl.config import Parser, UserError
-from rl.experiments.plots.branches import draw_branches
 from rl.experiments.plots.columns import STEPS, choose_runs
 from rl.experiments.plots.estimates import BANDS, ESTIMATORS, choose_band
-from rl.experiments.plots.flag_table import MOST_COLUMNS
 from rl.experiments.plots.groups import (
     Group,
     check_legend,
@@ -21,13 +18,14 @@ from rl.experiments.plots.groups import (
     label_runs,
     warn_of_pooling,
 )
-from rl.experiments.plots.heatmap import draw_tasks
+from rl.experiments.plots.options import Options
 from rl.experiments.plots.output import PICTURES, check_output, save_figure
-from rl.experiments.plots.panels import Options, draw
 from rl.experiments.plots.runs import find_runs
-from rl.experiments.plots.text import aligned, warn
-from rl.experiments.plots.tree import draw_structure
+from rl.experiments.plots.text import aligned
 from rl.files import expanded
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def main(argv: Sequence[str]) -> int:
@@ -35,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
     where it is asked for."""
     args = parse(argv)
     if args.structure and len(args.logdir) == 1 and os.path.isfile(args.logdir[0]):
-        save_figure(draw_branches(Path(args.logdir[0])), args.out)
+        save_figure(_figures().draw_branches(Path(args.logdir[0])), args.out)
     else:
         groups = find_groups(args)
         save_figure(make_figure(groups, args), args.out)
@@ -122,19 +120,20 @@ def find_groups(args: argparse.Namespace) -> list[Group]:
     return groups
 
 
-def make_figure(groups: Sequence[Group], args: argparse.Namespace) -> Figure:
+def make_figure(groups: Sequence[Group], args: argparse.Namespace) -> "Figure":
     """The figure that `args` ask for; warns on stderr of what it can't show."""
+    figures = _figures()
     if args.structure:
-        return draw_structure(groups)
+        return figures.draw_structure(groups)
     options = Options(args.xaxis, tuple(args.value), args.smooth, args.est, args.band)
     if args.by_task:
-        return draw_tasks(groups, options)
-    names = differences(groups)[0]
-    if len(names) > MOST_COLUMNS:
-        hidden = ", ".join(names[MOST_COLUMNS:])
-        warn(f"the table has {MOST_COLUMNS} of {len(names)} differing flags; the others: {hidden}")
-    with np.errstate(over="ignore", invalid="ignore"):  # diverged runs have the largest numbers
-        return draw(groups, options)
+        return figures.draw_tasks(groups, options)
+    return figures.draw_curves(groups, options)
+
+
+def _figures() -> ModuleType:
+    """What draws; not imported before, since matplotlib would slow `--help` down."""
+    return importlib.import_module("rl.experiments.plots.figures")
 
 
 def flags_as_text(groups: Sequence[Group]) -> str:

@@ -18,8 +18,8 @@ from rl.experiments.comparison.flags import (
 )
 from rl.experiments.plots.columns import STEPS, choose_runs
 from rl.experiments.plots.groups import Group, check_legend, label_runs, warn_of_pooling
+from rl.experiments.plots.options import Options
 from rl.experiments.plots.output import check_output, write_output
-from rl.experiments.plots.panels import Options
 from rl.experiments.plots.runs import find_runs
 from rl.experiments.report.page import make_page
 from rl.experiments.report.sections import Request

@@ -52,3 +52,28 @@ def read_curves(
         if find_name(run.columns, xaxis) and find_name(run.columns, value):
             curves.append((column(run, xaxis), smooth(column(run, value), window)))
     return align(curves)
+
+
+def stretches(present: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+    """Stretches of points at which the same runs have data: start, stop, and which runs `(runs,)`.
+
+    Each reaches to the neighbouring point where its runs still have data, but for the one of all
+    runs: so a stretch of fewer begins where a run ended.
+
+    Args:
+      present: `(runs, points)`, whether a run has data at a point.
+    """
+    points = present.shape[1]
+    changes = np.flatnonzero((present[:, 1:] != present[:, :-1]).any(axis=0)) + 1
+    bounds = [0, *changes.tolist(), points]
+    found = []
+    for start, stop in zip(bounds, bounds[1:]):
+        if start == stop or not present[:, start].any():
+            continue
+        runs = present[:, start]
+        if start > 0 and present[runs, start - 1].all():
+            start -= 1
+        if stop < points and present[runs, stop].all():
+            stop += 1
+        found.append((start, stop, runs))
+    return found

@@ -3,12 +3,13 @@
 import io
 import os
 from pathlib import Path
-from typing import Sequence
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Sequence
 
 from rl.config import UserError
 from rl.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PICTURES = (".png", ".svg", ".pdf")
 DPI = 150
@@ -26,7 +27,7 @@ def check_output(out: Path, suffixes: Sequence[str]) -> None:
         raise UserError(f"--out must be a file, and {out} is a folder")
 
 
-def save_figure(figure: Figure, out: Path) -> None:
+def save_figure(figure: "Figure", out: Path) -> None:
     """Writes a picture of the kind that the name of `out` says. Raises what `write_output` does."""
     picture = io.BytesIO()
     dpi = min(DPI, MOST_PIXELS / max(figure.get_size_inches()))

@@ -10,10 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rl.experiments.plots.curves import read_curves
+from rl.experiments.plots.curves import read_curves, stretches
 from rl.experiments.plots.estimates import BANDS, ESTIMATORS, band, choose_band
 from rl.experiments.plots.flag_table import FlagTable
 from rl.experiments.plots.groups import Group, differences
+from rl.experiments.plots.options import Options
 from rl.experiments.plots.text import shorten
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
@@ -30,22 +31,6 @@ SETTINGS = {
     "grid.alpha": 0.3,
     "text.parse_math": False,  # a dollar in a name is a dollar
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What to draw of the groups.
-
-    Attributes:
-      xaxis, values: columns. window: of smoothing, in rows. est: of ESTIMATORS. band: of BANDS, or
-        None for the estimate's default.
-    """
-
-    xaxis: str = "TotalEnvInteracts"
-    values: tuple[str, ...] = ("Performance",)
-    window: int = 1
-    est: str = "mean"
-    band: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,31 +192,6 @@ def _draw_lines(panel: Any, curve: Curve, estimate: Any) -> None:
             markersize=2.5 * width,
             **curve.style,
         )
-
-
-def stretches(present: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-    """Stretches of points at which the same runs have data: start, stop, and which runs `(runs,)`.
-
-    Each reaches to the neighbouring point where its runs still have data, but for the one of all
-    runs: so a stretch of fewer begins where a run ended.
-
-    Args:
-      present: `(runs, points)`, whether a run has data at a point.
-    """
-    points = present.shape[1]
-    changes = np.flatnonzero((present[:, 1:] != present[:, :-1]).any(axis=0)) + 1
-    bounds = [0, *changes.tolist(), points]
-    found = []
-    for start, stop in zip(bounds, bounds[1:]):
-        if start == stop or not present[:, start].any():
-            continue
-        runs = present[:, start]
-        if start > 0 and present[runs, start - 1].all():
-            start -= 1
-        if stop < points and present[runs, stop].all():
-            stop += 1
-        found.append((start, stop, runs))
-    return found
 
 
 def _draw_bands(panel: Any, curves: Sequence[Curve], options: Options) -> None:

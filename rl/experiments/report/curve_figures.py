@@ -7,10 +7,10 @@ import numpy as np
 
 from rl.experiments.comparison.comparisons import IntervalOptions
 from rl.experiments.plots.columns import Run
-from rl.experiments.plots.curves import read_curves
+from rl.experiments.plots.curves import read_curves, stretches
 from rl.experiments.plots.estimates import band
 from rl.experiments.plots.groups import Group
-from rl.experiments.plots.panels import Options, stretches
+from rl.experiments.plots.options import Options
 from rl.experiments.plots.text import shorten
 from rl.experiments.report.numbers import exact
 from rl.experiments.report.thinning import thin_curve

@@ -6,8 +6,8 @@ from typing import Sequence
 from rl.experiments.comparison.run_scores import task_prefix
 from rl.experiments.plots.columns import Run
 from rl.experiments.plots.groups import Group
-from rl.experiments.plots.heatmap import cell_edges, color_range, make_grid
-from rl.experiments.plots.panels import Options
+from rl.experiments.plots.options import Options
+from rl.experiments.plots.task_grids import cell_edges, color_range, make_grid
 from rl.experiments.plots.text import shorten
 from rl.experiments.report.numbers import exact, rounded
 from rl.experiments.report.thinning import thin_columns

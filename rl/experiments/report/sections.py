@@ -11,7 +11,7 @@ from rl.experiments.comparison.report import NOTHING, EnvReport, method_table, n
 from rl.experiments.comparison.run_scores import Scoring
 from rl.experiments.plots.columns import STEPS, find_name
 from rl.experiments.plots.groups import Group, differences, pooled_differences
-from rl.experiments.plots.panels import Options
+from rl.experiments.plots.options import Options
 from rl.experiments.plots.text import listed, warn
 from rl.experiments.report import markup
 from rl.experiments.report.code_versions import CodeVersion, find_versions

@@ -7,7 +7,7 @@ import numpy as np
 
 from rl.config import SPLITS, UserError
 from rl.experiments.plots.columns import Run
-from rl.experiments.plots.tree import (
+from rl.experiments.plots.structure import (
     Layer,
     Matrix,
     layers,

@@ -154,8 +154,11 @@ def test_two_lengths_of_help(capsys, algo):
         ("tau", "1 - tau"),
         ("rollout_steps", "ppo has it, sac has not"),
         ("ou_theta", "--algo ddpg has it, sac has not"),
-        ("experts", "--network paco or moore or care has it, film has not"),
-        ("split_z", "--network splitting or sparse_splitting has it, film has not"),
+        (
+            "experts",
+            "--network paco or moore or care or splitting_moore or splitting_care has it, film",
+        ),
+        ("split_z", "--network splitting or sparse_splitting or splitting_film or splitting_soft"),
         ("cagrad_c", "--gradient cagrad has it, dwa has not"),
         ("task_weight_lr", "--gradient gradnorm or famo or uncertainty has it, dwa has not"),
     ],

@@ -28,6 +28,7 @@ from rl.networks.policy import CompiledForward
 from rl.networks.stacks import StackNet, mixed
 from rl.networks.task_net import TaskNet
 from rl.networks.torsos.moore import orthonormal
+from rl.networks.torsos.splitting import SplittingLayers
 from tests.helpers_algos import make_spec
 
 T, B, D, OUT = 3, 5, 4, 2
@@ -42,6 +43,8 @@ ROWS["splitting_simba"] = {"network": "splitting", "layers": "simba"}
 ROWS["splitting_bronet"] = {"network": "splitting", "layers": "bronet", "split_biases": True}
 ROWS["splitting_bronet"] |= {"embedding": 4, "learns": True}
 SLOW = {
+    "splitting_soft_modules": ROWS.pop("splitting_soft_modules"),
+    "splitting_care": ROWS.pop("splitting_care"),
     "simba": {"network": "multi_head", "layers": "simba"},
     "bronet": {"network": "independent", "layers": "bronet"},
     "permuted": {"network": "soft_order", "order": "permuted"},
@@ -153,7 +156,7 @@ def test_every_torso_is_in_the_table():
     for module in pkgutil.iter_modules(rl.networks.__path__, "rl.networks."):
         importlib.import_module(module.name)
     below = lambda kind: {kind}.union(*map(below, kind.__subclasses__()))
-    torsos_found = below(TaskNet) - {TaskNet, StackNet, Constants}
+    torsos_found = below(TaskNet) - {TaskNet, StackNet, SplittingLayers, Constants}
     ours = {kind for kind in torsos_found if kind.__module__.startswith("rl.")}
     assert ours == set(NETWORKS.values())
 

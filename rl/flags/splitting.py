@@ -1,8 +1,8 @@
-"""Flags of when and how networks split."""
+"""Flags of what splits, and when and how."""
 
 import dataclasses
 
-from rl.config import flag
+from rl.config import UserError, flag
 from rl.flags.changing import Changing
 
 # Those of rl.splitting, by name.
@@ -69,3 +69,53 @@ class Config(Changing):
     split_metric: str = flag(
         "euclidean", "v2: how far apart gradients are", choices=("euclidean", "cosine")
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class SplittingLayers(Config):
+    """The flags of networks whose dense layers split while they train."""
+
+    split_capacity: int = flag(
+        0, "copies of a region there is room for; 0: one for each task, 16 at most", low=0
+    )
+    split_start: str = flag(
+        "heads",
+        "what tasks share at first: all but an output layer of each task's own, or all",
+        choices=("heads", "shared"),
+    )
+    split_map: str = flag(
+        "", "train the copies of this splits.json, or run directory, from scratch; no splits"
+    )
+
+    @property
+    def heads_apart(self) -> bool:
+        """Whether tasks have output layers of their own from the start."""
+        return self.split_start == "heads" and not self.split_map
+
+
+@dataclasses.dataclass(frozen=True)
+class Splitting(SplittingLayers):
+    """The flags of perceptrons that split while they train."""
+
+    split_biases: bool = flag(False, "split kernels and biases independently")
+
+
+@dataclasses.dataclass(frozen=True)
+class SparseSplitting(Splitting):
+    """The flags of networks whose units split, or single weights."""
+
+    split_weights: bool = flag(False, "split single weights, not units")
+    split_private: float = flag(
+        0.1, "most of its weights a task may have for itself (split_weights)", low=0, high=1
+    )
+
+    @property
+    def heads_apart(self) -> bool:
+        """As Splitting's; with `split_weights` all is shared at first."""
+        return super().heads_apart and not self.split_weights
+
+    def __post_init__(self) -> None:
+        if self.split_weights and self.split_map:
+            raise UserError(
+                "--split_map: maps are of regions, and with --split_weights single weights split"
+            )

@@ -6,8 +6,8 @@ The networks are those of rl.networks, which imports TensorFlow; `--help` doesn'
 import dataclasses
 
 from rl.config import NoFlags, UserError, flag
-from rl.flags import splitting
 from rl.flags.changing import Changing
+from rl.flags.splitting import OF_HALVES, SparseSplitting, Splitting, SplittingLayers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -247,47 +247,35 @@ class Piggyback(Changing):
 
 
 @dataclasses.dataclass(frozen=True)
-class Splitting(splitting.Config):
-    """The flags of networks that split while they train."""
+class SplittingOthers(SplittingLayers):
+    """The flags of all other architectures whose layers split."""
 
-    split_capacity: int = flag(
-        0, "copies of a region there is room for; 0: one for each task, 16 at most", low=0
-    )
-    split_start: str = flag(
-        "heads",
-        "what tasks share at first: all but an output layer of each task's own, or all",
-        choices=("heads", "shared"),
-    )
-    split_biases: bool = flag(False, "split kernels and biases independently")
-    split_map: str = flag(
-        "", "train the copies of this splits.json, or run directory, from scratch; no splits"
-    )
-
-    @property
-    def heads_apart(self) -> bool:
-        """Whether tasks have output layers of their own from the start."""
-        return self.split_start == "heads" and not self.split_map
+    def __post_init__(self) -> None:
+        if self.split_criterion in OF_HALVES:
+            raise UserError(
+                f"--split_criterion {self.split_criterion} compares the halves of batches, which "
+                "splitting and sparse_splitting tell apart, and other networks don't"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
-class SparseSplitting(Splitting):
-    """The flags of networks whose units split, or single weights."""
+class SplittingFiLM(SplittingOthers, FiLM):
+    """The flags of FiLM whose layers split."""
 
-    split_weights: bool = flag(False, "split single weights, not units")
-    split_private: float = flag(
-        0.1, "most of its weights a task may have for itself (split_weights)", low=0, high=1
-    )
 
-    @property
-    def heads_apart(self) -> bool:
-        """As Splitting's; with `split_weights` all is shared at first."""
-        return super().heads_apart and not self.split_weights
+@dataclasses.dataclass(frozen=True)
+class SplittingSoftModules(SplittingOthers, SoftModules):
+    """The flags of soft modules that split."""
 
-    def __post_init__(self) -> None:
-        if self.split_weights and self.split_map:
-            raise UserError(
-                "--split_map: maps are of regions, and with --split_weights single weights split"
-            )
+
+@dataclasses.dataclass(frozen=True)
+class SplittingMOORE(SplittingOthers, MOORE):
+    """The flags of MOORE whose experts split."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SplittingCARE(SplittingOthers, CARE):
+    """The flags of CARE whose layers split."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -329,7 +317,7 @@ class NetworkFlags:
     @property
     def splits(self) -> bool:
         """Whether its regions can split while it trains."""
-        return issubclass(self.config, Splitting)
+        return issubclass(self.config, SplittingLayers)
 
 
 NETWORKS: dict[str, NetworkFlags] = {
@@ -341,10 +329,14 @@ NETWORKS: dict[str, NetworkFlags] = {
     "soft_modules": NetworkFlags(SoftModules),
     "paco": NetworkFlags(PaCo),
     "moore": NetworkFlags(MOORE),
+    "care": NetworkFlags(CARE),
     "splitting": NetworkFlags(Splitting, blocks=True, adapted="meta_splitting"),
     "sparse_splitting": NetworkFlags(SparseSplitting),
+    "splitting_film": NetworkFlags(SplittingFiLM),
+    "splitting_soft_modules": NetworkFlags(SplittingSoftModules),
+    "splitting_moore": NetworkFlags(SplittingMOORE),
+    "splitting_care": NetworkFlags(SplittingCARE),
     "meta_splitting": NetworkFlags(MetaSplitting),
-    "care": NetworkFlags(CARE),
     "routing": NetworkFlags(Routing),
     "adashare": NetworkFlags(AdaShare, one_size=True),
     "learned_branching": NetworkFlags(LearnedBranching),

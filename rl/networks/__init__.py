@@ -37,6 +37,12 @@ from rl.networks.torsos.soft_modules import SoftModules
 from rl.networks.torsos.soft_order import MetaSoftOrder, SoftOrder
 from rl.networks.torsos.sparse_sharing import SparseSharing
 from rl.networks.torsos.splitting import SparseSplitting, Splitting
+from rl.networks.torsos.splitting_others import (
+    SplittingCARE,
+    SplittingFiLM,
+    SplittingMOORE,
+    SplittingSoftModules,
+)
 from rl.networks.torsos.trunk import Independent, MultiHead, Shared, Trunk
 from rl.spec import EnvSpec
 
@@ -71,10 +77,14 @@ NETWORKS: dict[str, type[Torso]] = {
     "soft_modules": SoftModules,
     "paco": PaCo,
     "moore": MOORE,
+    "care": CARE,
     "splitting": Splitting,
     "sparse_splitting": SparseSplitting,
+    "splitting_film": SplittingFiLM,
+    "splitting_soft_modules": SplittingSoftModules,
+    "splitting_moore": SplittingMOORE,
+    "splitting_care": SplittingCARE,
     "meta_splitting": MetaSplitting,
-    "care": CARE,
     "routing": Routing,
     "adashare": AdaShare,
     "learned_branching": LearnedBranching,

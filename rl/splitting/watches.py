@@ -31,7 +31,7 @@ def make_splitter(
 
 
 WATCHES: dict[type, MakeWatch] = {
-    flags.Splitting: make_splitter,
+    flags.SplittingLayers: make_splitter,
     flags.AdaShare: BlockPolicies,
     flags.LearnedBranching: Branching,
     flags.Piggyback: MaskWatch,

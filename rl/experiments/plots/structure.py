@@ -1,5 +1,5 @@
-"""What a run's networks decided, as its file tells: who shares each layer over training, or executes
-which blocks, and how far tasks agree there."""
+"""What a run's networks decided, as its file tells: who shares each layer over training, or
+executes which blocks, and how far tasks agree there."""
 
 import json
 import os

@@ -22,41 +22,34 @@ from rl.networks.banks import Bank, UnitBank, WeightBank
 from rl.networks.stacks import StackNet
 
 
-class Splitting(StackNet):
-    """Dense layers as `layers` has them follow one another, each a region with its normalisation;
-    see TaskNet."""
+class SplittingLayers(StackNet):
+    """Gives every dense layer that all tasks share room for copies, and a map of who uses which."""
 
-    config: flags.Splitting
+    config: flags.SplittingLayers
     kind: type[Bank] = Bank
 
-    def make(self, fan_in: int) -> None:
-        room = min(self.config.split_capacity or 16, self.num_tasks)
-        heads_apart = self.config.heads_apart
-        alike = not self.config.split_map
-        plan = self.layout.plan(fan_in, self.sizes)
-        for k, dense in enumerate(plan):
-            is_output = k == len(plan) - 1
-            is_head = is_output and heads_apart
+    def layer(
+        self,
+        fan_in: int,
+        units: int,
+        copies: int = 1,
+        lead: tuple = (),
+        gain: Any = None,
+        alike: bool = False,
+        norm: int = 0,
+        kind: Any = Bank,
+        **maps: Any,
+    ) -> int:
+        if copies == 1:
+            is_output = gain is self.out_gain
+            is_head = is_output and self.config.heads_apart
             has_all = is_head or (is_output and bool(self.config.split_map))
-            self.layer(
-                dense.fan_in,
-                dense.units,
-                copies=self.num_tasks if has_all else room,
-                gain=self.out_gain if is_output else self.hidden_gain,
-                alike=alike and not is_head,
-                norm=dense.norm,
-                copy=self.new_map(dense.units, is_head),
-                kind=self.kind,
-            )
-        if self.config.split_biases:
-            layers = self.regions
-            self.regions = []
-            for kernel, *vectors in layers:
-                is_head = kernel is layers[-1][0] and heads_apart
-                copy = self.new_map(kernel.variable.shape[-1], is_head)
-                for bank in vectors:
-                    bank.copy = copy
-                self.regions += [[kernel], vectors]
+            room = min(self.config.split_capacity or 16, self.num_tasks)
+            copies = self.num_tasks if has_all else room
+            alike = not self.config.split_map and not is_head
+            kind = self.kind
+            maps = {"copy": self.new_map(units, is_head)}
+        return super().layer(fan_in, units, copies, lead, gain, alike, norm, kind, **maps)
 
     def new_map(self, units: int, apart: bool = False) -> Any:
         """Which copy each task uses of a layer, to begin with: the first, or where they are `apart`
@@ -75,6 +68,28 @@ class Splitting(StackNet):
         """The shape of a layer's map, which has an entry for each task."""
         del units
         return (self.num_tasks,)
+
+
+class Splitting(SplittingLayers):
+    """Dense layers as `layers` has them follow one another, each a region with its normalisation;
+    see TaskNet."""
+
+    config: flags.Splitting
+
+    def make(self, fan_in: int) -> None:
+        plan = self.layout.plan(fan_in, self.sizes)
+        for k, dense in enumerate(plan):
+            gain = self.out_gain if k == len(plan) - 1 else self.hidden_gain
+            self.layer(dense.fan_in, dense.units, gain=gain, norm=dense.norm)
+        if self.config.split_biases:
+            layers = self.regions
+            self.regions = []
+            for kernel, *vectors in layers:
+                is_head = kernel is layers[-1][0] and self.config.heads_apart
+                copy = self.new_map(kernel.variable.shape[-1], is_head)
+                for bank in vectors:
+                    bank.copy = copy
+                self.regions += [[kernel], vectors]
 
     def by_layer(self, regions: list[list[Any]]) -> list[list[Any]]:
         """What there is of each region, put together where kernels split apart from all else."""

@@ -1,21 +1,34 @@
 """Densities over the last axis, x `(..., dim)` gives `(...)`: TensorFlow Probability's, where they
 are exact in the far tails.
 
-A choice among some is `tfd.Categorical` as it is.
+It takes a second to import, so that only algorithms with such policies do.
 """
 
+from types import ModuleType
+from typing import Any
+
 import tensorflow as tf
-from tensorflow_probability import bijectors as tfb
-from tensorflow_probability import distributions as tfd
 
 
-def gaussian(mu: tf.Tensor, log_std: tf.Tensor) -> tfd.Distribution:
-    """The diagonal Gaussian with means and log stds `(..., dim)`.
+def _probability() -> ModuleType:
+    with tf.init_scope():  # not in the function that is being traced
+        import tensorflow_probability  # pylint: disable=import-outside-toplevel
+
+    return tensorflow_probability
+
+
+def categorical(logits: tf.Tensor) -> Any:
+    """A choice among some, with logits `(..., choices)`: a `tfd.Categorical`."""
+    return _probability().distributions.Categorical(logits)
+
+
+def gaussian(mu: tf.Tensor, log_std: tf.Tensor) -> Any:
+    """The diagonal Gaussian with means and log stds `(..., dim)`: a `tfd.Distribution`.
 
     Not `tfd.Independent(tfd.Normal(...))`, which subtracts mu / std from x / std: that leaves no
     digits when the std is small.
     """
-    return tfd.MultivariateNormalDiag(mu, tf.exp(log_std))
+    return _probability().distributions.MultivariateNormalDiag(mu, tf.exp(log_std))
 
 
 def squashed_sample(
@@ -29,6 +42,8 @@ def squashed_sample(
     1, and from u it would lose its digits when the std is small. The noise is an argument since
     TFP's samplers turn a seed into other numbers on each kind of device.
     """
+    tfb = _probability().bijectors
+    tfd = _probability().distributions
     squash = tfb.Chain([tfb.Tanh(), tfb.Shift(mu), tfb.Scale(log_scale=log_std)])
     standard = tfd.Normal(tf.zeros_like(noise), 1.0)
     log_prob = standard.log_prob(noise) - squash.forward_log_det_jacobian(noise, event_ndims=0)

@@ -3,11 +3,10 @@
 from typing import Any, Optional
 
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from rl.config import UserError
 from rl.networks.constants import Constants
-from rl.networks.distributions import gaussian
+from rl.networks.distributions import categorical, gaussian
 from rl.networks.groups import Group
 from rl.networks.memory import Past, unroll
 from rl.networks.squashed import LOG_STD
@@ -118,7 +117,7 @@ class PolicyValue(tf.keras.Model):
     def _of_choices(self, params: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Log probability of the choices `numbers` together, and their entropy: the sums over
         choices, which are independent."""
-        choices = [tfd.Categorical(logits) for logits in self._logits(params)]
+        choices = [categorical(logits) for logits in self._logits(params)]
         log_probs = [choice.log_prob(numbers[..., i]) for i, choice in enumerate(choices)]
         return tf.add_n(log_probs), tf.add_n([choice.entropy() for choice in choices])
 

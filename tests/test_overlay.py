@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rl.__main__ import main
 from rl.config import UserError
-from rl.experiments.plots import tree
+from rl.experiments.plots.structure import history
 from rl.gradients.per_task import TaskGradients
 from rl.networks.banks import WeightBank
 from rl.splitting import Overlay
@@ -245,10 +245,11 @@ def test_every_algorithm_splits(name):
     assert all(isinstance(splitter, Overlay) for splitter in splitters_of(algo).values())
 
 
-def test_runs_resume_exactly(tmp_path):
+@pytest.mark.parametrize("algo", ["ddpg", pytest.param("sac", marks=pytest.mark.slow)])
+def test_runs_resume_exactly(tmp_path, algo):
     """And plot works."""
     args = (*ENV, *WEIGHTS, *EAGER, "--split_private", "0.5", "--lr_schedule", "constant")
-    part = train_in_two(tmp_path, args, "sac")
+    part = train_in_two(tmp_path, args, algo)
     assert main(["plot", "--splits", str(part), "-o", str(tmp_path / "splits.png")]) == 0
     assert (tmp_path / "splits.png").stat().st_size > 10_000
 
@@ -259,7 +260,7 @@ def test_the_report_has_every_split():
     toy = WeightToy([1, 1, -1, -1], split_private=0.2, splits_per_check=10)
     toy.train(2000)
     report = json.loads(json.dumps(toy.splitter.report()))
-    updates, drawn = tree.history(report)
+    updates, drawn = history(report)
     assert (
         updates == [0, *(event["updates"] for event in toy.splitter.events)] and not drawn[0].any()
     )

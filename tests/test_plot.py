@@ -381,6 +381,8 @@ def test_maps_over_time(tmp_path):
     ]
     events += [{"updates": 30, "region": 1, "copy": 2, "moved": [2], "score": 4.0, "tasks": [1, 2]}]
     network = {"maps": [[0, 0, 0], [0, 1, 2]], "events": events, "updates": 40, "sharing": 0.5}
+    heads = [0, 1, 2]  # apart from the start
+    assert history(network | {"maps": [*network["maps"], heads]})[1][:, 2].tolist() == [heads] * 3
     updates, maps = history(network)
     assert (
         updates == [0, 10, 30]

@@ -691,7 +691,11 @@ def test_a_learned_map_is_trained_from_scratch(tmp_path):
 
 @pytest.mark.parametrize(
     "algo, network",
-    [("sac", "splitting"), pytest.param("ppo", "sparse_splitting", marks=pytest.mark.slow)],
+    [
+        ("ddpg", "splitting"),
+        pytest.param("sac", "splitting", marks=pytest.mark.slow),
+        pytest.param("ppo", "sparse_splitting", marks=pytest.mark.slow),
+    ],
 )
 def test_runs_resume_exactly(tmp_path, algo, network):
     """And a run with the map works."""

@@ -387,9 +387,9 @@ def test_killed_and_resumed_on_simulators(tmp_path):
     never killed."""
     flags = "--visit shuffle --num_envs 2 --max_ep_len 30 --num_test_episodes 0"
     args = ("--env", TWO, *flags.split())
-    whole = train(tmp_path / "whole", *args, "--epochs", "4", algo="sac")
+    whole = train(tmp_path / "whole", *args, "--epochs", "4")
     args = (*args, "--env_backend", "async", "--num_workers", "2", "--save_memory", "--epochs", "4")
-    run = train_killed(tmp_path, *args, algo="sac", count=2)
+    run = train_killed(tmp_path, *args, algo="ddpg", count=2)
     assert main(["resume", str(run)]) == 0
     assert rows(run) == rows(whole)
 

@@ -75,20 +75,24 @@ def history(network: Mapping[str, Any]) -> tuple[list[int], np.ndarray]:
     num_tasks)`.
 
     Where single weights split, a region is a layer, and has the fraction of its weights that are a
-    task's own; under masks, of those that a task uses.
+    task's own; under masks, of those that a task uses. Where nothing happened, as in output layers
+    that tasks have for themselves from the start, the map is what it is at the end.
     """
     if "density" in network:
         return _history_of_masks(network)
     if "maps" not in network:
         return _history_of_weights(network)
+    first = np.array(network["maps"])
+    events = [event for event in network["events"] if event["copy"] is not None]
+    for event in events:
+        first[event["region"]] = 0
     updates = [0]
-    maps = [np.zeros_like(network["maps"])]
-    for event in network["events"]:
-        if event["copy"] is not None:
-            changed = maps[-1].copy()
-            changed[event["region"], event["moved"]] = event["copy"]
-            updates.append(event["updates"])
-            maps.append(changed)
+    maps = [first]
+    for event in events:
+        changed = maps[-1].copy()
+        changed[event["region"], event["moved"]] = event["copy"]
+        updates.append(event["updates"])
+        maps.append(changed)
     return updates, np.array(maps)
 
 

@@ -360,9 +360,9 @@ def groups_of(copy):
 @pytest.mark.parametrize(
     "criterion, block, flags",
     [
-        ("lagged", 50, {}),
-        ("conflict", 20, {"split_z": 4.0}),
-        ("halfbatch", 20, {"split_z": 4.0}),
+        ("lagged", 100, {}),
+        ("conflict", 40, {"split_z": 4.0}),
+        ("halfbatch", 40, {"split_z": 4.0}),
         pytest.param("gain", 20, {"split_z": 4.0}, marks=pytest.mark.slow),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from rl.config import UserError
-from rl.networks import NETWORKS
+from rl.flags import NETWORKS
 from tests.helpers_splitting import (
     check_splits,
     make_splitting_algo,
@@ -30,7 +30,7 @@ EAGER = ("--split_z", "0", "--split_every", "20", "--split_block", "2", "--split
 
 def flags_of(name):
     """Sizes of layers that a network has beside the hidden ones."""
-    known = NETWORKS[name].__annotations__["config"]
+    known = NETWORKS[name].config
     return {key: value for key, value in SMALL.items() if hasattr(known, key)}
 
 

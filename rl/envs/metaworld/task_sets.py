@@ -4,7 +4,6 @@ MT sets are tested on the goals they train on. `MT:a,b` and `ML:a,b` are sets of
 latter is tested, as ML1 is, on other goals of the same tasks.
 """
 
-import functools
 import re
 from types import ModuleType
 from typing import Sequence
@@ -23,7 +22,6 @@ def _env_dict() -> ModuleType:
     return env_dict
 
 
-@functools.cache
 def all_tasks() -> tuple[str, ...]:
     """Names of the package's fifty tasks."""
     return tuple(_env_dict().ALL_V3_ENVIRONMENTS)

@@ -495,10 +495,12 @@ def test_a_region_without_room_refuses_once_and_is_in_nobodys_way():
 
 def test_a_split_is_quick():
     toy = Toy([1] * 10, sizes=(400, 400, 400, 1), members=2)
-    split_now(toy, 1)
-    begin = time.perf_counter()
-    split_now(toy, 2)
-    assert time.perf_counter() - begin < 0.05
+    seconds = []
+    for task in range(1, 8):
+        begin = time.perf_counter()
+        split_now(toy, 1, moved=(task,))
+        seconds.append(time.perf_counter() - begin)
+    assert min(seconds) < 0.05  # a busy machine only ever adds
 
 
 def test_budget_reset_and_threshold():

@@ -13,6 +13,22 @@ from typing import Any
 
 from rl import Sweep
 
+COMMON: dict[str, Any] = {
+    "algo": "ppo",
+    "env": "MT:reach-v3,push-v3,window-open-v3,window-close-v3",
+    "hidden_sizes": [128, 128],
+    "epochs": 5,
+    "steps_per_epoch": 80_000,
+    "num_envs": 4,
+    "num_test_episodes": 10,
+    "rollout_steps": 500,
+    "batch_size": 500,
+    "update_epochs": 10,
+    "lr": 5e-4,
+    "ent_coef": 0.005,
+    "lam": 0.97,
+    "tensorboard": False,
+}
 SPLITTING: dict[str, Any] = {"network": "splitting", "split_every": 50}
 SHARED: dict[str, Any] = {**SPLITTING, "split_start": "shared"}
 CONFLICT: dict[str, Any] = {**SHARED, "split_criterion": "conflict", "split_z": 4.0}
@@ -21,22 +37,7 @@ ORIGINAL: dict[str, Any] = {**SHARED, "split_warmup": 100, "split_reset": False}
 
 sweep = Sweep(
     name="splitting_metaworld_ppo",
-    common={
-        "algo": "ppo",
-        "env": "MT:reach-v3,push-v3,window-open-v3,window-close-v3",
-        "hidden_sizes": [128, 128],
-        "epochs": 5,
-        "steps_per_epoch": 80_000,
-        "num_envs": 4,
-        "num_test_episodes": 10,
-        "rollout_steps": 500,
-        "batch_size": 500,
-        "update_epochs": 10,
-        "lr": 5e-4,
-        "ent_coef": 0.005,
-        "lam": 0.97,
-        "tensorboard": False,
-    },
+    common=COMMON,
     methods={
         "shared": {"network": "mlp"},
         "multi_head": {"network": "multi_head"},

@@ -1,6 +1,7 @@
 """What several tests need: tiny runs through the front door, and their results."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,6 +74,19 @@ def train_in_parts(run, values, stops):
         assert training.run(loop) == (stop is None)
         assert loop.step == (stop or last)
     return run
+
+
+def stopped_earlier(run, copy, epochs):
+    """Makes `copy` the directory of `run`, which kept all checkpoints, as it was after its first
+    `epochs`; what was decided while it trained isn't there. Returns `copy`."""
+    shutil.copytree(run, copy)
+    for checkpoint in sorted((copy / "checkpoints").glob("step_*.npz"))[epochs:]:
+        checkpoint.unlink()
+    for table in ("progress.txt", "saved.txt"):
+        lines = (copy / table).read_text().splitlines(keepends=True)
+        (copy / table).write_text("".join(lines[: 1 + epochs]))
+    (copy / "splits.json").unlink(missing_ok=True)
+    return copy
 
 
 def start(*argv, **options):

@@ -691,17 +691,21 @@ def test_a_learned_map_is_trained_from_scratch(tmp_path):
         make_splitting_algo("ddpg", split_map=str(path))
 
 
+# The default criterion compares rollouts that are far apart, of which short runs have too few.
+ROLLOUTS = (*EAGER, "--rollout_steps", "16")
+
+
 @pytest.mark.parametrize(
-    "algo, network",
+    "algo, network, eager",
     [
-        ("ddpg", "splitting"),
-        pytest.param("sac", "splitting", marks=pytest.mark.slow),
-        pytest.param("ppo", "sparse_splitting", marks=pytest.mark.slow),
+        ("ddpg", "splitting", EAGER[2:]),
+        pytest.param("sac", "splitting", EAGER[2:], marks=pytest.mark.slow),
+        pytest.param("ppo", "sparse_splitting", ROLLOUTS, marks=pytest.mark.slow),
     ],
 )
-def test_runs_resume_exactly(tmp_path, algo, network):
+def test_runs_resume_exactly(tmp_path, algo, network, eager):
     """And a run with the map works."""
-    args = (*ENV, "--network", network, *EAGER[2:], "--lr_schedule", "constant")
+    args = (*ENV, "--network", network, *eager, "--lr_schedule", "constant")
     part = train_in_two(tmp_path, args, algo)
     again = train(tmp_path / "again", *args, "--split_map", part, "--epochs", "2", algo=algo)
     assert "PiSharing" not in (again / "progress.txt").read_text()

@@ -23,6 +23,7 @@ class StackNet(TaskNet):
         fan_in: int,
         units: int,
         copies: int = 1,
+        *,
         lead: tuple = (),
         gain: Any = None,
         alike: bool = False,

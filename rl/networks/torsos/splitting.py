@@ -28,28 +28,17 @@ class SplittingLayers(StackNet):
     config: flags.SplittingLayers
     kind: type[Bank] = Bank
 
-    def layer(
-        self,
-        fan_in: int,
-        units: int,
-        copies: int = 1,
-        lead: tuple = (),
-        gain: Any = None,
-        alike: bool = False,
-        norm: int = 0,
-        kind: Any = Bank,
-        **maps: Any,
-    ) -> int:
-        if copies == 1:
-            is_output = gain is self.out_gain
-            is_head = is_output and self.config.heads_apart
-            has_all = is_head or (is_output and bool(self.config.split_map))
-            room = min(self.config.split_capacity or 16, self.num_tasks)
-            copies = self.num_tasks if has_all else room
-            alike = not self.config.split_map and not is_head
-            kind = self.kind
-            maps = {"copy": self.new_map(units, is_head)}
-        return super().layer(fan_in, units, copies, lead, gain, alike, norm, kind, **maps)
+    def layer(self, fan_in: int, units: int, copies: int = 1, **options: Any) -> int:
+        if copies > 1:
+            return super().layer(fan_in, units, copies, **options)
+        is_output = options.get("gain") is self.out_gain
+        is_head = is_output and self.config.heads_apart
+        has_all = is_head or (is_output and bool(self.config.split_map))
+        room = min(self.config.split_capacity or 16, self.num_tasks)
+        options["alike"] = not self.config.split_map and not is_head
+        options["kind"] = self.kind
+        options["copy"] = self.new_map(units, is_head)
+        return super().layer(fan_in, units, self.num_tasks if has_all else room, **options)
 
     def new_map(self, units: int, apart: bool = False) -> Any:
         """Which copy each task uses of a layer, to begin with: the first, or where they are `apart`

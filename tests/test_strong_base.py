@@ -16,6 +16,7 @@ from tests.helpers_algos import make_spec, splitters_of
 from tests.helpers_splitting import ENV, train_in_two
 
 SPLITS = ("--split_criterion", "v2", "--split_warmup", "4", "--split_every", "20")
+SPLITS += ("--split_start", "shared")
 SMALL = ("--actor_sizes", "8", "--critic_sizes", "8", "--updates_per_step", "1")
 REPLAY = ("--replay", "prioritised", "--n_step", "3")
 CASES = {

@@ -10,4 +10,5 @@ sweep = Sweep(
     name="hopper",
     common={"env": "Hopper-v5", "epochs": 50},
     methods={"td3": {"algo": "td3"}, "sac": {"algo": "sac"}},
+    seeds=(0, 10, 20),
 )

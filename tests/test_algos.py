@@ -54,15 +54,15 @@ def test_losses_have_one_value_per_task(algorithm):
     batch, update = one(make_batches(1, num_tasks=3))
     for loss in ("q_loss", "pi_loss"):
         values, info = loss_of(many, loss, batch, update.seed)
-        each = []
+        singles = []
         for task in range(3):
             of_task = map_fields(lambda field, task=task: field[task], batch)
-            each.append(loss_of(single, loss, of_task, update.seed))
+            singles.append(loss_of(single, loss, of_task, update.seed))
         assert values.shape == (3,)
         if not (hasattr(single, "sample")):  # the log-density of a sample depends on its noise
-            np.testing.assert_allclose(values, [e[0] for e in each], rtol=1e-5)
+            np.testing.assert_allclose(values, [e[0] for e in singles], rtol=1e-5)
             for key in info:
-                np.testing.assert_allclose(info[key], [e[1][key] for e in each], rtol=1e-5)
+                np.testing.assert_allclose(info[key], [e[1][key] for e in singles], rtol=1e-5)
 
 
 def test_losses_reach_only_their_network(algorithm):
@@ -155,10 +155,10 @@ def test_state_round_trip_continues_alike(algorithm):
     obs = np.ones((2, 3), np.float32)
     algo.update(*make_batches(5), 5)
     copy.load_state(algo.state())
-    for each in (algo, copy):
-        each.update(*make_batches(5, seed=1), 5)
-        each.refresh()
-    draws = [act(each.policy, obs, np.random.default_rng(1)) for each in (algo, copy)]
+    for algorithm in (algo, copy):
+        algorithm.update(*make_batches(5, seed=1), 5)
+        algorithm.refresh()
+    draws = [act(algorithm.policy, obs, np.random.default_rng(1)) for algorithm in (algo, copy)]
     np.testing.assert_array_equal(*draws)
     for got, want in zip(all_values(algo), all_values(copy)):
         np.testing.assert_array_equal(got, want)

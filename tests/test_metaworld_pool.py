@@ -166,7 +166,9 @@ def test_refused_tasks_are_those_of_the_table():
     assert sorted(row["task"] for row in table) == sorted(all_tasks())
     differ = [row for row in table if row["agrees"] == "no"]
     scores = {
-        row["task"]: tuple(round(float(row[f"{own}_return"])) for own in ("package", "envpool"))
+        row["task"]: tuple(
+            round(float(row[f"{simulator}_return"])) for simulator in ("package", "envpool")
+        )
         for row in differ
     }
     assert metaworld_pool.REFUSED == scores

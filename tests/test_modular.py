@@ -274,8 +274,8 @@ def test_decisions_by_hand():
     bouncer.decide(np.array([-0.1, 4.0, -9.0]), np.array([1.0, 2.0, 5.0]), present)
     wanted = before.copy()
     wanted[slot[0], 0] = module[0]
-    for each in (net, targ):
-        np.testing.assert_array_equal(maps_of(each), wanted)
+    for torso in (net, targ):
+        np.testing.assert_array_equal(maps_of(torso), wanted)
     np.testing.assert_allclose(bouncer.size, [1, 2, 0])
     assert bouncer.events[-1] == {
         "updates": 70,
@@ -305,7 +305,7 @@ def test_losses_of_both_structures_are_of_the_same_batch(steps):
     then = np.array(task_gradients(net, inputs(), inner_steps).losses)
     assert np.abs(then - now).min() > 1e-6
     present = np.array([1, 0, 1])
-    np.testing.assert_allclose(bouncer.difference, (then - now) * present, rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(bouncer.compared, (then - now) * present, rtol=1e-3, atol=1e-7)
     np.testing.assert_allclose(bouncer.magnitude, now * present, rtol=1e-5)
     np.testing.assert_array_equal(bouncer.batches, present)
 

@@ -233,16 +233,16 @@ def test_each_task_may_have_parameters_of_its_own(std):
     actor.build((3, None, D))
     policy = GaussianPolicy(actor, spec)
     rng = np.random.default_rng(0)
-    each = []
+    alone = []
     for _ in range(3):
-        each.append(
+        alone.append(
             [array + 0.1 * rng.standard_normal(array.shape, "f") for array in policy.params]
         )
-    params = [np.stack(arrays) for arrays in zip(*each)]
+    params = [np.stack(arrays) for arrays in zip(*alone)]
     obs = inputs((3,)).numpy()
     got = act(policy.with_params(params), obs, np.random.default_rng(1))
     for task in range(3):
-        wanted = act(policy.with_params(each[task]), obs, np.random.default_rng(1))
+        wanted = act(policy.with_params(alone[task]), obs, np.random.default_rng(1))
         np.testing.assert_allclose(got[task], wanted[task], rtol=1e-5, atol=1e-6)
 
 
@@ -367,14 +367,14 @@ def test_sizes_of_actor_and_critic(name, num_tasks):
     actor = [number in (0, 3) for number in range(len(outputs))]
     for flags, wanted in (
         ({}, [(8, 8)] * 4),
-        ({"actor_sizes": (5,)}, [(5,) if own else (8, 8) for own in actor]),
-        ({"critic_sizes": (6, 7)}, [(8, 8) if own else (6, 7) for own in actor]),
+        ({"actor_sizes": (5,)}, [(5,) if is_actor else (8, 8) for is_actor in actor]),
+        ({"critic_sizes": (6, 7)}, [(8, 8) if is_actor else (6, 7) for is_actor in actor]),
         (
             {"actor_sizes": (5,), "critic_sizes": (6, 7)},
-            [(5,) if own else (6, 7) for own in actor],
+            [(5,) if is_actor else (6, 7) for is_actor in actor],
         ),
     ):
         spec = make_spec(num_tasks)
         torsos = make_torsos({"hidden_sizes": (8, 8)} | flags, spec)
         algo = ALGOS[name](spec, torsos)
-        assert sizes_of(algo) == [(*own, out) for own, out in zip(wanted, outputs)]
+        assert sizes_of(algo) == [(*hidden, out) for hidden, out in zip(wanted, outputs)]

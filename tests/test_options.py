@@ -133,7 +133,7 @@ def test_priorities_survive_a_checkpoint():
     copy.put_rows(4, buffer.rows(4, 20))
     copy.total = 20
     copy.load_state(buffer.state())
-    draws = [each.sample(3, 8, np.random.default_rng(1)) for each in (buffer, copy)]
+    draws = [replay.sample(3, 8, np.random.default_rng(1)) for replay in (buffer, copy)]
     (batch, rows), (copied_batch, copied_rows) = draws
     np.testing.assert_array_equal(rows, copied_rows)
     for values, copied_values in zip(batch, copied_batch):
@@ -154,8 +154,8 @@ def test_normaliser_round_trip_and_flags():
     norm, off = Normaliser(spec, NormConfig(True, True), 4, 0.9), Normaliser(spec)
     data = rng.normal(3, 2, (500, 4, 3)).astype("f")
     for obs in data:
-        for each in (norm, off):
-            each.observe(obs, rng.normal(size=4), rng.random(4) < 0.1)
+        for normaliser in (norm, off):
+            normaliser.observe(obs, rng.normal(size=4), rng.random(4) < 0.1)
     seen = norm.obs(data)
     assert np.abs(seen.mean((0, 1))).max() < 0.01 and np.abs(seen.std((0, 1)) - 1).max() < 0.01
     assert norm.obs(data + 1e6).max() == 10 and norm.obs(data).dtype == np.float32
@@ -163,8 +163,8 @@ def test_normaliser_round_trip_and_flags():
     np.testing.assert_array_equal(off.rew(data[..., 0]), data[..., 0])
     copy = Normaliser(spec, NormConfig(True, True), 4, 0.9)
     copy.load_state(norm.state())
-    for each in (norm, copy):
-        each.observe(data[0], data[0, :, 0], np.zeros(4, bool))
+    for normaliser in (norm, copy):
+        normaliser.observe(data[0], data[0, :, 0], np.zeros(4, bool))
     np.testing.assert_array_equal(norm.obs(data), copy.obs(data))
     np.testing.assert_array_equal(norm.rew(data[..., 0]), copy.rew(data[..., 0]))
 

@@ -111,8 +111,9 @@ def test_the_weights_at_odds_leave_first(signs, tasks):
         toy.splitter.end_block()
     toy.splitter.check()
     for bank in toy.net.regions[0]:
-        own = np.array(bank.copy)
-        assert (own[tasks][..., 2].sum(axis=0) == 1).all() and own.sum() == own[..., 2].sum()
+        copies = np.array(bank.copy)
+        assert (copies[tasks][..., 2].sum(axis=0) == 1).all()
+        assert copies.sum() == copies[..., 2].sum()
     [event] = toy.splitter.events
     assert sum(event["private"][0]) == 4 and not any(event["private"][1])
 
@@ -162,19 +163,19 @@ def test_a_split_changes_nothing_but_whose_a_weight_is(members):
         slots = [slot.variable for slot in toy.opt.slots(bank.variable)]
         assert len(slots) == 2 and all(np.abs(np.array(slot)).max() > 0 for slot in slots)
         for variable in (bank.variable, *slots):
-            common, own = parts(bank, variable)
+            common, private = parts(bank, variable)
             np.testing.assert_array_equal(
-                own[np.array(bank.copy)], np.broadcast_to(common, own.shape)[bank.copy]
+                private[np.array(bank.copy)], np.broadcast_to(common, private.shape)[bank.copy]
             )
     toy.train(200)
     for bank, old in zip(banks(toy.net), unused):
-        (common, own), own_before, left = (
+        (common, private), own_before, left = (
             parts(bank, bank.variable),
             parts(bank, old)[1],
             np.array(bank.copy),
         )
-        assert np.abs(own - common)[left].min() > 0
-        np.testing.assert_array_equal(own[~left], own_before[~left])  # that nobody uses
+        assert np.abs(private - common)[left].min() > 0
+        np.testing.assert_array_equal(private[~left], own_before[~left])  # that nobody uses
     assert toy.burst.compiled.experimental_get_tracing_count() == 1
 
 

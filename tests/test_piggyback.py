@@ -52,10 +52,10 @@ def test_masks_and_their_gradient_by_hand(ternary, wanted):
     bank = ScoreBank(scores, 0, 1, kernel=kernel, threshold=0.005, ternary=ternary)
     np.testing.assert_array_equal(bank.mask()[0, 0], wanted)
     with tf.GradientTape() as tape:
-        own = bank.expand(full=False)
-    np.testing.assert_array_equal(own[0, 0], np.multiply(wanted, [2, 3, 4, 5, -6]))
+        expanded = bank.expand(full=False)
+    np.testing.assert_array_equal(expanded[0, 0], np.multiply(wanted, [2, 3, 4, 5, -6]))
     gradient = tf.constant([[[1.0, 10.0, 100.0, 1000.0, 10000.0]]])
-    pulled = tape.gradient(own, scores, output_gradients=gradient)
+    pulled = tape.gradient(expanded, scores, output_gradients=gradient)
     np.testing.assert_array_equal(pulled[0, 0], [2, 30, 400, 5000, -60000])
     np.testing.assert_array_equal(bank.rows(gradient)[0, 0, 0], pulled[0, 0])
     assert bank.numbers_used() == np.count_nonzero(wanted)

@@ -181,11 +181,11 @@ def test_losses_have_one_value_per_task():
     )  # the std of task 0, 1 and 2
     batch = make_batch(algo, 3)
     values = algo.loss(batch)[0]
-    each = []
+    singles = []
     for task in range(3):
         of_task = map_fields(lambda field, task=task: field[task], batch)
-        each.append(single.loss(of_task)[0])
-    np.testing.assert_allclose(values, each, rtol=1e-4, atol=1e-6)
+        singles.append(single.loss(of_task)[0])
+    np.testing.assert_allclose(values, singles, rtol=1e-4, atol=1e-6)
 
 
 def test_target_kl_ends_the_update():

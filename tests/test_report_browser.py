@@ -71,8 +71,8 @@ def test_the_policy_forbids_all_but_the_pages_own(tmp_path):
     assert f"script-src '{expected}'; style-src '{expected}'" in page_module.content_policy(
         "abc", "abc"
     )
-    own = page_module.content_policy(page.texts["script"][1], page.texts["style"][0])
-    assert own == policy
+    wanted = page_module.content_policy(page.texts["script"][1], page.texts["style"][0])
+    assert wanted == policy
 
 
 # In a browser -------------------------------------------------------------------

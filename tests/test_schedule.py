@@ -61,6 +61,6 @@ def test_state_round_trip():
     for score in (3, 2):
         schedule.observe(score)
     copy.load_state(schedule.state())
-    for each in (schedule, copy):
-        each.observe(1)
+    for plateau in (schedule, copy):
+        plateau.observe(1)
     assert schedule.state() == copy.state() and copy.scale == 0.5

@@ -172,8 +172,8 @@ def test_orders_are_recovered():
     net = make_net("meta_soft_order", jitter=0.0)
     net.adopt(teacher)
     for region, learned in ((net.encoder, teacher.encoder), (net.decoder, teacher.decoder)):
-        for own, bank in zip(net.regions[region], teacher.regions[learned]):
-            own.variable.assign(bank.variable)
+        for copied, bank in zip(net.regions[region], teacher.regions[learned]):
+            copied.variable.assign(bank.variable)
     logits = net.regions[net.logits][0].variable
     optimizer = tf.keras.optimizers.Adam(0.1)
     optimizer.build([logits])
@@ -229,12 +229,12 @@ def test_meta_test_trains_all_but_the_layers(tmp_path, capsys):
     adapted = loaded(run)
     tasks = envs.make("PointMass-ML4").spec.tasks
     best = [tasks.index(name) for name in RunDir(run).config["meta_start"].values()]
-    for own, learned in zip(networks(adapted), networks(trained), strict=True):
-        for variable, bank in zip(own.learned, learned.regions[learned.layers_region]):
+    for network, learned in zip(networks(adapted), networks(trained), strict=True):
+        for variable, bank in zip(network.learned, learned.regions[learned.layers_region]):
             np.testing.assert_array_equal(variable, bank.variable)
-    own = adapted.q.torso
+    torso = adapted.q.torso
     learned = trained.q.torso
-    for (bank, *_), (before, *_) in zip(own.regions, learned.regions):
+    for (bank, *_), (before, *_) in zip(torso.regions, learned.regions):
         start = np.take(np.array(before.variable), best, axis=0)
         assert np.abs(np.array(bank.variable) - start).max() > 1e-4
     whole = rows(run)

@@ -80,13 +80,13 @@ def test_masked_parameters_by_hand():
     with tf.GradientTape(persistent=True) as tape:
         shared = bank.expand(full=False)
         private.assign(True)
-        own = bank.expand(full=False)
+        expanded = bank.expand(full=False)
     np.testing.assert_array_equal(shared, [[1, 2, 0], [0, 2, 0]])
-    np.testing.assert_array_equal(own, [[4, 5, 0], [0, 8, 0]])
+    np.testing.assert_array_equal(expanded, [[4, 5, 0], [0, 8, 0]])
     # The gradient of a weight is the sum over the tasks that have it.
     pulled = tape.gradient(shared, variable, output_gradients=gradient)
     np.testing.assert_array_equal(pulled, [[1, 30, 0], [0, 0, 0], [0, 0, 0]])
-    pulled = tape.gradient(own, variable, output_gradients=gradient)
+    pulled = tape.gradient(expanded, variable, output_gradients=gradient)
     np.testing.assert_array_equal(pulled, [[0, 0, 0], [1, 10, 0], [0, 20, 0]])
     np.testing.assert_array_equal(bank.rows(gradient)[0, 0], [[1, 10, 0], [0, 20, 0]])
     np.testing.assert_array_equal(bank.share()[0], np.eye(2))
@@ -115,12 +115,12 @@ def test_without_masks_it_is_multi_head():
     other, _ = make_net(3, network="multi_head")
     x = tf.random.stateless_normal((3, 5, D), (0, 0))
     grads = []
-    for each in (net, other):
+    for network in (net, other):
         with tf.GradientTape() as tape:
-            params = each.expand(full=True)
-            with each.using(params):
-                out = each(x)
-        variables = [bank.variable for region in each.regions for bank in region]
+            params = network.expand(full=True)
+            with network.using(params):
+                out = network(x)
+        variables = [bank.variable for region in network.regions for bank in region]
         grads.append([out, *tape.gradient(out, variables)])
     np.testing.assert_array_equal(grads[0][0], grads[1][0])
     for left, right in zip(grads[0][1:], grads[1][1:]):
@@ -175,12 +175,12 @@ def test_rounds_of_pruning(members):
     assert tickets.rewound and np.array(net.private)
     for n in range(1, 4):
         scramble(tickets, rng)
-        own = [np.take(np.array(bank.variable), [1, 2, 3], bank.axis) for bank in tickets.banks]
+        weights = [np.take(np.array(bank.variable), [1, 2, 3], bank.axis) for bank in tickets.banks]
         tickets.after(20)
         masks.append(kept(tickets))
         assert set(masks[n].sum(axis=1)) == {round(WEIGHTS * 0.2 ** (n / 3))}
         assert not (masks[n] & ~masks[n - 1]).any()
-        for network, size in enumerate(np.abs(by_weight(own, [24, 64]))):
+        for network, size in enumerate(np.abs(by_weight(weights, [24, 64]))):
             dropped = masks[n - 1][network] & ~masks[n][network]
             assert size[dropped].max() < size[masks[n][network]].max()
         assert np.array(net.private) == (n < 3)
@@ -253,9 +253,9 @@ def test_tasks_train_apart_while_tickets_are_drawn():
     before = [np.array(v) for v in toy.watch.trained]
     step(toy, tasks=[0])
     for variable, value in zip(toy.watch.trained, before):
-        own = 0 if variable.shape[0] == 2 else 1  # heads have no row that is shared
+        row = 0 if variable.shape[0] == 2 else 1  # heads have no row that is shared
         changed = (np.array(variable) != value).reshape(len(value), -1).any(axis=1)
-        assert np.flatnonzero(changed).tolist() == [own]
+        assert np.flatnonzero(changed).tolist() == [row]
 
 
 def test_saliency_is_of_the_last_updates():

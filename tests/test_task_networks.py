@@ -207,7 +207,7 @@ def test_some_gradient_reaches_every_variable(net):
 def test_tasks_do_not_see_each_other(net):
     x = inputs()
     other = tf.concat([x[:1], 2.0 - x[1:2], x[2:]], axis=0)
-    first, second = (task_gradients(net, each) for each in (x, other))
+    first, second = (task_gradients(net, inputs_of_tasks) for inputs_of_tasks in (x, other))
     kept = [0, 2]
     np.testing.assert_allclose(
         tf.gather(net(x), kept, axis=-3), tf.gather(net(other), kept, axis=-3), atol=1e-6
@@ -321,7 +321,7 @@ def test_shares_make_grams_those_of_the_variables(net):
             (bank, [np.ravel(separate[t][k] * joined(bank)[t]) for t in range(T)])
             for bank, k in places
         ]
-        grams.extend(sum(by_region(bank, own) for bank, own in rows))
+        grams.extend(sum(by_region(bank, row) for bank, row in rows))
     products = np.array(tasks.shares["Loss"] * tasks.grams["Loss"])
     np.testing.assert_allclose(products[compared], grams, rtol=1e-4, atol=1e-6)
 
@@ -484,13 +484,13 @@ def test_what_all_share_equals_a_perceptron():
     )
     np.testing.assert_allclose(net(x), single(x), rtol=1e-5, atol=1e-6)
     grads = []
-    for each in (net, single):
+    for network in (net, single):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(task_losses(each(x)))
+            loss = tf.reduce_sum(task_losses(network(x)))
         grads.append(
             {
                 v.path.split("/")[-1]: g
-                for v, g in zip(each.variables, tape.gradient(loss, each.variables))
+                for v, g in zip(network.variables, tape.gradient(loss, network.variables))
             }
         )
     for key, gradient in grads[1].items():
@@ -657,9 +657,9 @@ def test_paco_with_one_set_is_a_perceptron():
 def test_paco_mixes_before_the_activation():
     net, x = make("paco", sizes=(3,), onehot=False), inputs()
     kernel, bias = (bank.variable.numpy() for bank in net.regions[0])
-    each = np.einsum("tbi,kio->tkbo", x, kernel) + bias[:, None]
+    outputs = np.einsum("tbi,kio->tkbo", x, kernel) + bias[:, None]
     np.testing.assert_allclose(
-        net(x), np.einsum("tk,tkbo->tbo", net.mix, each), rtol=1e-4, atol=1e-5
+        net(x), np.einsum("tk,tkbo->tbo", net.mix, outputs), rtol=1e-4, atol=1e-5
     )
 
 
@@ -724,10 +724,12 @@ def test_copies_follow_the_map():
     )  # members, copies, dim
     bank = Bank(variable, 1, T, copy=tf.Variable([2, 0, 2]))
     with tf.GradientTape() as tape:
-        own = bank.expand(full=False)
-    np.testing.assert_array_equal(own, variable.numpy()[:, [2, 0, 2]])
+        expanded = bank.expand(full=False)
+    np.testing.assert_array_equal(expanded, variable.numpy()[:, [2, 0, 2]])
     np.testing.assert_array_equal(bank.share()[0], [[1, 0, 1], [0, 1, 0], [1, 0, 1]])
-    grads = tape.gradient(own, variable, output_gradients=tf.reshape(tf.range(18.0), (2, T, 3)))
+    grads = tape.gradient(
+        expanded, variable, output_gradients=tf.reshape(tf.range(18.0), (2, T, 3))
+    )
     np.testing.assert_array_equal(grads[0], [[3, 4, 5], [0, 0, 0], [6, 8, 10], [0, 0, 0]])
     with pytest.raises(ValueError, match="4 copies for 3 tasks"):
         Bank(variable, 1, T)
@@ -740,13 +742,13 @@ def test_private_weights_by_hand():
     copy = tf.Variable([[False, True, False], [True, True, False], [False, False, False]])
     bank, gradient = WeightBank(variable, 0, T, copy=copy), tf.reshape(tf.range(1.0, 10.0), (T, 3))
     with tf.GradientTape() as tape:
-        own = bank.expand(full=False)
-    np.testing.assert_array_equal(own, [[1, 5, 3], [7, 8, 3], [1, 2, 3]])
+        expanded = bank.expand(full=False)
+    np.testing.assert_array_equal(expanded, [[1, 5, 3], [7, 8, 3], [1, 2, 3]])
     np.testing.assert_array_equal(bank.shared(), [[1, 0, 1], [0, 0, 1], [1, 0, 1]])
     np.testing.assert_array_equal(bank.rows(gradient)[0, 0], [[1, 0, 3], [0, 0, 6], [7, 0, 9]])
     weighted = bank.scaled(tf.constant([[2.0, 3.0, 0.5]]), gradient)
     np.testing.assert_array_equal(weighted, [[2, 2, 6], [4, 5, 18], [3.5, 8, 4.5]])
-    pulled = tape.gradient(own, variable, output_gradients=gradient)
+    pulled = tape.gradient(expanded, variable, output_gradients=gradient)
     np.testing.assert_array_equal(pulled, [[8, 8, 18], [0, 2, 0], [4, 5, 0], [0, 0, 0]])
     np.testing.assert_array_equal(tf.reduce_sum(pulled, axis=0), tf.reduce_sum(gradient, axis=0))
 
@@ -760,11 +762,11 @@ def test_weights_that_nobody_has_for_himself_are_a_perceptron():
             bank.variable[:1].assign(shared.variable)
     np.testing.assert_allclose(net(inputs()), other(inputs()), rtol=1e-5, atol=1e-6)
     grads = []
-    for each in (net, other):
+    for network in (net, other):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(task_losses(each(inputs())))
+            loss = tf.reduce_sum(task_losses(network(inputs())))
         grads.append(
-            tape.gradient(loss, [bank.variable for region in each.regions for bank in region])
+            tape.gradient(loss, [bank.variable for region in network.regions for bank in region])
         )
     for gradient, wanted in zip(*grads):
         np.testing.assert_allclose(gradient[:1], wanted, rtol=1e-4, atol=1e-6)

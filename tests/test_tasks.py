@@ -174,10 +174,10 @@ def test_every_combination_survives_a_kill(tmp_path, combination, algo):
 
 def test_columns_by_task(tmp_path):
     run = train(tmp_path, *ENV, algo="sac")
-    each = np.array(
+    returns = np.array(
         [column(run, f"TestEpRet/{task}") for task in ("east", "east-north", "west", "west-south")]
     )
-    np.testing.assert_allclose(each.mean(0), column(run, "AverageTestEpRet"), rtol=1e-5)
+    np.testing.assert_allclose(returns.mean(0), column(run, "AverageTestEpRet"), rtol=1e-5)
     alphas = np.array(
         [column(run, f"Alpha/{task}") for task in ("east", "east-north", "west", "west-south")]
     )
@@ -285,8 +285,8 @@ def test_a_checked_run(tmp_path):
 
 def test_task_weights_follow_the_temperatures():
     algo, plain = make_algo("sac", weight_tasks=True), make_algo("sac")
-    for each in (algo, plain):
-        each.temperature.log_alpha.assign(np.log([0.1, 0.1, 0.4]))
+    for agent in (algo, plain):
+        agent.temperature.log_alpha.assign(np.log([0.1, 0.1, 0.4]))
     # 3 softmax(-log alpha) is in proportion to 10, 10, 2.5
     np.testing.assert_allclose(algo.task_weights(), [4 / 3, 4 / 3, 1 / 3], rtol=1e-5)
     batch, update = one(task_batches("sac"))

@@ -104,9 +104,9 @@ def test_minibatches_have_as_much_of_each_task():
     assert rollout.count.min() == 0 and set(rollout.count > 24) == {True, False}
     for task in (0, 2, 3):
         for epoch in range(3):
-            own = number[epoch, :, task].reshape(-1)
-            assert (tasks[own] == task).all()
-            times = np.bincount(own, minlength=len(tasks))[tasks == task]
+            numbers = number[epoch, :, task].reshape(-1)
+            assert (tasks[numbers] == task).all()
+            times = np.bincount(numbers, minlength=len(tasks))[tasks == task]
             assert times.max() - times.min() <= 1 and times.sum() == 24
         assert (number[0, :, task] != number[1, :, task]).any()
 

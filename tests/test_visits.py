@@ -75,7 +75,7 @@ def test_random_is_uniform_over_envs_and_pairs():
     """Chi-squared of every env's counts, and of what follows what: p = 0.001 with 4 * 4 and with 24
     degrees."""
     tasks = visited("random", 5, 4, 1000, seed=7)
-    counts = np.stack([np.bincount(own, minlength=5) for own in tasks.T])
+    counts = np.stack([np.bincount(visits, minlength=5) for visits in tasks.T])
     assert np.square(counts - 200).sum() / 200 < 39.3
     pairs = np.bincount((5 * tasks[:-1] + tasks[1:]).reshape(-1), minlength=25)
     assert np.square(pairs - pairs.mean()).sum() / pairs.mean() < 51.2
@@ -162,7 +162,7 @@ def test_backends_and_memory_change_nothing(order):
         told = [[field for field in step if field is not None] for step in random_steps(env, 30)]
         want = want or told
         assert_same(told, want)
-    live = [[len(own.envs) for own in env.env.envs] for env in kinds if env.backend == "sync"]
+    live = [[len(group.envs) for group in env.env.envs] for env in kinds if env.backend == "sync"]
     assert live == [[2, 2], [1, 1]]
     assert len({tuple(step[0][0, 36:39]) for step in told}) > 4
     for env in kinds:
@@ -307,7 +307,7 @@ def test_replay_survives_checkpoints(tmp_path, count):
     copy.load_state(Checkpoints(tmp_path).load(copy)["replay"])
     rng = np.random.default_rng(3)
     for _ in range(80):  # both go on alike
-        draws = [each.sample(2, 8, np.random.default_rng(4)) for each in (replay, copy)]
+        draws = [held.sample(2, 8, np.random.default_rng(4)) for held in (replay, copy)]
         (batch, drawn), (copied_batch, copied_drawn) = draws
         np.testing.assert_array_equal(drawn, copied_drawn)
         for values, copied_values in zip(batch, copied_batch):
@@ -315,8 +315,8 @@ def test_replay_survives_checkpoints(tmp_path, count):
         row = {key: rng.normal(size=(3, 1)) for key in ("obs", "act", "obs2")} | {
             "rew": rng.normal(size=3)
         }
-        for each in (replay, copy):
-            each.store(**row, done=np.zeros(3), end=np.zeros(3), task=np.arange(3))
+        for held in (replay, copy):
+            held.store(**row, done=np.zeros(3), end=np.zeros(3), task=np.arange(3))
 
 
 def test_returns_of_each_task_are_counted_apart():
@@ -328,11 +328,11 @@ def test_returns_of_each_task_are_counted_apart():
         task, rew, end = (rng.random(3) < 0.2).astype(int), rng.normal(size=3), rng.random(3) < 0.1
         norm.observe(np.zeros((3, 3), "f"), rew, end, task)
         ret = 0.5 * ret + rew
-        for own, value in zip(task, ret):
-            rets[own].append(value)
+        for number, value in zip(task, ret):
+            rets[number].append(value)
         ret = np.where(end, 0, ret)
-    np.testing.assert_allclose(norm.earned.mean, [np.mean(own) for own in rets], atol=1e-4)
-    np.testing.assert_allclose(norm.earned.std, [np.std(own) for own in rets], rtol=1e-3)
+    np.testing.assert_allclose(norm.earned.mean, [np.mean(values) for values in rets], atol=1e-4)
+    np.testing.assert_allclose(norm.earned.std, [np.std(values) for values in rets], rtol=1e-3)
     assert norm.rew(np.ones((2, 4), "f")).shape == (2, 4)
 
 

@@ -128,8 +128,8 @@ class Bouncer(Watch):
         self.present_before = np.zeros(self.num_tasks, bool)
         self.slot = tf.Variable(tf.zeros(self.num_tasks, tf.int32), trainable=False)
         self.module = tf.Variable(tf.zeros(self.num_tasks, tf.int32), trainable=False)
-        self.loss = tf.Variable(tf.zeros(self.num_tasks), trainable=False)
-        self.difference = tf.Variable(tf.zeros(self.num_tasks), trainable=False)
+        # Of losses, where what counts is a trial; else of differences that proposals make.
+        self.compared = tf.Variable(tf.zeros(self.num_tasks), trainable=False)
         self.magnitude = tf.Variable(tf.zeros(self.num_tasks), trainable=False)
         self.batches = tf.Variable(tf.zeros(self.num_tasks), trainable=False)
         self._decide_on(self.rng.integers(config.modules, size=self.decided.shape))
@@ -142,7 +142,7 @@ class Bouncer(Watch):
     @property
     def sums(self) -> list[Any]:
         """Over the updates of this window."""
-        return [self.loss, self.difference, self.magnitude, self.batches]
+        return [self.compared, self.magnitude, self.batches]
 
     @property
     def has_choice(self) -> bool:
@@ -160,11 +160,11 @@ class Bouncer(Watch):
             return
         flags = presence(present, self.num_tasks)
         now = -self.group.merit_of(name, tasks.losses, tasks.info)
+        compared = now
         if not self.by_trial:
             losses, info = tasks.losses_with(self.torso, self.torso.expand_by(self.proposed()))
-            then = -self.group.merit_of(name, losses, info)
-            self.difference.assign_add(tf.where(flags > 0, then - now, 0.0))
-        self.loss.assign_add(tf.where(flags > 0, now, 0.0))
+            compared = -self.group.merit_of(name, losses, info) - now
+        self.compared.assign_add(tf.where(flags > 0, compared, 0.0))
         self.magnitude.assign_add(tf.where(flags > 0, tf.abs(now), 0.0))
         self.batches.assign_add(flags)
 
@@ -178,17 +178,18 @@ class Bouncer(Watch):
         self.updates_of_proposal = 0
         batches = self.batches.numpy()
         counted = np.maximum(batches, 1)
-        loss, difference, magnitude = (sums.numpy() / counted for sums in self.sums[:3])
+        compared = self.compared.numpy() / counted
+        magnitude = self.magnitude.numpy() / counted
         for sums in self.sums:
             sums.assign(np.zeros(self.num_tasks))
         if not self.by_trial:
-            self.decide(difference, magnitude, batches > 0)
+            self.decide(compared, magnitude, batches > 0)
             self.propose()
         elif self.on_trial:
-            self.decide(loss - self.loss_before, magnitude, self.present_before & (batches > 0))
+            self.decide(compared - self.loss_before, magnitude, self.present_before & (batches > 0))
             self.propose()
         elif self.updates < self.config.anneal_updates:
-            self._try_proposals(loss, batches > 0)
+            self._try_proposals(compared, batches > 0)
 
     def _try_proposals(self, loss: np.ndarray, present: np.ndarray) -> None:
         """Lets tasks use the proposals until the next window is over.

@@ -147,7 +147,7 @@ def test_before_training_starts(tmp_path, number):
     process = start(*command("--data_dir", tmp_path))
     wait_until_handled(process)
     process.send_signal(number)
-    out = process.communicate(timeout=120)[0]
+    out = process.communicate(timeout=20)[0]
     assert process.returncode == 130 and "Traceback" not in out, out
     assert not list(tmp_path.iterdir())
 
@@ -189,7 +189,7 @@ def test_a_closed_terminal(tmp_path):
         os.read(master, 4096)
     process.send_signal(signal.SIGHUP)
     os.close(master)
-    assert process.wait(timeout=120) == 130
+    assert process.wait(timeout=30) == 130
     assert_saved(run)
 
 
@@ -284,7 +284,7 @@ def test_hanging_workers_are_killed_together(monkeypatch):
     workers = Workers(makers, 4, flat_spec(1, 1))
     began = time.monotonic()
     workers.close()
-    assert 1 <= time.monotonic() - began < 4  # one after another they would take 4
+    assert 1 <= time.monotonic() - began < 3
     assert [process.exitcode for process in workers.processes] == [-signal.SIGKILL] * 4
 
 
@@ -349,7 +349,7 @@ def test_a_mistake_in_an_env_that_does_not_close(tmp_path, backend):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=30,
         check=False,
     )
     assert ended.returncode == 1 and "AssertionError: a mistake in an env" in ended.stderr

@@ -11,7 +11,10 @@ from pathlib import Path
 from rl import training
 from rl.__main__ import main
 from rl.algos import ALGOS
+from rl.config import SPLITS
 from rl.experiments.build import make_loop
+from rl.experiments.rundir import RunDir
+from rl.files import write_json
 from rl.logging import depends_on_machine
 
 ROOT = Path(__file__).parents[1]
@@ -76,16 +79,24 @@ def train_in_parts(run, values, stops):
     return run
 
 
+def keep_checkpoints(run, count):
+    """Deletes all checkpoints of `run` but the first `count` and the best."""
+    for path in sorted((run / "checkpoints").glob("step_*.npz"))[count:]:
+        path.unlink()
+
+
 def stopped_earlier(run, copy, epochs):
     """Makes `copy` the directory of `run`, which kept all checkpoints, as it was after its first
-    `epochs`; what was decided while it trained isn't there. Returns `copy`."""
+    `epochs`. Returns `copy`."""
     shutil.copytree(run, copy)
-    for checkpoint in sorted((copy / "checkpoints").glob("step_*.npz"))[epochs:]:
-        checkpoint.unlink()
+    keep_checkpoints(copy, epochs)
     for table in ("progress.txt", "saved.txt"):
         lines = (copy / table).read_text().splitlines(keepends=True)
         (copy / table).write_text("".join(lines[: 1 + epochs]))
-    (copy / "splits.json").unlink(missing_ok=True)
+    loop = make_loop(RunDir(copy).config, copy)
+    training.restore(loop)
+    if splits := loop.session.algo.splits():
+        write_json(copy / SPLITS, splits)
     return copy
 
 

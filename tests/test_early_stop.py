@@ -92,8 +92,8 @@ def test_state_round_trip():
     reasons(stop, [returns(1, 1), returns(1, 1)])
     copy = make("plateau", epochs=3)
     copy.load_state(json.loads(json.dumps(stop.state())))
-    for watch in (stop, copy):
-        reasons(watch, [returns(1, 1), returns(1, 1)])
+    for early_stop in (stop, copy):
+        reasons(early_stop, [returns(1, 1), returns(1, 1)])
     assert copy.reason == stop.reason != "" and copy.state() == stop.state()
     other = make("solved", epochs=3)
     other.load_state(copy.state())

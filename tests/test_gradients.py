@@ -279,7 +279,7 @@ def test_pcgrad_does_not_ask_how_long_the_others_are():
         5, 4
     )  # with the length of task 2's gradient, its own part of the step changes, and that in proportion
     scaled = [g * np.where(np.arange(5) == 2, s, 1)[:, None] for s in (1, 2, 3)]
-    steps = np.array([weigh("pcgrad", gradients) @ gradients for gradients in scaled])
+    steps = np.array([weigh("pcgrad", task_grads) @ task_grads for task_grads in scaled])
     np.testing.assert_allclose(steps[1] - steps[0], steps[2] - steps[1], rtol=1e-3, atol=1e-4)
 
 

@@ -114,7 +114,8 @@ def test_no_lock_where_there_is_no_run(tmp_path, capsys):
 
 # Two at once ------------------------------------------------------------------
 
-SIZES = (*IDLE, "--epochs", "4000", "--num_test_episodes", "1")  # none ends by itself
+LONG = ("--epochs", "4000")  # none ends by itself
+SIZES = (*IDLE, *LONG, "--num_test_episodes", "1")
 
 
 def two_at_once(tmp_path, wanted, first, second, number):
@@ -130,7 +131,7 @@ def two_at_once(tmp_path, wanted, first, second, number):
     }
     if "resume" in (first, second):
         train(data, *SIZES, "--epochs", "1")
-        again["resume"] += ["--epochs", "4000"]
+        again["resume"] += LONG
     rng = random.Random(number)
     processes = []
     for name in (first, second):

@@ -19,7 +19,7 @@ from rl.networks.torsos.meta_splitting import MetaSplitting
 from rl.networks.torsos.splitting import Splitting
 from rl.training.evaluate import evaluate
 from rl.training.schedule import Schedule
-from tests.helpers import column, refused, rows, train
+from tests.helpers import column, keep_checkpoints, refused, rows, train
 from tests.helpers_algos import act
 
 TRAINED, TESTED, B, D, SIZES = 3, 2, 5, 4, (6, 7, 2)
@@ -224,8 +224,7 @@ def test_repeated_stopped_and_resumed_without_the_source(sources, tmp_path, algo
     assert rows(whole) == rows(again)
     part = tmp_path / "part"
     shutil.copytree(whole, part)
-    for path in sorted((part / "checkpoints").glob("step_*.npz"))[1:]:
-        path.unlink()
+    keep_checkpoints(part, 1)
     shutil.rmtree(source)
     assert main(["resume", str(part)]) == 0
     assert rows(part) == rows(whole)
@@ -298,8 +297,7 @@ def test_the_best_start(sources, tmp_path, monkeypatch, algo):
     )
     whole = rows(run)
     assert np.isfinite(column(run, "LossPi")[1:]).all()
-    for path in sorted((run / "checkpoints").glob("step_*.npz"))[1:]:
-        path.unlink()
+    keep_checkpoints(run, 1)
     assert main(["resume", str(run)]) == 0
     assert rows(run) == whole
 

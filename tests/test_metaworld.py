@@ -266,7 +266,7 @@ def test_a_rebuilt_episode_goes_on_exactly(backend):
     env.reset(3)
     state, obs = env.state(), random_steps(env, 100)[-1].obs
     state = env.state()
-    assert [len(env["actions"]) for env in state] == [40] * 4
+    assert [len(saved["actions"]) for saved in state] == [40] * 4
     want = random_steps(env, 80, seed=1)
     for again in (env, new):
         again.load_state(state, obs)

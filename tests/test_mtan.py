@@ -31,7 +31,7 @@ def masks_of(net, x):
     net.mask = noted
     net(x)
     net.mask = mask
-    return [np.array(mask) for mask in masks]
+    return [np.array(values) for values in masks]
 
 
 @pytest.mark.parametrize("members", [None, 2])

@@ -15,7 +15,7 @@ from rl.experiments.environments import env_options
 from rl.experiments.rundir import RunDir
 from rl.flags.network import Config, check_network
 from rl.networks.torsos.soft_order import random_permutations
-from tests.helpers import IDLE, column, refused, rows, train
+from tests.helpers import IDLE, column, keep_checkpoints, refused, rows, train
 from tests.helpers_networks import (
     OUT,
     TASKS,
@@ -238,8 +238,7 @@ def test_meta_test_trains_all_but_the_layers(tmp_path, capsys):
         start = np.take(np.array(before.variable), best, axis=0)
         assert np.abs(np.array(bank.variable) - start).max() > 1e-4
     whole = rows(run)
-    for path in sorted((run / "checkpoints").glob("step_*.npz"))[1:]:
-        path.unlink()
+    keep_checkpoints(run, 1)
     assert main(["resume", str(run)]) == 0
     assert rows(run) == whole
     words = refused(capsys, "meta-test", source, "--order", "permuted", "--data_dir", tmp_path)

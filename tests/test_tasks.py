@@ -146,9 +146,9 @@ def test_runs_resumes_and_evaluates(tmp_path, algo, network, gradient, capsys):
         "constant",
     )
     whole = train(tmp_path / "whole", *args, "--epochs", "4", "--keep", "9", algo=algo)
-    part = stopped_earlier(whole, tmp_path / "part", epochs=2)
+    part = stopped_earlier(whole, tmp_path / "part", 2)
     assert main(["resume", str(part)]) == 0
-    assert rows(part) == rows(whole)
+    assert rows(part) == rows(whole) and len(rows(part)) == 5
     capsys.readouterr()
     assert main(["eval", str(part), "--episodes", "3"]) == 0
     assert set(json.loads(capsys.readouterr().out)["tasks"]) == {

@@ -9,8 +9,12 @@ task is what its structure makes of it: there is no one-hot code. 160k env steps
 together by PPO, as in point_mass.py.
 """
 
+from benchmarks.structures import choosing
 from benchmarks.sweeps.point_mass import COMMON, PPO
+from benchmarks.sweeps.structure_point_mass import UPDATES
 from rl import Sweep
+
+CHOOSING = choosing(UPDATES)
 
 sweep = Sweep(
     name="structure_pairs",
@@ -23,13 +27,8 @@ sweep = Sweep(
         "shared_heads": True,
     },
     methods={
-        "modular": {
-            "network": "modular",
-            "modules": 2,
-            "propose_updates": 40,
-            "anneal_updates": 3200,
-        },
-        "routing": {"network": "routing", "blocks": 2, "route_updates": 40, "router_lr": 0.1},
+        "modular": {**CHOOSING["modular"], "modules": 2, "anneal_updates": 3200},
+        "routing": CHOOSING["routing"],
     },
     seeds=range(10),
 )

@@ -692,21 +692,23 @@ def test_a_learned_map_is_trained_from_scratch(tmp_path):
 
 
 # The default criterion compares rollouts that are far apart, of which short runs have too few.
-ROLLOUTS = (*EAGER, "--rollout_steps", "16")
-
-
 @pytest.mark.parametrize(
-    "algo, network, eager",
+    "algo, flags, eager",
     [
-        ("ddpg", "splitting", EAGER[2:]),
-        pytest.param("sac", "splitting", EAGER[2:], marks=pytest.mark.slow),
-        pytest.param("ppo", "sparse_splitting", ROLLOUTS, marks=pytest.mark.slow),
+        ("ddpg", ("--network", "splitting"), EAGER[2:]),
+        pytest.param("sac", ("--network", "splitting"), EAGER[2:], marks=pytest.mark.slow),
+        pytest.param(
+            "ppo",
+            ("--network", "sparse_splitting", "--rollout_steps", "16"),
+            EAGER,
+            marks=pytest.mark.slow,
+        ),
     ],
 )
-def test_runs_resume_exactly(tmp_path, algo, network, eager):
+def test_runs_resume_exactly(tmp_path, algo, flags, eager):
     """And a run with the map works."""
-    args = (*ENV, "--network", network, *eager, "--lr_schedule", "constant")
-    part = train_in_two(tmp_path, args, algo)
+    args = (*ENV, *flags, "--lr_schedule", "constant")
+    part = train_in_two(tmp_path, (*args, *eager), algo)
     again = train(tmp_path / "again", *args, "--split_map", part, "--epochs", "2", algo=algo)
     assert "PiSharing" not in (again / "progress.txt").read_text()
 
@@ -720,7 +722,7 @@ def test_splits_survive_a_kill(tmp_path, algo, every, network):
     args = (*ENV, "--network", network, "--epochs", "10", "--steps_per_epoch", "800")
     args += (*options(algo), "--split_start", "shared", "--split_criterion", "halfbatch")
     args += ("--split_z", "0", "--split_block", "1", "--split_min_blocks", "2")
-    args += ("--split_warmup", "20", "--split_every", every, "--splits_per_check", "1")
+    args += ("--split_every", every, "--splits_per_check", "1")
     whole = train(tmp_path / "whole", *args, algo=algo)
     run = train_killed(
         tmp_path, *args, algo=algo, count=5, delay=np.random.default_rng().uniform(0, 0.2)

@@ -28,6 +28,25 @@ def _is_not(name: str, choice: Any) -> Need:
     return Need(words, lambda values: values.get(name) != choice)
 
 
+def _regions_split_by(*criteria: str) -> Need:
+    """Regions, not single weights, split while the network trains, by one of `criteria`."""
+    words = f"--split_criterion {' or '.join(criteria)}, no --split_map and no --split_weights"
+
+    def holds(values: Values) -> bool:
+        chosen = values["split_criterion"] in criteria
+        return chosen and not values["split_map"] and not values.get("split_weights")
+
+    return Need(words, holds)
+
+
+def _splits(values: Values) -> bool:
+    return not values["split_map"]
+
+
+def _splits_by_blocks(values: Values) -> bool:
+    return _splits(values) and values["split_criterion"] not in ("v1", "v2")
+
+
 def _is_on_metaworld(values: Values) -> bool:
     return values["env"][:3] in ("MT1", "MT2", "MT5", "MT:", "ML1", "ML2", "ML4", "ML:")
 
@@ -46,6 +65,12 @@ METAWORLD = Need("an env of Meta-World", _is_on_metaworld)
 TEST_TASKS = Need("an ML set, which has test tasks", _has_test_tasks)
 SEVERAL_TASKS = Need("an env of several tasks", _has_tasks)
 GYMNASIUM = Need("an env of Gymnasium", lambda values: not _has_tasks(values))
+TEMPERATURES = Need(
+    "an env of several tasks and --learn_alpha true",
+    lambda values: _has_tasks(values) and values["learn_alpha"],
+)
+SPLITS = Need("no --split_map, with which nothing splits", _splits)
+BLOCKS = Need("another --split_criterion than v1 or v2, and no --split_map", _splits_by_blocks)
 
 NEEDS = {
     "goals": METAWORLD,
@@ -71,7 +96,10 @@ NEEDS = {
     "gradient_stats": SEVERAL_TASKS,
     "task_onehot": SEVERAL_TASKS,
     "critic_embedding": SEVERAL_TASKS,
-    "shared_alpha": SEVERAL_TASKS,
+    "vf_coef": _is("critic", "network"),
+    "shared_alpha": TEMPERATURES,
+    "weight_tasks": TEMPERATURES,
+    "noise_clip": _is_not("target_noise", 0.0),
     "rew_norm_by": _is("rew_norm", True),
     "return_max": _is("rew_norm_by", "max"),
     "inner_lr": _is_not("inner_steps", 0),
@@ -83,11 +111,24 @@ NEEDS = {
         "neither --split_map nor --split_weights",
         lambda values: not values["split_map"] and not values.get("split_weights"),
     ),
-    "split_cosine": _is("split_criterion", "conflict"),
-    "split_alpha": _is("split_criterion", "v1"),
-    "split_variance": _is("split_criterion", "v1"),
-    "split_cap": _is("split_criterion", "v1"),
-    "split_metric": _is("split_criterion", "v2"),
+    "split_criterion": SPLITS,
+    "split_every": SPLITS,
+    "splits_per_check": SPLITS,
+    "split_min_sharing": SPLITS,
+    "split_reset": SPLITS,
+    "split_decay": SPLITS,
+    "split_block": BLOCKS,
+    "split_min_blocks": BLOCKS,
+    "split_memory": BLOCKS,
+    "split_z": BLOCKS,
+    "split_warmup": _regions_split_by("v1", "v2"),
+    "split_lag": _regions_split_by("lagged"),
+    "split_kappa": _regions_split_by("gain"),
+    "split_cosine": _regions_split_by("conflict"),
+    "split_alpha": _regions_split_by("v1"),
+    "split_variance": _regions_split_by("v1"),
+    "split_cap": _regions_split_by("v1"),
+    "split_metric": _regions_split_by("v2"),
 }
 
 

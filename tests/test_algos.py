@@ -1,5 +1,6 @@
 """What every algorithm must satisfy. A new one is covered by its line in rl.algos.ALGOS."""
 
+import gc
 import inspect
 import sys
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.func_graph import FuncGraph
 
 from rl.algos import ALGOS
 from rl.spec import map_fields
-from tests.helpers_algos import act, make_algo, make_batches, one
+from tests.helpers_algos import act, make_algo, make_batches, one, task_batches
 
 DOCS = (Path(__file__).parents[1] / "docs" / "algorithms.md").read_text(encoding="utf-8")
 OFF_POLICY = sorted(name for name, algo in ALGOS.items() if algo.loop == "off_policy")
@@ -23,6 +25,12 @@ def loss_of(algo, name, batch, seed):
     if "seed" in inspect.signature(function).parameters:
         return function(batch, seed)
     return function(batch)
+
+
+def traced_graphs():
+    """How many there are that something still needs."""
+    gc.collect()
+    return sum(type(found) is FuncGraph for found in gc.get_objects())
 
 
 @pytest.fixture(name="algorithm", params=OFF_POLICY)
@@ -63,6 +71,14 @@ def test_losses_have_one_value_per_task(algorithm):
             np.testing.assert_allclose(values, [e[0] for e in singles], rtol=1e-5)
             for key in info:
                 np.testing.assert_allclose(info[key], [e[1][key] for e in singles], rtol=1e-5)
+
+
+def test_what_is_traced_goes_with_the_algorithm():
+    """A process that trains many doesn't keep them all."""
+    before = traced_graphs()
+    for name, algorithm in ALGOS.items():
+        make_algo(algorithm, num_tasks=3).update(*task_batches(name), 3)
+    assert traced_graphs() <= before
 
 
 def test_losses_reach_only_their_network(algorithm):

@@ -7,15 +7,16 @@ import numpy as np
 import tensorflow as tf
 
 from rl.flags.optimizer import PARAMETERS, Config
+from rl.gradients import steps
 from rl.gradients.per_task import Info, LossFn
 from rl.spec import Update
 
 OPTIMIZERS: dict[str, Any] = {
-    "adam": tf.keras.optimizers.Adam,
+    "adam": steps.Adam,
     # Keras' AdamW is this with a weight_decay of 0.004, and it can't be without one.
-    "adamw": tf.keras.optimizers.Adam,
-    "rmsprop": tf.keras.optimizers.RMSprop,
-    "sgd": tf.keras.optimizers.SGD,
+    "adamw": steps.Adam,
+    "rmsprop": steps.RMSprop,
+    "sgd": steps.SGD,
 }
 
 

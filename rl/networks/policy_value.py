@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from rl.config import UserError
 from rl.networks.constants import Constants
-from rl.networks.distributions import categorical, gaussian
+from rl.networks.distributions import Categorical, Gaussian
 from rl.networks.groups import Group
 from rl.networks.memory import Past, unroll
 from rl.networks.squashed import LOG_STD
@@ -107,7 +107,7 @@ class PolicyValue(tf.keras.Model):
         if self.spec.choices:
             return self._of_choices(params, tf.cast(u, tf.int32))
         free = self._free(params[..., : self.spec.act_dim]) if self.log_std else None
-        policy = gaussian(*self._gaussian(params, free))
+        policy = Gaussian(*self._gaussian(params, free))
         return policy.log_prob(u), policy.entropy()
 
     def _logits(self, params: tf.Tensor) -> list[tf.Tensor]:
@@ -117,7 +117,7 @@ class PolicyValue(tf.keras.Model):
     def _of_choices(self, params: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Log probability of the choices `numbers` together, and their entropy: the sums over
         choices, which are independent."""
-        choices = [categorical(logits) for logits in self._logits(params)]
+        choices = [Categorical(logits) for logits in self._logits(params)]
         log_probs = [choice.log_prob(numbers[..., i]) for i, choice in enumerate(choices)]
         return tf.add_n(log_probs), tf.add_n([choice.entropy() for choice in choices])
 

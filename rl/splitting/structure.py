@@ -4,6 +4,7 @@ from typing import Any, Sequence
 
 import tensorflow as tf
 
+from rl.gradients.steps import Adam
 from rl.spec import Update
 
 
@@ -17,7 +18,7 @@ class Structure:
     def __init__(self, targets: Sequence[Any], lr: float) -> None:
         self.targets = list(targets)
         self.lr = lr
-        self.opt = tf.keras.optimizers.Adam(lr)
+        self.opt = Adam(lr)
         self.opt.build(self.targets)
 
     def step(self, grads: list[tf.Tensor], update: Update) -> None:

@@ -88,7 +88,14 @@ def test_commands_are_taken(page):
 def test_there_are_commands_to_check():
     counts = [len(list(commands_of(page.read_text(encoding="utf-8")))) for page in PAGES]
     assert sum(counts) >= 50
-    text = 'A="--algo ddpg"\nA="$A -s 1"\n    python main.py $A \\\n --epochs 2  # two\nor `python main.py sweep x`'
+    lines = [
+        'A="--algo ddpg"',
+        'A="$A -s 1"',
+        "    python main.py $A \\",
+        "        --epochs 2  # two",
+        "or `python main.py sweep x`",
+    ]
+    text = "\n".join(lines)
     assert list(commands_of(text)) == [
         ["--algo", "ddpg", "-s", "1", "--epochs", "2"],
         ["sweep", "x"],

@@ -691,12 +691,12 @@ def test_a_learned_map_is_trained_from_scratch(tmp_path):
         make_splitting_algo("ddpg", split_map=str(path))
 
 
-# The default criterion compares rollouts that are far apart, of which short runs have too few.
 @pytest.mark.parametrize(
     "algo, flags, eager",
     [
         ("ddpg", ("--network", "splitting"), EAGER[2:]),
         pytest.param("sac", ("--network", "splitting"), EAGER[2:], marks=pytest.mark.slow),
+        # The default criterion compares rollouts that are far apart: short runs have too few.
         pytest.param(
             "ppo",
             ("--network", "sparse_splitting", "--rollout_steps", "16"),

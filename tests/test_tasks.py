@@ -192,7 +192,7 @@ def test_columns_by_task(tmp_path):
     [
         (("--network", "multi_head"), "--network multi_head is for several tasks"),
         (("--gradient", "pcgrad"), "--gradient pcgrad is for several tasks"),
-        (("--algo", "sac", "--weight_tasks"), "--weight_tasks has no effect here"),
+        (("--algo", "sac", "--weight_tasks"), "--weight_tasks is for several tasks"),
         ((*ENV, "--steps_per_epoch", "210"), "tasks times --num_envs .4 . 1., such as 212"),
     ],
 )

@@ -98,7 +98,7 @@ NEEDS = {
     "critic_embedding": SEVERAL_TASKS,
     "vf_coef": _is("critic", "network"),
     "shared_alpha": TEMPERATURES,
-    "weight_tasks": TEMPERATURES,
+    "weight_tasks": _is("learn_alpha", True),
     "noise_clip": _is_not("target_noise", 0.0),
     "rew_norm_by": _is("rew_norm", True),
     "return_max": _is("rew_norm_by", "max"),

@@ -19,9 +19,11 @@ Batches = TypeVar("Batches", bound=Union[Batch, RolloutBatch])
 
 def polyak_average(nets: Iterable[tuple[Any, Any]], polyak: float) -> None:
     """target <- polyak * target + (1 - polyak) * net, for pairs (net, target)."""
+    keep = tf.constant(polyak)
+    rate = tf.constant(1 - polyak)
     for net, targ in nets:
         for v, v_targ in zip(net.trainable_variables, targ.trainable_variables):
-            v_targ.assign(polyak * v_targ + (1 - polyak) * v)
+            v_targ.assign(keep * v_targ + rate * v)
 
 
 def give_embedding(critic: Any, *actors: Any) -> None:
@@ -66,7 +68,7 @@ class Burst(Generic[Batches]):
         arrays = {k: tf.TensorArray(v.dtype, size, element_shape=v.shape) for k, v in infos.items()}
 
         def body(i: tf.Tensor, _: tf.Tensor, arrays: dict[str, tf.TensorArray]) -> Any:
-            at_i = lambda field: field[i]
+            at_i = lambda field: tf.gather(field, i)
             info = self.train_step(map_fields(at_i, batches), map_fields(at_i, updates))
             stop = info.get("stop", tf.constant(False))
             return i + 1, stop, {k: a.write(i, info[k]) for k, a in arrays.items()}

@@ -71,7 +71,11 @@ class Optimizer:
             grads, _ = tf.clip_by_global_norm(grads, self.max_norm)
         # A zero that needs every gradient: else XLA copies each kernel that it updates while
         # another gradient reads it.
-        zero = 0 * tf.add_n([tf.reshape(grad, [-1])[0] for grad in grads])
+        flat = tf.constant([-1])
+        start = tf.constant([0])
+        length = tf.constant([1])
+        firsts = [tf.slice(tf.reshape(grad, flat), start, length) for grad in grads]
+        zero = 0 * tf.reshape(tf.add_n(firsts), [])
         self.opt.learning_rate.assign(self.lr * update.lr)
         self.opt.apply([grad + zero for grad in grads], self.targets)
 

@@ -13,8 +13,10 @@ demo: .venv/ready
 	$(BIN)/python main.py eval $(DEMO) --episodes 20
 	$(BIN)/python main.py plot $(DEMO) -y Performance -o data/demo/curve.png
 
-# Tests compile hundreds of programs and run each for milliseconds: optimising them costs more than it saves.
-QUICK_XLA = --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
+# Tests compile hundreds of programs and run each for milliseconds: optimising them, and cutting them up for many cores,
+# costs more than it saves.
+QUICK_XLA = --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
+	--xla_cpu_parallel_codegen_split_count=1
 test: .venv/ready
 	XLA_FLAGS="$$XLA_FLAGS $(QUICK_XLA)" $(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 

@@ -29,7 +29,10 @@ sys.path.insert(0, str(ROOT))
 from rl.files import load_tree  # noqa: E402
 from rl.logging import depends_on_machine  # noqa: E402
 
-QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+QUICK = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1"
+)
 FRAME = "--hidden_sizes 16 16 --num_test_episodes 2 --tensorboard false --epochs 3"
 OFF_POLICY = (
     "--batch_size 16 --replay_size 3000 --start_steps 100 --update_after 100 --update_every 20"

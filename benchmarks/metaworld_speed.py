@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import gymnasium as gym  # noqa: E402
+import metaworld  # noqa: E402, F401, registers the package's envs
 import numpy as np  # noqa: E402
 
 from rl import envs  # noqa: E402

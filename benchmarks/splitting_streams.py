@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from rl.flags.splitting import CRITERIA, Config  # noqa: E402
+from rl.flags.splitting import CRITERIA, Splitting  # noqa: E402
 from rl.networks.banks import Bank  # noqa: E402
 from rl.networks.groups import Group  # noqa: E402
 from rl.spec import Update  # noqa: E402
@@ -67,6 +67,7 @@ class Vectors:
             variable = tf.Variable(tf.zeros((TASKS, SIZE)), name=name)
             copy = tf.Variable(tf.zeros(TASKS, tf.int32), trainable=False)
             self.regions.append([Bank(variable, 0, TASKS, copy)])
+        self.structure: list[tf.Variable] = []
         self.given: list[tf.Tensor] = []
         self.passes: Any = None
 
@@ -127,7 +128,7 @@ class Learner:
     """Vectors that learn and split by a criterion, compiled once for all runs."""
 
     def __init__(self, criterion: str, flags: dict[str, Any]) -> None:
-        config = Config(split_criterion=criterion, **(SCHEDULE | flags))
+        config = Splitting(split_criterion=criterion, **(SCHEDULE | flags))
         self.net = Vectors()
         optimizers = TaskOptimizers(num_tasks=TASKS, changes=config)
         self.optimizer = optimizers.make(0.01, self.net)
@@ -185,7 +186,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=2000)
     parser.add_argument("--passes", type=int, default=10)
     parser.add_argument("--correlation", type=float, default=0.9)
-    parser.add_argument("--split_z", type=float, default=Config.split_z)
+    parser.add_argument("--split_z", type=float, default=Splitting.split_z)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     lines = []

@@ -1,0 +1,34 @@
+"""The scripts of benchmarks/ still fit the code; what sweeps there plan is test_documentation's."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import splitting_streams
+from tests.helpers import ROOT
+
+# These run in an environment of their own.
+ELSEWHERE = ("speed_peers",)
+SCRIPTS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if name not in ELSEWHERE])
+def test_a_script_is_imported(name, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")  # as where a script is started
+    assert importlib.import_module(f"benchmarks.{name}")
+
+
+@pytest.mark.parametrize("criterion", splitting_streams.CRITERIA)
+def test_streams_of_every_criterion(criterion):
+    learner = splitting_streams.Learner(criterion, {"split_z": 3.0})
+    line = learner.run(seed=0, updates=40, passes=2, correlation=0.9)
+    assert set(line) >= {"alike", "groups", "found_at", "loss_alike"}
+    assert learner.splitter.updates == 40
+
+
+def test_metaworlds_own_envs_are_registered():
+    """In a process of its own: here another test may have registered them."""
+    code = "from benchmarks import metaworld_speed as speed; speed.gym.spec('Meta-World/MT10')"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -715,8 +715,8 @@ def test_runs_resume_exactly(tmp_path, algo, flags, eager):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["splitting", "sparse_splitting"])
-@pytest.mark.parametrize("algo, every", [("sac", "800"), ("ppo", "40")])
-def test_splits_survive_a_kill(tmp_path, algo, every, network):
+@pytest.mark.parametrize("algo, every, killed_after", [("sac", "800", 3), ("ppo", "40", 5)])
+def test_splits_survive_a_kill(tmp_path, algo, every, killed_after, network):
     """Killed at some moment between splits of every network, and resumed, it ends as if it had not
     been."""
     args = (*ENV, "--network", network, "--epochs", "10", "--steps_per_epoch", "800")
@@ -724,9 +724,8 @@ def test_splits_survive_a_kill(tmp_path, algo, every, network):
     args += ("--split_z", "0", "--split_block", "1", "--split_min_blocks", "2")
     args += ("--split_every", every, "--splits_per_check", "1")
     whole = train(tmp_path / "whole", *args, algo=algo)
-    run = train_killed(
-        tmp_path, *args, algo=algo, count=5, delay=np.random.default_rng().uniform(0, 0.2)
-    )
+    delay = np.random.default_rng().uniform(0, 0.2)
+    run = train_killed(tmp_path, *args, algo=algo, count=killed_after, delay=delay)
     early = json.loads((run / "splits.json").read_text())["networks"]
     assert main(["resume", str(run)]) == 0
     assert rows(run) == rows(whole)

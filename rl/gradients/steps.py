@@ -24,8 +24,8 @@ class OneReplica:
 class Adam(tf.keras.optimizers.Adam):
     """Adam, and AdamW where there is a weight_decay.
 
-    The numbers are Keras' own. It computes for each variable what all have in common, which makes
-    up a third to a half of the operations of a train step that are to be traced and compiled.
+    Steps are those of Keras' Adam, which computes for each variable what all have in common. That
+    makes up a third to a half of the operations of a train step, each to be traced and compiled.
     """
 
     def _backend_update_step(

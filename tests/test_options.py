@@ -252,7 +252,8 @@ def test_betas_by_hand(name):
 def test_adam_steps_as_keras_does():
     x, reference = tf.Variable([[1.0, -2.0]]), tf.Variable([[1.0, -2.0]])
     opt = Optimizer(0.1, net_of(x), Config())
-    keras = tf.keras.optimizers.Adam(0.1, beta_1=opt.opt.beta_1, epsilon=opt.opt.epsilon)
+    ours = opt.opt
+    keras = tf.keras.optimizers.Adam(0.1, ours.beta_1, ours.beta_2, ours.epsilon)
     for factor in (1.0, 3.0, 0.01):
         opt.minimise(lambda factor=factor: (tf.reduce_sum(factor * x**2), {}), FULL)
         keras.apply([2 * factor * reference.value()], [reference])

@@ -68,6 +68,7 @@ class Burst(Generic[Batches]):
         arrays = {k: tf.TensorArray(v.dtype, size, element_shape=v.shape) for k, v in infos.items()}
 
         def body(i: tf.Tensor, _: tf.Tensor, arrays: dict[str, tf.TensorArray]) -> Any:
+            # Not field[i], which takes milliseconds to compile where i isn't a constant.
             at_i = lambda field: tf.gather(field, i)
             info = self.train_step(map_fields(at_i, batches), map_fields(at_i, updates))
             stop = info.get("stop", tf.constant(False))

@@ -69,13 +69,8 @@ class Optimizer:
         """A step down the gradients of `targets`."""
         if self.max_norm:
             grads, _ = tf.clip_by_global_norm(grads, self.max_norm)
-        # A zero that needs every gradient: else XLA copies each kernel that it updates while
-        # another gradient reads it.
-        flat = tf.constant([-1])
-        start = tf.constant([0])
-        length = tf.constant([1])
-        firsts = [tf.slice(tf.reshape(grad, flat), start, length) for grad in grads]
-        zero = 0 * tf.reshape(tf.add_n(firsts), [])
+        # Else XLA copies each kernel that it updates while another gradient reads it.
+        zero = _zero_that_needs(grads)
         self.opt.learning_rate.assign(self.lr * update.lr)
         self.opt.apply([grad + zero for grad in grads], self.targets)
 
@@ -111,6 +106,16 @@ class Optimizer:
     def variables(self) -> list[Any]:
         """What steps change, besides the targets."""
         return list(self.opt.variables)
+
+
+def _zero_that_needs(grads: Sequence[tf.Tensor]) -> tf.Tensor:
+    """A scalar 0 that is there once all of `grads` are."""
+    # Made once: `[0]` would trace three constants for each gradient.
+    flat = tf.constant([-1])
+    start = tf.constant([0])
+    length = tf.constant([1])
+    firsts = [tf.slice(tf.reshape(grad, flat), start, length) for grad in grads]
+    return 0 * tf.reshape(tf.add_n(firsts), [])
 
 
 @dataclasses.dataclass(frozen=True)

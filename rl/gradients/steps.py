@@ -1,4 +1,4 @@
-"""Keras' optimisers, without what they do for `tf.distribute`."""
+"""Keras' optimisers, without what they do for `tf.distribute`, and Adam with less to trace."""
 
 from typing import Any, Callable, Sequence
 
@@ -26,6 +26,7 @@ class Adam(tf.keras.optimizers.Adam):
 
     Steps are those of Keras' Adam, which computes for each variable what all have in common. That
     makes up a third to a half of the operations of a train step, each to be traced and compiled.
+    They are of one replica, too; see OneReplica.
     """
 
     def _backend_update_step(

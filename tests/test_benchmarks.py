@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from benchmarks import splitting_streams
-from tests.helpers import ROOT
+from benchmarks import keep, splitting_streams
+from rl.experiments.plots.runs import find_runs
+from tests.helpers import IDLE, ROOT, rows, train
 
 # These run in an environment of their own.
 ELSEWHERE = ("speed_peers",)
@@ -18,6 +19,20 @@ SCRIPTS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
 def test_a_script_is_imported(name, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")  # as where a script is started
     assert importlib.import_module(f"benchmarks.{name}")
+
+
+def test_finished_runs_are_kept_without_checkpoints(tmp_path):
+    sweep = tmp_path / "sweep"
+    finished = train(sweep / "a", *IDLE, "--epochs", "1")
+    unfinished = train(sweep / "b", *IDLE, "--epochs", "1")
+    for checkpoint in (unfinished / "checkpoints").iterdir():
+        checkpoint.unlink()
+    (kept,) = keep.keep(sweep, tmp_path / "kept")
+    assert kept == tmp_path / "kept" / "a" / "x" / "x_s0"
+    assert {path.name for path in kept.iterdir()} == {"config.json", "progress.txt"}
+    ((run,),) = find_runs([str(tmp_path / "kept")])
+    assert run.directory == kept
+    assert rows(kept) == rows(finished)
 
 
 @pytest.mark.parametrize("criterion", splitting_streams.CRITERIA)

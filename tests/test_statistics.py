@@ -95,6 +95,15 @@ def test_logit_t_interval_stays_inside():
     assert 0 <= everywhere.low < 1e-6 and 1 - 1e-6 < everywhere.high <= 1
 
 
+def test_logit_t_interval_holds_the_mean():
+    """One success in 20 by one run of five: logit(0.5 / 21) four times and logit(1.5 / 21), whose
+    mean less 2.7764 standard errors is that of 0.016, above the mean rate of 0.01."""
+    found = intervals.logit_t_interval(np.array([0, 0, 0, 0.05, 0]), 20)
+    assert found == pytest.approx((0.01, 0.0549), abs=1e-4)
+    opposite = intervals.logit_t_interval(np.array([1, 1, 1, 0.95, 1]), 20)
+    assert opposite == pytest.approx((1 - 0.0549, 0.99), abs=1e-4)
+
+
 def test_equal_scores_have_intervals_without_width():
     scores = np.full((6, 3), 0.7)
     equal = pytest.approx((0.7, 0.7))

@@ -73,7 +73,8 @@ def logit_t_interval(rates: np.ndarray, episodes: int) -> Interval:
     """t interval of success rates on the logit scale, which stays inside [0, 1].
 
     A run with k successes in n episodes is `logit((k + 1/2) / (n + 1))`, so that none is infinite.
-    Runs that are all alike have an interval without width.
+    That draws rates near 0 and 1 inwards, so the interval is widened to hold the mean of the rates
+    where it would not. Runs that are all alike have an interval without width.
 
     Args:
       rates: `(runs,)` in [0, 1], of at least two runs. episodes: n, of each run.
@@ -82,7 +83,8 @@ def logit_t_interval(rates: np.ndarray, episodes: int) -> Interval:
         return Interval(float(rates[0]), float(rates[0]))
     shrunk = (rates * episodes + 0.5) / (episodes + 1)
     low, high = t_interval(np.log(shrunk / (1 - shrunk)))
-    return Interval(_sigmoid(low), _sigmoid(high))
+    mean = float(rates.mean())
+    return Interval(min(_sigmoid(low), mean), max(_sigmoid(high), mean))
 
 
 def _sigmoid(logit: float) -> float:

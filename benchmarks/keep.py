@@ -2,8 +2,8 @@
 
     python benchmarks/keep.py data/splitting_metaworld_ppo
 
-A run's flags, rows, splits and evaluation go to the same place below `results/runs/`, where those of
-other machines, or of earlier pieces of the sweep, may be already:
+A run's flags, rows, splits and evaluation go to the same place below `results/runs/`, where those
+of other machines, or of earlier pieces of the sweep, may be already:
 
     python main.py compare benchmarks/results/runs/splitting_metaworld_ppo -y TestSuccess
 """

@@ -1,13 +1,16 @@
 """How often `branch` finds two groups of tasks that are known.
 
     .venv/bin/python benchmarks/planted_branches.py --out benchmarks/results/planted_branches.csv
+    .venv/bin/python benchmarks/planted_branches.py --env PointMass-Pairs4 --same_start \
+        --out benchmarks/results/planted_branches_pairs.csv
 
 Independent networks are trained on PointMass-MT4 with the flags of sweeps/point_mass.py, without
 the one-hot code: two tasks go to nearly the same place, and the other two to nearly the opposite
-one. Then `branch` looks for trees of at most twice the parameters of a shared network, which has
-room for two copies of both hidden layers, with either of `--groupings`. A line for each of them,
-seed, network and hidden layer: the groups, whether they are the known ones, the smallest affinity
-inside these and the largest between them, the cost, the parameters and those of a shared network.
+one; on PointMass-Pairs4 to the same, and the opposite one. Then `branch` looks for trees of at most
+twice the parameters of a shared network, which has room for two copies of both hidden layers, with
+either of `--groupings`. A line for each of them, seed, network and hidden layer: the groups,
+whether they are the known ones, the smallest affinity inside these and the largest between them,
+the cost, the parameters and those of a shared network.
 """
 
 import argparse
@@ -30,6 +33,7 @@ from sweeps.point_mass import COMMON, DDPG, PPO  # noqa: E402
 from rl.__main__ import main as rl  # noqa: E402
 
 ALGORITHMS = {"ppo": PPO, "ddpg": DDPG}
+ENVS = ("PointMass-MT4", "PointMass-Pairs4")
 GROUPINGS = ("spectral", "all")
 KNOWN = [0, 0, 1, 1]
 
@@ -42,10 +46,11 @@ def run(argv: list[str]) -> None:
         sys.exit(code)
 
 
-def train(algo: str, seed: int, folder: Path) -> Path:
+def train(algo: str, seed: int, folder: Path, env: str, same_start: bool) -> Path:
     """The directory of a new run."""
-    flags = {**COMMON, **ALGORITHMS[algo], "network": "independent", "task_onehot": False}
-    flags |= {"seed": seed, "data_dir": folder, "exp_name": algo}
+    flags = {**COMMON, **ALGORITHMS[algo], "env": env, "seed": seed}
+    flags |= {"network": "independent", "task_onehot": False, "same_start": same_start}
+    flags |= {"data_dir": folder, "exp_name": algo}
     argv = []
     for name, value in flags.items():
         if isinstance(value, list):
@@ -89,12 +94,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--algos", nargs="+", default=list(ALGORITHMS), choices=list(ALGORITHMS))
+    parser.add_argument("--env", default="PointMass-MT4", choices=ENVS)
+    parser.add_argument("--same_start", action="store_true")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         for algo, seed in itertools.product(args.algos, range(args.runs)):
-            directory = train(algo, seed, Path(folder))
+            directory = train(algo, seed, Path(folder), args.env, args.same_start)
             for groupings in GROUPINGS:
                 for line in lines_of(branch(directory, seed, groupings)):
                     lines.append({"algo": algo, "seed": seed, "groupings": groupings, **line})

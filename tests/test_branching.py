@@ -286,6 +286,19 @@ def test_networks_that_are_alike_have_affinity_one_after_each_layer(layers, hidd
         assert affinity[0, 2] < 0.999
 
 
+def test_networks_with_the_same_start_are_alike_until_they_learn():
+    tf.keras.utils.set_random_seed(0)
+    values = {"network": "independent", "hidden_sizes": (8, 8), "task_onehot": False}
+    probes = np.random.default_rng(0).normal(size=(20, 3))
+    costs = []
+    for same_start in (True, False):
+        net = make_torsos({**values, "same_start": same_start}, make_spec(3)).make(2)
+        net.build((3, None, 3))
+        costs.append(branch_network([net], probes, Config(budget=1.0))["cost"])
+    assert costs[0] == 0
+    assert costs[1] > 0.1
+
+
 def test_what_a_trunk_shares_stays_shared():
     """Its features are the same for all, so that copies would gain nothing."""
     tf.keras.utils.set_random_seed(0)
@@ -419,6 +432,8 @@ def test_bad_flags_are_refused(run, capsys, monkeypatch, tmp_path, argv, words):
 )
 def test_runs_that_it_is_not_for_are_refused(run, capsys, tmp_path, changes, words):
     config = json.loads((run / "config.json").read_text())
+    if changes.get("network") == "multi_head":
+        del config["same_start"]  # which it hasn't
     (tmp_path / "config.json").write_text(json.dumps(config | changes), encoding="utf-8")
     assert words in refused(capsys, "branch", tmp_path)
 

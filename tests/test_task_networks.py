@@ -519,6 +519,21 @@ def test_independent_networks_learn_as_if_alone():
         np.testing.assert_allclose(net(inputs())[t], single(inputs()[t]), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "name, own", [("independent", range(len(SIZES))), ("trunk", [len(SIZES) - 2, len(SIZES) - 1])]
+)
+def test_copies_that_start_the_same(name, own):
+    """Those of all tasks do with --same_start, but members of an ensemble don't; without it no two
+    kernels are the same."""
+    for same_start in (True, False):
+        net = make(name, members=2, flags={"same_start": same_start}, jitter=0.0)
+        for number in own:
+            kernel = np.array(net.regions[number][0].variable)
+            assert kernel.shape[:2] == (2, T)
+            assert (kernel == kernel[:, :1]).all() == same_start
+            assert not (kernel[0] == kernel[1]).any()
+
+
 def test_film_is_the_identity_at_first():
     net = make("film", onehot=False, jitter=0.0)
     single = plain(

@@ -11,7 +11,16 @@ from rl.flags.splitting import OF_HALVES, SparseSplitting, Splitting, SplittingL
 
 
 @dataclasses.dataclass(frozen=True)
-class Trunk:
+class Independent:
+    """The flags of perceptrons of which each task has one of its own."""
+
+    same_start: bool = flag(
+        False, "all tasks' copies of a layer start with the same weights, for branch to compare"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Trunk(Independent):
     """The flags of perceptrons that share their first layers."""
 
     task_layers: int = flag(
@@ -324,7 +333,7 @@ NETWORKS: dict[str, NetworkFlags] = {
     "mlp": NetworkFlags(blocks=True),
     "multi_head": NetworkFlags(blocks=True),
     "trunk": NetworkFlags(Trunk, blocks=True),
-    "independent": NetworkFlags(blocks=True),
+    "independent": NetworkFlags(Independent, blocks=True),
     "film": NetworkFlags(FiLM),
     "soft_modules": NetworkFlags(SoftModules),
     "paco": NetworkFlags(PaCo),

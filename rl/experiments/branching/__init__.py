@@ -16,7 +16,9 @@ Differs from it:
    cost more than another; the beam is of each number of groups, so that it always holds trees that
    save parameters;
 4. the budget is of the parameters of all layers, output layers included, of which each task has
-   one.
+   one;
+5. networks start with random weights, the same for all tasks with `--same_start`; there all start
+   from one network that was trained before.
 """
 
 from rl.experiments.branching.affinity import affinities

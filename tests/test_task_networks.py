@@ -19,7 +19,7 @@ from rl.gradients import make_balancer, shared_gram
 from rl.gradients.balancer import shared_regions
 from rl.gradients.per_task import TaskGradients
 from rl.networks import MLP, NETWORKS
-from rl.networks.banks import Bank, MixBank, RoutedBank, WeightBank, copy_row
+from rl.networks.banks import Bank, MixBank, RoutedBank, WeightBank, copy_row, picked
 from rl.networks.constants import Constants
 from rl.networks.drawn import DrawnBank, GateBank
 from rl.networks.groups import Group
@@ -532,6 +532,17 @@ def test_copies_that_start_the_same(name, own):
             assert kernel.shape[:2] == (2, T)
             assert (kernel == kernel[:, :1]).all() == same_start
             assert not (kernel[0] == kernel[1]).any()
+
+
+def test_picked_rows_and_their_gradient_by_hand():
+    copies = tf.Variable([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    with tf.GradientTape() as tape:
+        rows = picked(copies, tf.constant([2, 0, 2]), axis=0)
+    np.testing.assert_array_equal(rows, [[5, 6], [1, 2], [5, 6]])
+    upstream = tf.constant([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]])
+    gradient = tape.gradient(rows, copies, output_gradients=upstream)
+    assert isinstance(gradient, tf.Tensor)  # dense
+    np.testing.assert_array_equal(gradient, [[2, 20], [0, 0], [5, 50]])
 
 
 def test_film_is_the_identity_at_first():

@@ -46,9 +46,7 @@ class Bank:
     def expand(self, full: bool) -> tf.Tensor:
         """`(*lead, num_tasks, ...)`; what all share may stay `(*lead, 1, ...)` unless `full`."""
         if self.copy is not None:
-            # By a product with ones and zeros: its gradient is a dense sum in a fixed order,
-            # tf.gather's is not.
-            return self.combined(self.weights(), self.variable)
+            return picked(self.variable, self.copy, self.axis)
         if full:
             shape = list(self.variable.shape)
             shape[self.axis] = self.num_tasks
@@ -66,9 +64,7 @@ class Bank:
 
     def combined(self, weights: tf.Tensor, copies: Any) -> tf.Tensor:
         """Sums `(*lead, num_tasks, ...)` of `copies`, as the variable's, by `weights`."""
-        flat = tf.reshape(copies, (*self.variable.shape[: self.axis + 1], -1))
-        rows = tf.matmul(weights, flat)
-        return tf.reshape(rows, (*rows.shape[:-1], *self.variable.shape[self.axis + 1 :]))
+        return weighted_sums(weights, copies, self.axis)
 
     def weights(self) -> tf.Tensor:
         """`(num_tasks, copies)`: how much of each copy makes up a task's parameters; of a UnitBank
@@ -116,7 +112,7 @@ class RoutedBank(Bank):
         return [self.sampled]
 
     def expand_copies(self) -> tf.Tensor:
-        return self.combined(tf.one_hot(self.sampled, self.copies), self.variable)
+        return picked(self.variable, self.sampled, self.axis)
 
     def share(self) -> tf.Tensor:
         """`(1, num_tasks, num_tasks)`: 1 where updates of tasks go through the same copy."""
@@ -231,6 +227,33 @@ class WeightBank(Bank):
 
     def scaled(self, weights: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
         return tf.where(self.shared(), super().scaled(weights, gradient), gradient)
+
+
+def weighted_sums(weights: tf.Tensor, copies: Any, axis: int) -> tf.Tensor:
+    """Sums `(*lead, rows, ...)` of copies `(*lead, copies, ...)` along `axis`, by weights `(...,
+    rows, copies)`."""
+    flat = tf.reshape(copies, (*copies.shape[: axis + 1], -1))
+    rows = tf.matmul(weights, flat)
+    return tf.reshape(rows, (*rows.shape[:-1], *copies.shape[axis + 1 :]))
+
+
+def picked(variable: Any, index: Any, axis: int) -> tf.Tensor:
+    """The rows `(*lead, len(index), ...)` of a variable `(*lead, copies, ...)` along `axis`.
+
+    Its gradient is a dense sum in a fixed order, by a product with ones and zeros; tf.gather's has
+    slices, which Adam would square one by one.
+    """
+    index = tf.convert_to_tensor(index)
+    ones = tf.one_hot(index, variable.shape[axis])
+
+    @tf.custom_gradient
+    def pick(copies: tf.Tensor) -> Any:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            return weighted_sums(tf.transpose(ones), upstream, axis)
+
+        return tf.gather(copies, index, axis=axis), gradient
+
+    return pick(tf.convert_to_tensor(variable))
 
 
 def copy_row(

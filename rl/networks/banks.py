@@ -62,10 +62,6 @@ class Bank:
         copies; None: nothing."""
         return None
 
-    def combined(self, weights: tf.Tensor, copies: Any) -> tf.Tensor:
-        """Sums `(*lead, num_tasks, ...)` of `copies`, as the variable's, by `weights`."""
-        return weighted_sums(weights, copies, self.axis)
-
     def weights(self) -> tf.Tensor:
         """`(num_tasks, copies)`: how much of each copy makes up a task's parameters; of a UnitBank
         `(units, num_tasks, copies)`."""
@@ -141,14 +137,14 @@ class MixBank(Bank):
         return math.prod(self.variable.shape[: self.axis])
 
     def expand(self, full: bool) -> tf.Tensor:
-        return self.combined(self.weights(), self.variable)
+        return weighted_sums(self.weights(), self.variable, self.axis)
 
     def expand_copies(self) -> tf.Tensor:
-        return self.combined(tf.stop_gradient(self.weights()), self.variable)
+        return weighted_sums(tf.stop_gradient(self.weights()), self.variable, self.axis)
 
     def expand_private(self) -> Optional[tf.Tensor]:
         copies = tf.stop_gradient(tf.convert_to_tensor(self.variable))
-        return self.combined(self.weights(), copies)
+        return weighted_sums(self.weights(), copies, self.axis)
 
     def weights(self) -> tf.Tensor:
         """`([members,] num_tasks, copies)`, the mix."""

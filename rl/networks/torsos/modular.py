@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from rl.config import UserError
 from rl.flags import torsos as flags
+from rl.networks.banks import picked
 from rl.networks.stacks import StackNet
 
 
@@ -84,8 +85,7 @@ class Modular(StackNet):
         """`expand`, in full, where tasks use `modules`, int `(slots, num_tasks)`."""
         params = self.expand_copies()
         for number, slot in enumerate(self.slots):
-            weights = tf.one_hot(modules[number], self.config.modules)
-            params[number] = [bank.combined(weights, bank.variable) for bank in slot]
+            params[number] = [picked(bank.variable, modules[number], bank.axis) for bank in slot]
         return params
 
     def use(self, modules: np.ndarray) -> None:

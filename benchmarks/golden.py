@@ -4,9 +4,10 @@
     .venv/bin/python benchmarks/golden.py record /somewhere/golden --checkout /somewhere/before
     .venv/bin/python benchmarks/golden.py compare /somewhere/golden
 
-`record` trains every run of RUNS with the code of a checkout; `compare` trains them with this one,
-and compares rows, but for what depends on the machine, and final weights, byte for byte. Both take
-`--only NAME ...`. With `--quick` XLA compiles without optimising, in half the time; both sides must then have it.
+`record` trains every run of RUNS with the code of a checkout; `compare` trains those that were
+recorded with this one, and compares rows, but for what depends on the machine, and final weights,
+byte for byte. Both take `--only NAME ...`. With `--quick` XLA compiles without optimising, in half
+the time; both sides must then have it.
 """
 
 import argparse
@@ -255,21 +256,33 @@ def difference(before: Path, after: Path) -> str:
     return ""
 
 
+def recorded(golden: Path, wanted: Optional[list[str]]) -> list[str]:
+    """The runs that `golden` has, or those `wanted`, which must be among them."""
+    there = [name for name in RUNS if (golden / name).is_dir()]
+    missing = [name for name in wanted or () if name not in there]
+    if missing or not there:
+        raise SystemExit(f"not recorded in {golden}: {' '.join(missing) or 'any run'}")
+    return wanted or there
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("command", choices=("record", "compare"))
     parser.add_argument("golden", type=Path, help="folder of the recorded runs")
     parser.add_argument("--checkout", type=Path, default=ROOT, help="of the code that trains")
-    parser.add_argument("--only", nargs="+", default=list(RUNS), choices=list(RUNS))
+    parser.add_argument("--only", nargs="+", choices=list(RUNS), help="runs; all by default")
     parser.add_argument("--quick", action="store_true", help="compile without optimising")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
     args = parser.parse_args()
     golden = args.golden.resolve()
+    names = args.only or list(RUNS)
+    if args.command == "compare":
+        names = recorded(golden, args.only)
     with tempfile.TemporaryDirectory() as temporary:
         data_dir = golden if args.command == "record" else Path(temporary)
         trainer = Trainer(args.checkout.resolve(), data_dir, args.quick)
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-            directories = dict(zip(args.only, pool.map(trainer.train, args.only)))
+            directories = dict(zip(names, pool.map(trainer.train, names)))
         if args.command == "record":
             return
         differences = {}

@@ -15,29 +15,35 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from rl.config import SPLITS  # noqa: E402
-from rl.experiments.rundir import CONFIG, EVALUATION, RunDir  # noqa: E402
+from rl.experiments.rundir import CONFIG, EVALUATION  # noqa: E402
+from rl.experiments.sweeps.plan import read_plan  # noqa: E402
+from rl.experiments.sweeps.stages import state_of  # noqa: E402
 
 RUNS = Path(__file__).parent / "results" / "runs"
 FILES = (CONFIG, "progress.txt", SPLITS, EVALUATION)
 
 
 def keep(sweep: Path, target: Path) -> list[Path]:
-    """Copies the finished runs below `sweep`.
+    """Copies the finished runs of a sweep, those whose last episodes are due left out.
 
     Returns:
       Their folders below `target`.
+
+    Raises:
+      UserError: `sweep` is not a sweep's folder.
     """
     kept = []
-    for config in sorted(sweep.rglob(CONFIG)):
-        run = RunDir(config.parent)
-        if run.status != "finished":
+    for planned in read_plan(sweep):
+        if state_of(planned) != "finished":
             continue
-        folder = target / run.path.relative_to(sweep)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            if (run.path / name).exists():
-                shutil.copyfile(run.path / name, folder / name)
-        kept.append(folder)
+        for stage in planned.stages:
+            source = stage.run.path
+            folder = target / source.relative_to(sweep)
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in FILES:
+                if (source / name).exists():
+                    shutil.copyfile(source / name, folder / name)
+            kept.append(folder)
     return kept
 
 

@@ -8,6 +8,9 @@ import pytest
 
 from benchmarks import keep, splitting_streams
 from rl.experiments.plots.runs import find_runs
+from rl.experiments.rundir import RunDir
+from rl.experiments.sweeps.plan import save_plan
+from rl.experiments.sweeps.runs import Stage, SweepRun
 from tests.helpers import IDLE, ROOT, rows, train
 
 # These run in an environment of their own.
@@ -21,18 +24,27 @@ def test_a_script_is_imported(name, monkeypatch):
     assert importlib.import_module(f"benchmarks.{name}")
 
 
-def test_finished_runs_are_kept_without_checkpoints(tmp_path):
+def planned(sweep, method, eval_episodes):
+    """A run of a sweep with a single stage, of which a run that is there has the flags."""
+    run = RunDir(sweep / method / f"{method}_s0")
+    return SweepRun(method, 0, sweep / method, (Stage(run, (), 100, False),), eval_episodes)
+
+
+def test_runs_are_kept_that_have_nothing_left_to_do_without_checkpoints(tmp_path):
     sweep = tmp_path / "sweep"
-    finished = train(sweep / "a", *IDLE, "--epochs", "1")
-    unfinished = train(sweep / "b", *IDLE, "--epochs", "1")
-    for checkpoint in (unfinished / "checkpoints").iterdir():
+    methods = ("finished", "stopped", "to_evaluate")
+    for method in methods:
+        train(sweep, *IDLE, "--epochs", "1", "--exp_name", method)
+    for checkpoint in (sweep / "stopped" / "stopped_s0" / "checkpoints").iterdir():
         checkpoint.unlink()
+    runs = [planned(sweep, method, int(method == "to_evaluate")) for method in methods]
+    save_plan(sweep, runs, ())
     (kept,) = keep.keep(sweep, tmp_path / "kept")
-    assert kept == tmp_path / "kept" / "a" / "x" / "x_s0"
+    assert kept == tmp_path / "kept" / "finished" / "finished_s0"
     assert {path.name for path in kept.iterdir()} == {"config.json", "progress.txt"}
     ((run,),) = find_runs([str(tmp_path / "kept")])
     assert run.directory == kept
-    assert rows(kept) == rows(finished)
+    assert rows(kept) == rows(sweep / "finished" / "finished_s0")
 
 
 @pytest.mark.parametrize("criterion", splitting_streams.CRITERIA)

@@ -13,9 +13,10 @@ from scipy import stats
 
 from rl.__main__ import main
 from rl.experiments.commands.compare import make_reports, parse
+from rl.experiments.comparison.beside import Beside, values_beside
 from rl.experiments.comparison.report import method_table, notes, number, task_table
 from rl.experiments.comparison.run_scores import Scoring, score_run
-from rl.experiments.comparison.writers import escape
+from rl.experiments.comparison.writers import as_csv, escape
 from rl.experiments.plots.columns import Run
 from tests.helpers import refused
 from tests.helpers_compare import examples, make_methods, make_task_run
@@ -318,6 +319,37 @@ def test_the_gap_to_a_target(tmp_path):
     assert row[header.index("gap to 200.0")] == "50.0"
 
 
+def test_other_columns_beside_the_scores():
+    runs = [ROWS, ROWS._replace(columns={"TotalEnvInteracts": np.array([1.0, 2])})]
+    values = {
+        ("TestEpRet/a", "last", None): 0,
+        ("TestEpRet/a", "mean", None): 9 / 6,
+        ("TestEpRet/a", "sum", None): 9,
+        ("TestEpRet/a", "last", 4.5): 3,
+        ("TestEpRet/a", "sum", 4.5): 4,
+        ("AverageTestEpRet", "last", None): 6,  # the last row that has a value
+        ("AverageTestEpRet", "mean", None): 21 / 4,
+    }
+    for (name, kind, steps), expected in values.items():
+        found = values_beside(runs, Beside(name, kind), steps)
+        np.testing.assert_equal(found, [expected, math.nan])
+    assert math.isnan(values_beside(runs[:1], Beside("AverageTestEpRet"), 0.5)[0])
+
+
+def test_means_over_runs_beside_the_scores(tmp_path):
+    ends(tmp_path, "a", [1, 3])
+    ends(tmp_path, "b", [5, 6])
+    (report,) = reports(tmp_path, "--beside", "AverageTestEpRet:sum", "Epoch")
+    header, *rows = method_table(report)
+    places = [header.index("AverageTestEpRet, sum"), header.index("Epoch")]
+    assert [[row[place] for place in places] for row in rows] == [
+        ["2.000", "1.000"],
+        ["5.500", "1.000"],
+    ]
+    table = list(csv.DictReader(io.StringIO(as_csv([report]))))
+    assert [row["AverageTestEpRet, sum"] for row in table] == ["2.0", "5.5"]
+
+
 # Files --------------------------------------------------------------------------
 
 
@@ -390,6 +422,8 @@ def test_pictures_of_returns_and_of_single_runs(tmp_path):
         (["--last", "2", "--score", "last"], "--last has no effect"),
         (["--resamples", "0"], "--resamples must be in"),
         (["--seed", "-1"], "--seed must be at least 0"),
+        (["--beside", "Epoc"], "no column Epoc; the closest are Epoch"),
+        (["--beside", "Epoch:max"], "expected COLUMN or COLUMN:{last, mean, sum}, got Epoch:max"),
         (["--target", "inf"], "--target must be finite"),
         (["-o", "o.txt", "o.jpg"], "--out must end with .csv, .tex, .txt, .png, .svg or .pdf"),
         (["--legend", "a", "b"], "--legend needs one label per logdir"),

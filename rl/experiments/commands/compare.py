@@ -8,6 +8,7 @@ from typing import Sequence
 import numpy as np
 
 from rl.config import Parser
+from rl.experiments.comparison.beside import parse_beside
 from rl.experiments.comparison.env_reports import inside_unit, make_env_reports
 from rl.experiments.comparison.flags import (
     add_flags,
@@ -71,6 +72,11 @@ def make_parser() -> Parser:
     )
     add("--value", "-y", default="Performance", help=text)
     add_flags(parser)
+    text = (
+        "columns that the table has beside the scores, means over runs of their last rows, or of "
+        "the mean or sum of all rows: Parameters TimeUpdate:sum"
+    )
+    add("--beside", nargs="+", type=parse_beside, metavar="COLUMN", default=[], help=text)
     text = "files to write as well: .txt, .csv, .tex, or a figure as .png, .svg or .pdf"
     add("--out", "-o", type=expanded, nargs="+", action="extend", default=[], help=text)
     return parser
@@ -84,7 +90,7 @@ def make_reports(args: argparse.Namespace) -> list[EnvReport]:
     warn_of_pooling(groups)
     scoring = scoring_of(args, args.value)
     options = interval_options_of(args)
-    return make_env_reports(groups, scoring, options, args.baseline, args.target)
+    return make_env_reports(groups, scoring, options, args.baseline, args.target, args.beside)
 
 
 def _are_rates(reports: Sequence[EnvReport]) -> bool:

@@ -3,6 +3,7 @@
 from typing import Iterable, Sequence
 
 from rl.config import UserError, closest
+from rl.experiments.comparison.beside import Beside
 from rl.experiments.comparison.comparisons import IntervalOptions, summarise
 from rl.experiments.comparison.methods import Method, read_methods
 from rl.experiments.comparison.report import EnvReport
@@ -18,17 +19,20 @@ def make_env_reports(
     options: IntervalOptions,
     baseline: str | None,
     target: float | None,
+    besides: Sequence[Beside] = (),
 ) -> list[EnvReport]:
     """The results of each env; warns on stderr of what is left out.
 
     Args:
       groups: of runs that have the column and env steps. baseline: the label that the others are
-        tested against; None: the first of each env. target: as EnvReport's.
+        tested against; None: the first of each env. target: as EnvReport's. besides: what tables
+        have beside the scores.
 
     Raises:
-      UserError: no run has a score, or no method with a score is called `baseline`.
+      UserError: no run has a score, no method with a score is called `baseline`, or no run of an
+        env has a column of `besides`.
     """
-    methods_of_envs = read_methods(groups, scoring)
+    methods_of_envs = read_methods(groups, scoring, besides)
     labels = [method.label for methods in methods_of_envs.values() for method in methods]
     check_baseline(baseline, labels)
     reports = []

@@ -1,11 +1,12 @@
 """Methods: the runs of one label in one env, as an array of scores."""
 
 import dataclasses
-from typing import Sequence
+from typing import Mapping, Sequence
 
 import numpy as np
 
 from rl.config import UserError
+from rl.experiments.comparison.beside import Beside, values_beside
 from rl.experiments.comparison.run_scores import RunScore, Scoring, score_column, score_run
 from rl.experiments.plots.columns import STEPS, column
 from rl.experiments.plots.curves import align
@@ -24,7 +25,8 @@ class Method:
       tasks: those that all methods of the env have; none where the runs have one score each.
       scores: `(runs, tasks)`, or `(runs, 1)` where there are no tasks. areas: `(runs,)`, each run's
         mean height of the learning curve; nan where the runs share no stretch of env steps.
-      episodes: that a run's score is made of.
+      episodes: that a run's score is made of. beside: title -> `(runs,)`, what else a table has of
+        the runs; nan where a run doesn't say.
     """
 
     label: str
@@ -32,6 +34,7 @@ class Method:
     scores: np.ndarray
     areas: np.ndarray
     episodes: int
+    beside: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -44,13 +47,18 @@ class Method:
         return self.scores.mean(axis=1)
 
 
-def read_methods(groups: Sequence[Group], scoring: Scoring) -> dict[str, list[Method]]:
+def read_methods(
+    groups: Sequence[Group], scoring: Scoring, besides: Sequence[Beside] = ()
+) -> dict[str, list[Method]]:
     """The methods of each env, in the order of `groups`.
 
     Runs without a score are left out and named on stderr, and so are uneven budgets.
 
+    Args:
+      besides: what a table has beside the scores.
+
     Raises:
-      UserError: no run has a score.
+      UserError: no run has a score, or none of an env has a column of `besides`.
     """
     by_env: dict[str, dict[str, list[RunScore]]] = {}
     lacking = []
@@ -68,14 +76,18 @@ def read_methods(groups: Sequence[Group], scoring: Scoring) -> dict[str, list[Me
     methods = {}
     for env, scores_by_label in by_env.items():
         _warn_of_budgets(env, scores_by_label)
-        methods[env] = _make_methods(scores_by_label, scoring)
+        methods[env] = _make_methods(scores_by_label, scoring, besides)
     return methods
 
 
-def _make_methods(scores_by_label: dict[str, list[RunScore]], scoring: Scoring) -> list[Method]:
+def _make_methods(
+    scores_by_label: dict[str, list[RunScore]], scoring: Scoring, besides: Sequence[Beside]
+) -> list[Method]:
     scores = [score for scores in scores_by_label.values() for score in scores]
     tasks = _shared_tasks(scores)
     areas = _areas(scores, scoring)
+    runs = [score.run for score in scores]
+    columns = {beside.title: values_beside(runs, beside, scoring.steps) for beside in besides}
     methods = []
     first = 0
     for label, of_method in scores_by_label.items():
@@ -84,7 +96,8 @@ def _make_methods(scores_by_label: dict[str, list[RunScore]], scoring: Scoring) 
             rows.append([score.by_task[task] for task in tasks] if tasks else [score.total])
         after = first + len(of_method)
         episodes = min(score.episodes for score in of_method)
-        methods.append(Method(label, tasks, np.array(rows), areas[first:after], episodes))
+        beside = {title: values[first:after] for title, values in columns.items()}
+        methods.append(Method(label, tasks, np.array(rows), areas[first:after], episodes, beside))
         first = after
     return methods
 

@@ -44,6 +44,7 @@ def method_table(report: EnvReport) -> list[list[str]]:
     header = ["method", "n", "mean [95%]", "IQM [95%]", "interval", "AUC [95%]"]
     if report.target is not None:
         header.append(f"gap to {number(report.target)}")
+    header.extend(report.summaries[0].method.beside)
     if report.baseline:
         header.extend(
             [
@@ -67,6 +68,7 @@ def method_table(report: EnvReport) -> list[list[str]]:
         ]
         if report.target is not None:
             row.append(number(optimality_gap(summary.method.scores, report.target)))
+        row.extend(number(values.mean()) for values in summary.method.beside.values())
         if report.baseline:
             row.extend(_difference_cells(summary, report.baseline))
         rows.append(row)

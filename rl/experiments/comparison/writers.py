@@ -77,6 +77,8 @@ def _method_cells(report: EnvReport, summary: Summary) -> dict[str, str]:
     _add_estimate(cells, "auc", summary.area)
     if report.target is not None:
         cells["optimality_gap"] = _exact(optimality_gap(method.scores, report.target))
+    for title, values in method.beside.items():
+        cells[title] = _exact(values.mean())
     difference = summary.difference
     cells["baseline"] = report.baseline
     _add_estimate(cells, "difference", difference.mean if difference else NO_ESTIMATE)

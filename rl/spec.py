@@ -206,13 +206,15 @@ class Update(NamedTuple):
 
     lr is the fraction of each learning rate, seed two int32 for its random draws, number how many
     updates came before it. present `(num_tasks,)` is 0 for tasks that have no samples in the batch;
-    None: all have.
+    None: all have. repeats `(num_tasks,)` is 1 for tasks that have a sample in the batch more than
+    once; None: none has.
     """
 
     lr: Array
     seed: Array
     number: Array
     present: Optional[Array] = None
+    repeats: Optional[Array] = None
 
 
 Fields = TypeVar("Fields", bound=Union[Batch, RolloutBatch, Update])

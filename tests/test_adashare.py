@@ -88,6 +88,21 @@ def test_the_losses_for_sparsity_and_sharing():
         np.testing.assert_allclose(got, 3 * wanted, rtol=1e-5)
 
 
+def test_tasks_without_samples_have_no_part_in_these_losses():
+    """By hand, as above, for the first task alone: losses of size 4, and no pair of tasks."""
+    watch = policies(sparsity=1.0, sharing=1.0)
+    watch.bank.learned.assign(np.ones(4, bool))
+    logits = np.zeros((2, 4, 2))
+    logits[0, :, 0] = np.log(3.0)
+    watch.bank.variable.assign(logits)
+    present = tf.constant([1.0, 0.0])
+    with tf.GradientTape() as tape:
+        got = watch.penalty(tf.constant([-4.0, 0.0]), present)
+    np.testing.assert_allclose(got, 4 * -np.log(1 / 4), rtol=1e-5)
+    gradient = tape.gradient(got, watch.bank.variable.value)
+    assert np.any(gradient[0]) and not np.any(gradient[1])
+
+
 def test_sharing_is_free_only_between_equal_tasks():
     watch = policies(sparsity=0.0, sharing=1.0)
     watch.bank.learned.assign(np.ones(4, bool))

@@ -8,6 +8,7 @@ import sys
 import threading
 from types import SimpleNamespace
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -218,6 +219,22 @@ def test_what_is_for_envs_with_an_id():
     for options in ({"visit": "cycle"}, {"env_kwargs": {"a": 1}}, {"backend": "envpool"}):
         with pytest.raises(UserError):
             source.make(1, **options)
+
+
+def test_a_time_limit_beyond_the_envs_own():
+    """It would end episodes before the limit that is asked for."""
+    source = PythonEnv(lambda: gym.make("Pendulum-v1"))
+    assert source.make(max_ep_len=50).max_ep_len == 50
+    assert source.make().max_ep_len == 200
+    with pytest.raises(UserError, match="--max_ep_len 400 is more than the 200 steps"):
+        source.make(max_ep_len=400)
+
+
+def test_observations_that_are_numbers_are_one_hot_codes():
+    """As those of an env that has an id."""
+    vector = PythonEnv(lambda: gym.make("FrozenLake-v1", is_slippery=False)).make(2)
+    assert vector.spec.obs_dim == 16
+    np.testing.assert_array_equal(vector.reset(0), np.eye(16)[[0, 0]])
 
 
 def test_both_backends_step_alike():

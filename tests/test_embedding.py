@@ -8,6 +8,7 @@ from rl.algos import ALGOS
 from rl.experiments.build import make_torsos
 from rl.gradients.optimizer import Config, Optimizers
 from rl.networks.torsos.trunk import Shared
+from rl.splitting import TaskOptimizers
 from tests.helpers_algos import act, make_batches, make_spec, one
 
 T, D, OUT, SIZE = 3, 4, 2, 5
@@ -49,6 +50,20 @@ def test_codes_that_are_given_do_not_learn():
     x = tf.random.stateless_normal((T, 5, D), (0, 0))
     np.testing.assert_array_equal(given(x), learned(x))
     assert len(learned.regions) == len(given.regions) + 1
+
+
+def test_halves_of_batches_are_told_apart_beside_codes_that_are_given():
+    """Which are in no region, so that nothing is to be known of their gradients."""
+    tf.keras.utils.set_random_seed(0)
+    values = {"network": "splitting", "split_criterion": "conflict", "hidden_sizes": (8,)}
+    torsos = make_torsos(values, make_spec(T))
+    optimizers = TaskOptimizers(num_tasks=T, changes=torsos.options)
+    config = ALGOS["ddpg"].flags(critic_embedding=SIZE)
+    algo = ALGOS["ddpg"](make_spec(T), torsos, optimizers, config)
+    batch, update = one(make_batches(1, 4, T))
+    for opt, loss in ((algo.q_opt, algo.q_loss), (algo.pi_opt, algo.pi_loss)):
+        grads, _ = opt.gradients(lambda loss=loss: loss(batch), update)
+        assert all(np.isfinite(grad).all() for grad in grads)
 
 
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("ddpg", "td3")]

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,6 +13,7 @@ from rl.algos.ppo import PPO
 from rl.algos.sac import SAC
 from rl.algos.td3 import TD3
 from rl.buffers.normaliser import Normaliser
+from rl.envs.spaces import spec_of
 from rl.experiments.build import make_loop
 from rl.experiments.commands.training_flags import parse
 from rl.experiments.eval import Exported, film
@@ -70,6 +72,21 @@ def test_actions_never_leave_the_bounds(seed):
     exact = middle + widest / 2 * np.clip(unit.astype(float), -1, 1)
     magnitude = np.maximum(np.abs(spec.act_low), np.abs(spec.act_high))
     assert (np.abs(act - exact) <= 1e-7 * magnitude).all()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_actions_never_leave_a_space_of_doubles(seed):
+    """Whose bounds no float32 may be."""
+    rng = np.random.default_rng(seed)
+    low, high = np.sort(rng.uniform(-1, 1, (2, 1000)), axis=0)
+    env = gym.Env()
+    env.observation_space = gym.spaces.Box(0, 1, (2,))
+    env.action_space = gym.spaces.Box(low, high, dtype=np.float64)
+    spec = spec_of("test", env)
+    for act in spec.env_action(unit_actions(64, 1000, seed)):
+        assert env.action_space.contains(act)
+    np.testing.assert_allclose(spec.act_low, low, rtol=1e-6)
+    np.testing.assert_allclose(spec.act_high, high, rtol=1e-6)
 
 
 @pytest.mark.parametrize("jit_compile", [None, False, True], ids=["eager", "graph", "xla"])

@@ -255,6 +255,7 @@ def test_every_condition_is_of_a_flag():
         ("--max_ep_len 1e25", ["--max_ep_len", "at most 2147483647"]),
         ("--hidden_sizes 2000000000", ["GiB", "--hidden_sizes"]),
         ("--batch_size 2000000000", ["GiB", "--batch_size"]),
+        ("--algo ppo --batch_size 1", ["--batch_size 1 needs --norm_adv false"]),
         ("--num_envs 2000000000 --steps_per_epoch 2000000000", ["GiB", "--num_envs"]),
         ("--exp_name -", ["--exp_name", "plain folder name"]),
         ("--exp_name a\nb", ["--exp_name", "printable"]),

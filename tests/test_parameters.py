@@ -32,12 +32,36 @@ def make_algo(algo, **flags):
         ("independent", TASKS * SHARED),
         ("splitting", ACTOR_HIDDEN + CRITIC_HIDDEN + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
         ("sparse_sharing", ACTOR_HIDDEN + CRITIC_HIDDEN + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
+        # two sets of everything, and how much each of four layers' tasks use of them
+        ("paco", 2 * SHARED + 2 * TASKS * 2),
         # without the one-hot code
         ("piggyback", 3 * 8 + 8 + 5 * 8 + 8 + TASKS * (ACTOR_HEAD + CRITIC_HEAD)),
     ],
 )
 def test_parameters_in_use(network, count):
-    assert make_algo("ddpg", network=network).parameters() == count
+    flags = {"experts": 2} if network == "paco" else {}
+    assert make_algo("ddpg", network=network, **flags).parameters() == count
+
+
+def test_all_sets_count_of_both_critics():
+    td3 = make_algo("td3", network="paco", experts=5)
+    critics = 2 * 5 * (CRITIC_HIDDEN + CRITIC_HEAD) + 2 * TASKS * 5
+    assert td3.parameters() == 5 * (ACTOR_HIDDEN + ACTOR_HEAD) + TASKS * 5 + critics
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"network": "splitting"},
+        {"network": "sparse_splitting", "split_weights": True},
+        {"network": "sparse_sharing"},
+    ],
+)
+def test_codes_that_a_critic_learns_count(flags):
+    """Five numbers of each task, that the actor is given, are inputs of both in place of none."""
+    plain = make_algo("ddpg", **flags).parameters()
+    coded = make_algo("ddpg", **flags, critic_embedding=5).parameters()
+    assert coded == plain + TASKS * 5 + 2 * 5 * 8
 
 
 def test_twin_critics_count_twice_and_targets_do_not():

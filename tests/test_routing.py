@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rl import gradients
+from rl.algos import ALGOS
 from rl.config import UserError, build
+from rl.experiments.build import make_torsos
 from rl.flags import torsos as flags
 from rl.networks.groups import Group
+from rl.splitting import TaskOptimizers
 from rl.splitting.router import Router
 from rl.splitting.wpl import improve, project
-from tests.helpers_algos import task_batches
+from tests.helpers_algos import STILL, make_batches, make_spec, one, task_batches
 from tests.helpers_structure import (
     D,
     Regression,
@@ -181,3 +185,23 @@ def test_runs_resume_exactly(tmp_path):
 def test_a_floor_that_cannot_be():
     with pytest.raises(UserError, match="--router_floor 0.3: 4 blocks can't all be as likely"):
         build(flags.Routing, {"router_floor": 0.3})
+
+
+def test_losses_after_a_step_are_of_the_same_routes():
+    """FAMO compares them with those before it: a step of no length changes none, though tasks act
+    by other blocks than updates take."""
+    tf.keras.utils.set_random_seed(0)
+    torsos = make_torsos({"hidden_sizes": (8, 8)} | ROUTING, make_spec(3))
+    balancing = gradients.Config(gradient="famo")
+    optimizers = TaskOptimizers(balancing=balancing, num_tasks=3, changes=torsos.options)
+    algo = ALGOS["ddpg"](make_spec(3), torsos, optimizers)
+    for best, sampled in zip(algo.q.torso.best, algo.q.torso.sampled):
+        best.assign((sampled + 1) % 4)  # of four blocks
+    compared = []
+    balancer = algo.q_opt.balancers["LossQ"]
+    balancer.after = lambda before, after: compared.append((before, after))
+    batch, _ = one(make_batches(1, 8, 3))
+    algo.q_opt.minimise(lambda: algo.q_loss(batch), STILL)
+    ((before, after),) = compared
+    np.testing.assert_allclose(after, before, rtol=1e-5)
+    assert (np.abs(algo.q_loss(batch)[0] - before) > 1e-3).any()

@@ -10,9 +10,10 @@ from rl.config import UserError
 from rl.files import load_tree
 from rl.networks.groups import Group
 from rl.networks.masks import MaskBank, overlaps, packed, unpacked
+from rl.spec import RolloutBatch
 from rl.splitting.tickets import Tickets, by_weight, highest
 from tests.helpers import command, refused, rows
-from tests.helpers_algos import FULL, task_batches
+from tests.helpers_algos import FULL, make_updates, task_batches
 from tests.helpers_structure import (
     D,
     Regression,
@@ -285,6 +286,24 @@ def test_saliency_is_of_the_last_updates():
     assert toy.watch.report()["phase"] == "joint"
     for bank in toy.watch.banks:
         assert bank.copies == 1
+
+
+def test_saliency_is_found_within_a_burst():
+    """The last updates of the warm-up may begin in the midst of one, which may reach beyond it."""
+    flags = {"tickets": "saliency", "warmup_updates": 4, "saliency_updates": 2}
+    stepwise, at_once = (Regression([0, 0, 1], **SPARSE | flags) for _ in range(2))
+    samples = [make_samples(stepwise) for _ in range(4)]
+    for obs, ret in samples:
+        stepwise.opt.minimise(lambda obs=obs, ret=ret: stepwise.loss(obs, ret), FULL)
+        stepwise.opt.after(1)
+    obs, ret = (np.stack(arrays) for arrays in zip(*samples))
+    batches = RolloutBatch(obs=obs, act=ret, log_prob=ret, adv=ret, ret=ret)
+    at_once.burst(batches, make_updates(4, at_once.rng), 4)
+    at_once.opt.after(4)
+    for one, other in zip(stepwise.watch.saliency, at_once.watch.saliency):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
+        assert np.any(one)
+    np.testing.assert_array_equal(kept(at_once.watch), kept(stepwise.watch))
 
 
 def test_tasks_learn_side_by_side():

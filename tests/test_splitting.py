@@ -326,6 +326,7 @@ def test_which_criteria_need_halves_is_known_without_tensorflow():
 def test_sharing_score_by_hand():
     sizes = np.array([30.0, 10.0])
     assert sharing_score(np.zeros((2, 4), int), sizes) == 1
+    assert sharing_score(np.zeros((2, 1), int), sizes) == 1  # a task alone
     assert sharing_score(np.tile(np.arange(4), (2, 1)), sizes) == 0
     assert sharing_score(np.array([[0, 1, 0, 0], [0, 1, 2, 0]]), sizes) == pytest.approx(
         (30 * 2 + 10 * 1) / (3 * 40)
@@ -535,7 +536,7 @@ def test_the_unit_at_odds_splits_first(criterion):
     toy = Toy([1, 1], sizes=(6, 1), network="sparse_splitting", split_criterion=criterion)
 
     def loss(x):
-        params = toy.net.given or toy.net.expand()
+        params = toy.net.given.params or toy.net.expand()
         hidden = toy.net.dense(x, params[0])
         wanted = tf.one_hot(2, 6) * tf.constant([3.0, -3.0])[:, None, None]
         nothing = 0 * tf.reduce_sum(toy.net(x), axis=(-2, -1))

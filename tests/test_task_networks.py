@@ -4,6 +4,7 @@ one."""
 import functools
 import importlib
 import pkgutil
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -845,3 +846,19 @@ def test_a_split_keeps_the_function_and_adds_no_trace():
         and np.abs(variable[:, 1] - others).max() > 1e-3
     )
     assert step.experimental_get_tracing_count() == 1
+
+
+def test_parameters_are_given_in_one_thread_alone():
+    """Updates may be traced in one while another acts."""
+    net = make("multi_head")
+    x = tf.random.stateless_normal((T, B, D), (0, 0))
+    wanted = net(x)
+    params = tf.nest.map_structure(tf.zeros_like, net.expand())
+    with net.using(params), ThreadPoolExecutor(1) as pool:
+        there = pool.submit(net, x).result()
+        here = net(x)
+    np.testing.assert_array_equal(there, wanted)
+    assert not np.any(here) and np.any(wanted)
+    with pytest.raises(ZeroDivisionError), net.using(params):
+        raise ZeroDivisionError
+    np.testing.assert_array_equal(net(x), wanted)

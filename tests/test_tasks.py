@@ -256,7 +256,7 @@ def test_checks_know_the_tasks():
     narrow = batches._replace(act=batches.act[:, :2])
     with pytest.raises(UserError, match="act has shape .2, 4, 2., not .3, 4, 2."):
         CheckedBurst(algo.train_step, algo.spec)(narrow, updates, 3)
-    batches.obs[:, 1] = batches.obs[:, 0]
+    batches.obs[:, 2] = batches.obs[:, 0]
     with pytest.raises(UserError, match="two tasks have the same observations"):
         CheckedBurst(algo.train_step, algo.spec)(batches, updates, 3)
 

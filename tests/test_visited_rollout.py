@@ -111,6 +111,35 @@ def test_minibatches_have_as_much_of_each_task():
         assert (number[0, :, task] != number[1, :, task]).any()
 
 
+def test_minibatches_say_which_tasks_have_a_step_twice():
+    rollout, _ = stored(absent=(1,))
+    rollout.count = np.array([20, 0, 60, 40])
+    order = rollout.minibatch_order(3, 15, np.random.default_rng(0))
+    repeats = rollout.repeats(order)
+    assert repeats.shape == (6, TASKS)
+    for places, flags in zip(order, repeats):
+        for task in (0, 2, 3):
+            assert flags[task] == (len(set(places[task].tolist())) < 15)
+    assert not repeats[:, 1].any() and not repeats[:, rollout.count >= 30].any()
+    assert repeats.any()
+
+
+@pytest.mark.parametrize("criterion, counted", [("gain", 2), ("lagged", 3)])
+def test_a_sample_in_both_halves_is_no_evidence(criterion, counted):
+    """The second of three tasks has one: only criteria that tell halves apart leave it out."""
+    tf.keras.utils.set_random_seed(0)
+    values = {"network": "splitting", "split_criterion": criterion, "hidden_sizes": (8,)}
+    torsos = make_torsos(values, make_spec(3))
+    algo = PPO(make_spec(3), torsos, TaskOptimizers(num_tasks=3, changes=torsos.options))
+    seen = []
+    watch = algo.opt.watches["LossPi"]
+    watch.observe = lambda tasks, name, present: seen.append(present)
+    batch, update = one(minibatch())
+    update = update._replace(present=tf.ones(3), repeats=tf.constant([0.0, 1.0, 0.0]))
+    algo.opt.gradients(lambda: algo.loss(batch, update.present), update)
+    assert np.sum(seen) == counted
+
+
 def test_envs_have_their_places_in_tasks():
     rows, task = np.arange(6.0).reshape(3, 2), np.array([2, 0, 2])
     placed = to_tasks(rows, make_spec(4), task)

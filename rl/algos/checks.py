@@ -70,11 +70,11 @@ class CheckedBurst(Burst[Batches]):
                 tf.debugging.Assert(done, ["--check_inputs: done is neither 0 nor 1"], name="done")
             )
         if self.spec.num_tasks:
-            same = tf.reduce_all(
-                batch.obs[:-1] == batch.obs[1:], axis=range(1, len(batch.obs.shape))
-            )
+            flat = tf.reshape(batch.obs, (self.spec.num_tasks, -1))
+            same = tf.reduce_all(flat[:, None] == flat, axis=-1)
+            same = tf.linalg.set_diag(same, tf.zeros(self.spec.num_tasks, bool))
             if update.present is not None:  # samples of other tasks mean nothing
-                same &= update.present[1:] > 0
+                same &= update.present > 0
             message = ["--check_inputs: two tasks have the same observations"]
             found.append(tf.debugging.Assert(~tf.reduce_any(same), message, name="tasks"))
         return found

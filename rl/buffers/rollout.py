@@ -78,18 +78,22 @@ class Rollout:
         steps = np.tile(np.arange(self.steps_per_task), (epochs, *self.dims, 1))
         return rng.permuted(steps, axis=-1)[..., :samples]
 
-    def minibatches(
-        self, data: dict[str, np.ndarray], epochs: int, size: int, rng: np.random.Generator
-    ) -> RolloutBatch:
-        """Fields `(epochs * minibatches, *batch_dims, size, ...)`: each epoch an order of its own
-        per task.
+    def minibatch_order(self, epochs: int, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Places in `flat` `(epochs * minibatches, *batch_dims, size)` of all minibatches: each
+        epoch an order of its own per task.
 
         What is left over by `size` is dropped.
         """
         count = self.steps_per_task // size
         order = self.order(epochs, count * size, rng)
         order = np.moveaxis(order.reshape(epochs, *self.dims, count, size), -2, 1)
-        return self.batches(data, order.reshape(-1, *self.dims, size))
+        return order.reshape(-1, *self.dims, size)
+
+    def minibatches(
+        self, data: Fields, epochs: int, size: int, rng: np.random.Generator
+    ) -> RolloutBatch:
+        """The minibatches themselves, fields `(epochs * minibatches, *batch_dims, size, ...)`."""
+        return self.batches(data, self.minibatch_order(epochs, size, rng))
 
     def batches(self, data: Fields, order: np.ndarray) -> RolloutBatch:
         """The steps of `data` at places in `flat`, `(minibatches, *batch_dims, size)`."""
@@ -101,6 +105,12 @@ class Rollout:
         if self.present is None:
             return None
         return np.tile(self.present.astype(np.float32), (count, 1))
+
+    def repeats(self, order: np.ndarray) -> Optional[np.ndarray]:
+        """`(minibatches, num_tasks)`: whether minibatches have a step of a task twice; None: none
+        has."""
+        del order
+        return None
 
     def visited(self, info: dict[str, np.ndarray], by_task: Any) -> dict[str, np.ndarray]:
         """What to log of an update's `info`: all of it, where every task was visited."""

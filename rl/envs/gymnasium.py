@@ -12,7 +12,7 @@ from rl.envs.contract import EnvError, SpaceWatch, described
 from rl.envs.pool import EnvPool
 from rl.envs.registry import registered_name
 from rl.envs.replayable import Replayable
-from rl.envs.spaces import spec_of
+from rl.envs.spaces import spec_of, with_flat_numbers
 from rl.envs.vector import Vector
 
 
@@ -100,9 +100,7 @@ def make_one(
         ) from error
     if render_mode is not None:
         _follow_agent(env.unwrapped)
-    if isinstance(getattr(env, "observation_space", None), gym.spaces.Discrete):
-        env = gym.wrappers.FlattenObservation(env)  # to a one-hot code
-    return Replayable(env, index)
+    return Replayable(with_flat_numbers(env), index)
 
 
 def _follow_agent(env: Any) -> None:

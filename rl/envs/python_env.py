@@ -11,7 +11,7 @@ import gymnasium as gym
 from rl.config import UserError
 from rl.envs.closing import close_in_time
 from rl.envs.replayable import Replayable
-from rl.envs.spaces import spec_of
+from rl.envs.spaces import spec_of, with_flat_numbers
 from rl.envs.vector import Vector
 
 PREFIX = "python "  # no id of Gymnasium has a space
@@ -68,7 +68,7 @@ class PythonEnv:
         self.name = PREFIX + type(probe.unwrapped).__name__
         self.limit = _limit(probe)
         self.fps = probe.metadata.get("render_fps", 30)
-        self.spec = spec_of(self.name, probe)
+        self.spec = spec_of(self.name, with_flat_numbers(probe))
         close_in_time(probe.close)
 
     def make(
@@ -84,7 +84,8 @@ class PythonEnv:
 
         Raises:
           UserError: there is one env and more are asked for, here or in workers; the function can't
-            be handed to workers; an option is for envs that have an id.
+            be handed to workers; an option is for envs that have an id; the env's own time limit is
+            shorter than `max_ep_len`.
         """
         if visit != "all":
             raise UserError(f"--visit {visit} is for several tasks; {self.name} is one")
@@ -96,6 +97,11 @@ class PythonEnv:
             raise UserError(
                 "a single env is stepped here and alone; for --num_envs above 1 or --env_backend "
                 "async hand over a function that makes envs"
+            )
+        if self.limit and max_ep_len > self.limit:
+            raise UserError(
+                f"--max_ep_len {max_ep_len} is more than the {self.limit} steps that the env was "
+                "made with; hand over one with a longer limit"
             )
         if backend == "async":
             _check_pickles(self.factory)
@@ -132,7 +138,7 @@ class _Maker:
         env = self.factory()
         if _limit(env) != self.limit:
             env = gym.wrappers.TimeLimit(env, self.limit)
-        return Replayable(env, index)
+        return Replayable(with_flat_numbers(env), index)
 
 
 def _limit(env: gym.Env) -> Optional[int]:

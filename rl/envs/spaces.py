@@ -33,8 +33,8 @@ def spec_of(env_id: str, env: gym.Env) -> EnvSpec:
     obs_space: Any = getattr(env, "observation_space", None)
     obs = _observation(env_id, obs_space)
     actions = _actions(env_id, space)
-    low = np.ravel(actions.low).astype(np.float32)
-    high = np.ravel(actions.high).astype(np.float32)
+    low = _rounded_inward(np.ravel(actions.low), np.inf)
+    high = _rounded_inward(np.ravel(actions.high), -np.inf)
     registered = env.spec
     return EnvSpec(
         env_id=env_id,
@@ -48,6 +48,21 @@ def spec_of(env_id: str, env: gym.Env) -> EnvSpec:
         act_dtype=space.dtype.name if actions.choices else "float32",
         obs_shape=obs_space.shape,
     )
+
+
+def with_flat_numbers(env: gym.Env) -> gym.Env:
+    """An env whose observations, if they are single numbers, are one-hot codes of them."""
+    if isinstance(getattr(env, "observation_space", None), gym.spaces.Discrete):
+        return gym.wrappers.FlattenObservation(env)
+    return env
+
+
+def _rounded_inward(bound: np.ndarray, inside: float) -> np.ndarray:
+    """A bound in float32; where rounding would leave the space, the next number towards `inside`,
+    an infinity."""
+    rounded = bound.astype(np.float32)
+    leaves = rounded < bound if inside > 0 else rounded > bound
+    return np.where(leaves, np.nextafter(rounded, np.float32(inside)), rounded)
 
 
 def _observation(env_id: str, space: gym.Space) -> Field:

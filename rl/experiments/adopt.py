@@ -80,4 +80,6 @@ def follow(algo: Any, trained: Any, tasks: Sequence[int]) -> None:
     for net, learned in zip(networks(algo), networks(trained), strict=True):
         if hasattr(net, "follow"):
             net.follow(learned, tasks)
+    for optimizer in algo.optimizers:
+        optimizer.follow()
     algo.refresh()

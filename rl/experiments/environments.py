@@ -18,7 +18,7 @@ from rl.flags import on_policy as on_policy_flags
 from rl.flags import optimizer, ppo, sections, training
 from rl.flags.network import check_network
 from rl.flags.optimizer import check_parameters
-from rl.flags.ppo import check_critic
+from rl.flags.ppo import check_batch, check_critic
 from rl.flags.splitting import OF_HALVES
 from rl.training.config import check_rollouts, check_visits
 
@@ -189,7 +189,9 @@ def check_fit(values: Mapping[str, Any], spec: EnvSpec) -> None:
             "sparse_sharing has some"
         )
     if values["algo"] == "ppo":
-        check_critic(build(ppo.Config, values))
+        options = build(ppo.Config, values)
+        check_critic(options)
+        check_batch(options, values["batch_size"])
     if values["critic_sizes"] and values.get("share_torso"):
         raise UserError("--critic_sizes: with --share_torso the critic has no torso of its own")
     if values["critic_sizes"] and values.get("critic") == "linear":

@@ -53,6 +53,12 @@ class Config:
     log_std: float = flag(0.0, "log std at the start, of actions scaled to [-1, 1]")
 
 
+def check_batch(config: Config, size: int) -> None:
+    """Raises a UserError where minibatches of so many steps of a task teach the policy nothing."""
+    if config.norm_adv and size == 1:
+        raise UserError("--batch_size 1 needs --norm_adv false: one advantage less its mean is 0")
+
+
 def check_critic(config: Config) -> None:
     """Raises a UserError where flags speak of the value network that `--critic linear` lacks."""
     if config.critic != "linear":

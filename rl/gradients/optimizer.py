@@ -88,6 +88,9 @@ class Optimizer:
         del count
         return {}
 
+    def follow(self) -> None:
+        """To be told, before the first step, that the network was given another structure."""
+
     def start_over(self) -> None:
         """Forgets all steps so far, as a new optimiser; outside compiled functions."""
         for variable in self.opt.variables:

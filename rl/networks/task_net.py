@@ -6,12 +6,15 @@ is every task's at once; see rl.gradients.per_task.
 """
 
 import contextlib
+import threading
 from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence
 
 import tensorflow as tf
 
 from rl.networks.banks import Bank
 from rl.networks.layers import Torso, matmul, standardised
+
+ALL_MEMBERS = ...  # as an index: variable[...] is all of it
 
 
 class Pass(NamedTuple):
@@ -22,6 +25,21 @@ class Pass(NamedTuple):
     bias: tf.Tensor
     x: Optional[tf.Tensor]
     y: tf.Tensor
+
+
+class _Given(threading.local):
+    """What a forward pass is given from outside, in each thread its own: updates may be traced in
+    one while another acts.
+
+    Attributes:
+      params: what `call` takes for the expanded parameters; None: those of the variables.
+      record: is told of what goes through layers.
+      member: which of an ensemble the pass is of, as an index of variables that aren't in regions.
+    """
+
+    params: Optional[list[list[tf.Tensor]]] = None
+    record: Optional[Callable[[Pass], None]] = None
+    member: Any = ALL_MEMBERS
 
 
 class TaskNet(Torso):
@@ -35,7 +53,6 @@ class TaskNet(Torso):
 
     Attributes:
       embedding: a variable `(num_tasks, embedding)`, the code before it has unit length; None.
-      member: which of an ensemble a pass is of, as an index of variables that aren't in regions.
       structure: trained variables that say how the network is made up, with an optimiser of their
         own.
 
@@ -57,9 +74,7 @@ class TaskNet(Torso):
         self.embedding: Any = None
         self.structure: list[Any] = []
         self.lead = () if self.members is None else (self.members,)
-        self.given: Any = None
-        self.record: Optional[Callable[[Pass], None]] = None
-        self.member: Any = ...
+        self.given = _Given()
 
     def build(self, input_shape: Any) -> None:
         """Makes every variable; `num_tasks` is the first of `input_shape`."""
@@ -108,16 +123,18 @@ class TaskNet(Torso):
     ) -> Iterator[None]:
         """Within it `call` takes `params` for what `expand` makes, and tells `record` of what goes
         through layers."""
-        self.given = params
-        self.record = record
-        yield
-        self.given = None
-        self.record = None
+        self.given.params = params
+        self.given.record = record
+        try:
+            yield
+        finally:
+            self.given.params = None
+            self.given.record = None
 
     def call(self, x: tf.Tensor, member: Optional[int] = None) -> tf.Tensor:
         """All members, or `member` alone."""
-        self.member = ... if member is None else member
-        params = self.given or self.expand(full=False)
+        self.given.member = ALL_MEMBERS if member is None else member
+        params = self.given.params or self.expand(full=False)
         embedding = self.embedding
         if self.learns:
             *params, (embedding,) = params
@@ -126,7 +143,9 @@ class TaskNet(Torso):
         if self.onehot:
             x = self.beside(x, tf.eye(self.num_tasks)[:, None])
         if embedding is not None:
-            rows = self.spread(tf.convert_to_tensor(embedding), x)
+            rows = tf.convert_to_tensor(embedding)
+            # Only a code that is learned here is a parameter, with gradients that are recorded.
+            rows = self.spread(rows, x) if self.learns else rows[..., None, :]
             x = self.beside(x, tf.math.l2_normalize(rows, axis=-1))
         return self.forward(params, x)
 
@@ -157,12 +176,12 @@ class TaskNet(Torso):
     def spread(self, param: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """A parameter `(..., tasks or 1, dim)` for every sample of x."""
         rows = param[..., None, :]
-        if not self.record:
+        if not self.given.record:
             return rows
         return self.passed(None, param, None, rows + tf.zeros_like(x[..., :1]))
 
     def passed(self, kernel: Any, bias: tf.Tensor, x: Any, y: tf.Tensor) -> tf.Tensor:
         """y, with what else a Pass has."""
-        if self.record:
-            self.record(Pass(kernel, bias, x, y))
+        if self.given.record:
+            self.given.record(Pass(kernel, bias, x, y))
         return y

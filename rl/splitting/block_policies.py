@@ -32,7 +32,7 @@ from rl.flags.torsos import AdaShare as Config
 from rl.networks.groups import Group
 from rl.splitting.blocks import Slots
 from rl.splitting.drawing import Drawing, load_structure
-from rl.splitting.watch import STRUCTURE, WEIGHTS
+from rl.splitting.watch import STRUCTURE, WEIGHTS, presence
 
 
 class Stage(NamedTuple):
@@ -114,17 +114,23 @@ class BlockPolicies(Drawing):
         super().after(count)
         self._enter(self._stage())
 
-    def penalty(self, losses: tf.Tensor) -> tf.Tensor:
-        """What is added to the losses `(num_tasks,)` where logits learn: `()`."""
+    def penalty(self, losses: tf.Tensor, present: Any = None) -> tf.Tensor:
+        """What is added to the losses `(num_tasks,)` where logits learn: `()`. Tasks that aren't
+        present have no part in it, so that their logits stay."""
+        flags = presence(present, self.torso.num_tasks)
+        tasks = tf.maximum(tf.reduce_sum(flags), 1.0)
         logits = tf.convert_to_tensor(self.bank.variable)
         probability = tf.nn.softmax(logits)[..., 0]
         skip = tf.nn.log_softmax(logits)[..., 1]
         learned = tf.cast(self.bank.learned, tf.float32)
-        count = tf.maximum(tf.reduce_sum(learned), 1.0) * logits.shape[0]
-        sparsity = -tf.reduce_sum(skip * learned) / count  # eq. 3
-        gaps = tf.abs(probability[:, None] - probability[None])
+        count = tf.maximum(tf.reduce_sum(learned), 1.0) * tasks
+        sparsity = -tf.reduce_sum(flags[:, None] * skip * learned) / count  # eq. 3
+        pairs = flags[:, None] * flags
+        gaps = pairs[..., None] * tf.abs(probability[:, None] - probability[None])
         sharing = tf.reduce_sum(gaps * self.depth_weights * learned) / 2  # eq. 4
-        size = 1.0 if self.in_units else tf.stop_gradient(tf.reduce_mean(tf.abs(losses)))
+        size = 1.0
+        if not self.in_units:
+            size = tf.stop_gradient(tf.reduce_sum(flags * tf.abs(losses)) / tasks)
         return size * (self.config.sparsity * sparsity + self.config.sharing * sharing)
 
     def values(self) -> dict[str, np.ndarray]:

@@ -168,6 +168,12 @@ class Bouncer(Watch):
         self.magnitude.assign_add(tf.where(flags > 0, tf.abs(now), 0.0))
         self.batches.assign_add(flags)
 
+    def follow(self) -> None:
+        self.events = []
+        self.decided = np.zeros_like(self.decided)
+        self._decide_on(np.stack([np.array(chosen) for chosen in self.torso.chosen]))
+        self.propose()
+
     def after(self, count: int) -> None:
         """Where the proposals have had their updates, they are accepted or not, and there are
         others."""
@@ -214,9 +220,12 @@ class Bouncer(Watch):
         size = memory * self.size + (1 - memory) * magnitude
         self.size = np.where(present, size, self.size)
         worse_by = difference / np.maximum(self.size, np.finfo(np.float32).tiny)
+        planned = planned_share(self.updates, self.config)
+        if planned == 0:  # what is judged now is to be no worse already
+            self.annealing.adjust(planned)
         accepted = np.flatnonzero(self.annealing.accept(worse_by, present))
         if (present & ~(difference <= 0)).any():
-            self.annealing.adjust(planned_share(self.updates, self.config))
+            self.annealing.adjust(planned)
         maps = self.decided.copy()
         maps[self.slot.numpy()[accepted], accepted] = self.module.numpy()[accepted]
         self._decide_on(maps)

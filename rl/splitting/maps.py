@@ -17,8 +17,10 @@ def copies_of(maps: np.ndarray) -> np.ndarray:
 
 def sharing_score(maps: np.ndarray, sizes: np.ndarray) -> float:
     """1 where every region has one copy, 0 where each task has its own; `sizes` are parameters of a
-    copy."""
+    copy. A single task has nobody to part from: 1."""
     num_tasks = maps.shape[-1]
+    if num_tasks == 1:
+        return 1.0
     return float((sizes * (num_tasks - copies_of(maps))).sum() / ((num_tasks - 1) * sizes.sum()))
 
 

@@ -1,6 +1,7 @@
 """The gradient step of several tasks: their gradients are weighed against each other, and networks
 change by them."""
 
+import contextlib
 from types import MappingProxyType
 from typing import Any, Mapping, Sequence
 
@@ -69,11 +70,20 @@ class TaskOptimizer(Optimizer):
         and weigh."""
         info = super().minimise(loss_fn, update)
         if any(balancer.needs_losses_after for balancer in self.balancers.values()):
-            new_info = loss_fn()[1]
+            new_info = self._info_after_step(loss_fn)
             for name, balancer in self.balancers.items():
                 if balancer.needs_losses_after:
                     balancer.after(info[name], new_info[name])
         return info
+
+    def _info_after_step(self, loss_fn: LossFn) -> Info:
+        """The loss function's info by the new weights, in the structure of this update: outside of
+        updates tasks may use another."""
+        with contextlib.ExitStack() as stack:
+            for group in self.net.groups.values():
+                for torso in group.torsos if self.watches else ():
+                    stack.enter_context(torso.using(torso.expand_copies()))
+            return loss_fn()[1]
 
     def gradients(self, loss_fn: LossFn, update: Update) -> tuple[list[tf.Tensor], Info]:
         """The gradients joined by the balancers' weights."""
@@ -85,7 +95,7 @@ class TaskOptimizer(Optimizer):
         tasks = TaskGradients(self.net, loss_fn, halves, inner_steps)
         info = tasks.info
         for name, watch in self.watches.items():
-            watch.observe(tasks, name, update.present)
+            watch.observe(tasks, name, _evident(update, watch))
         weights = {}
         for number, (name, balancer) in enumerate(self.balancers.items()):
             gram = tasks.grams[name]
@@ -101,15 +111,18 @@ class TaskOptimizer(Optimizer):
         grads = tasks.weighted(weights)
         if self.structure:
             losses = {name: info.get(name, tasks.losses) for name in self.watches}
-            grads = self._with_penalties(grads, losses)
+            grads = self._with_penalties(grads, losses, update.present)
         return grads, info
 
     def _with_penalties(
-        self, grads: list[tf.Tensor], losses: dict[str, tf.Tensor]
+        self, grads: list[tf.Tensor], losses: dict[str, tf.Tensor], present: Any
     ) -> list[tf.Tensor]:
         """Gradients of the net's variables, with those of what watches add to the losses."""
         with tf.GradientTape() as tape:
-            penalty = tf.add_n([w.penalty(losses[name]) for name, w in self.watches.items()])
+            penalties = []
+            for name, watch in self.watches.items():
+                penalties.append(watch.penalty(losses[name], present))
+            penalty = tf.add_n(penalties)
         added = tape.gradient(penalty, self.net.trainable_variables)
         return [grad if more is None else grad + more for grad, more in zip(grads, added)]
 
@@ -137,6 +150,10 @@ class TaskOptimizer(Optimizer):
                 logged[f"{_part(name)}{column}"] = value
         return logged
 
+    def follow(self) -> None:
+        for watch in self.watches.values():
+            watch.follow()
+
     def report(self) -> dict[str, Any]:
         """What changed so far, by group."""
         return {name: watch.report() for name, watch in self.watches.items()}
@@ -161,6 +178,15 @@ class TaskOptimizer(Optimizer):
         for watch in self.watches.values():
             variables.extend(watch.variables)
         return variables
+
+
+def _evident(update: Update, watch: Watch) -> Any:
+    """The update's `present`, without tasks whose samples say too little for the watch: where a
+    sample is in both halves of a batch these don't tell noise apart from what they agree in."""
+    if not watch.halves or update.repeats is None:
+        return update.present
+    once = 1 - update.repeats
+    return once if update.present is None else update.present * once
 
 
 def torsos_of(groups: Mapping[str, Group], name: str) -> Sequence[Any]:

@@ -35,6 +35,7 @@ from rl.splitting.mask_watch import MaskWatch
 
 FLOOR = 0.05  # of a layer's weights
 WARMUP = 0  # the first phase; rounds are numbered from 1
+NEVER = 2**30  # updates; more than a burst has
 
 
 class Tickets(MaskWatch):
@@ -45,6 +46,8 @@ class Tickets(MaskWatch):
 
     Attributes:
       phase: WARMUP, then the number of the round; `joint` in the end.
+      warmup_left: updates until the warm-up ends, int32 `()`, counted down within bursts; NEVER
+        after it.
       first: theta_w, of the variables of `trained`; empty before and after rounds.
       saliency: sums of |w g_t|, of each masked kernel `(*lead, num_tasks, in, out)`.
     """
@@ -68,7 +71,7 @@ class Tickets(MaskWatch):
             for bank in self.banks:
                 zeros = tf.zeros(bank.mask.shape)
                 self.saliency.append(tf.Variable(zeros, trainable=False))
-        self.judges = tf.Variable(False, trainable=False)
+        self.warmup_left = tf.Variable(NEVER, trainable=False)
         self.joint = 1 + (config.rounds if config.tickets == "imp" else 0)
         self.phase = WARMUP
         self.updates_of_phase = 0
@@ -83,7 +86,7 @@ class Tickets(MaskWatch):
     def _settle(self) -> None:
         """Works out what follows from the phase, and from the masks."""
         left = self.config.warmup_updates - self.updates_of_phase
-        self.judges.assign(self.phase == WARMUP and left <= self.config.saliency_updates)
+        self.warmup_left.assign(left if self.phase == WARMUP else NEVER)
         self.density_now = self.density()
 
     def observe(self, tasks: TaskGradients, name: str, present: Any = None) -> None:
@@ -100,7 +103,9 @@ class Tickets(MaskWatch):
                 product = bank.expand(full=True) * gradients[id(bank)]
                 saliency.assign_add(tf.abs(product))
 
-        step_if(tf.convert_to_tensor(self.judges), judge)
+        # Counted here, since the last updates of the warm-up may begin within a burst.
+        step_if(self.warmup_left <= self.config.saliency_updates, judge)
+        self.warmup_left.assign_sub(1)
 
     def after(self, count: int) -> None:
         super().after(count)

@@ -41,11 +41,15 @@ class Watch:
         compiled updates."""
         del tasks, name, present
 
-    def penalty(self, losses: tf.Tensor) -> tf.Tensor:
+    def penalty(self, losses: tf.Tensor, present: Any = None) -> tf.Tensor:
         """`()`, what is added to the losses `(num_tasks,)` for the logits that say how the network
-        is made up."""
-        del losses
+        is made up; `present` is the update's."""
+        del losses, present
         return tf.constant(0.0)
+
+    def follow(self) -> None:
+        """To be told, before the first update, that torsos were given another structure: goes on
+        from that."""
 
     def after(self, count: int) -> None:
         """To be told of a burst of `count` more updates, outside compiled functions: changes what

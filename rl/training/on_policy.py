@@ -109,14 +109,16 @@ class OnPolicy(Loop):
         total = self._updates + (1 + left) * count
         with session.timer("update"):
             data, info = self.algo.prepare(rollout)
-            batches = rollout.minibatches(
-                data, config.update_epochs, config.batch_size, self.sample_rng
+            order = rollout.minibatch_order(
+                config.update_epochs, config.batch_size, self.sample_rng
             )
+            batches = rollout.batches(data, order)
             updates = Update(
                 lr=session.schedule(self._updates, count, total),
                 seed=self.sample_rng.integers(0, 2**31, (count, 2), np.int32),
                 number=np.arange(self._updates, self._updates + count, dtype=np.int32),
                 present=rollout.presence(count),
+                repeats=rollout.repeats(order),
             )
             info |= rollout.visited(self.algo.update(batches, updates, count), session.logger.tasks)
             rollout.clear()

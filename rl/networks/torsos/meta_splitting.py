@@ -13,6 +13,7 @@ Differs from it:
 4. by `--start best` a task starts from the copies that one training task used, not from all alike.
 """
 
+import math
 from typing import Any, Iterable, Sequence
 
 import numpy as np
@@ -60,8 +61,8 @@ class MetaSplitting(StackNet):
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         for k, ((mix,), frozen) in enumerate(zip(params, self.frozen)):
             kernel, bias, used = map(tf.convert_to_tensor, frozen)
-            kernel = kernel[self.member]
-            bias = bias[self.member]
+            kernel = kernel[self.given.member]
+            bias = bias[self.given.member]
             activation = self.activation if k < len(self.sizes) - 1 else tf.identity
             if self.config.meta_softmax:
                 weights = tf.nn.softmax(mix + tf.math.log(used))
@@ -76,6 +77,14 @@ class MetaSplitting(StackNet):
                 outputs = activation(self.dense(tf.expand_dims(x, -4), copies))
                 x = mixed(weights[..., None, :], outputs)
         return x
+
+    def numbers_used(self) -> int:
+        """How many numbers of it some task uses: mixes, and the copies that are no mere room."""
+        count = sum(math.prod(bank.variable.shape) for (bank,) in self.regions)
+        for kernel, bias, used in self.frozen:
+            numbers = math.prod(kernel.shape) + math.prod(bias.shape)
+            count += numbers // self.config.meta_copies * int(np.array(used).sum())
+        return count
 
     def adopt(self, trained: Splitting) -> None:
         """Takes the copies of `trained` that some task of its uses, with equal weights."""

@@ -100,7 +100,7 @@ class Piggyback(StackNet):
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
         *hidden, head = params
         for (kernel,), (_, bias) in zip(hidden, self.frozen):
-            layer = (kernel, tf.convert_to_tensor(bias)[self.member])
+            layer = (kernel, tf.convert_to_tensor(bias)[self.given.member])
             x = self.activation(self.dense(x, layer))
         return self.dense(x, head)
 

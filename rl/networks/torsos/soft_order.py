@@ -17,6 +17,7 @@ Differs from them:
 5. the input ends with the task's one-hot code, unless `--task_onehot false`.
 """
 
+import math
 from typing import Any, Sequence
 
 import numpy as np
@@ -97,7 +98,14 @@ class MetaSoftOrder(SoftOrder):
 
     def shared_layers(self, params: list[list[tf.Tensor]]) -> Sequence[tf.Tensor]:
         kernel, bias = map(tf.convert_to_tensor, self.learned)
-        return kernel[self.member], bias[self.member]
+        return kernel[self.given.member], bias[self.given.member]
+
+    def numbers_used(self) -> int:
+        """How many numbers of it tasks use: all, the frozen ones too."""
+        variables = list(self.learned)
+        for region in self.regions:
+            variables.extend(bank.variable for bank in region)
+        return sum(math.prod(variable.shape) for variable in variables)
 
     def adopt(self, trained: SoftOrder) -> None:
         """Takes the layers of `trained`."""

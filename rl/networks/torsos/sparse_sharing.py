@@ -66,10 +66,13 @@ class SparseSharing(StackNet):
 
     def numbers_used(self) -> int:
         """How many numbers of it some task uses."""
-        *hidden, head = self.regions
-        count = sum(math.prod(bank.variable.shape) for bank in head)
-        for layer in hidden:
-            count += sum(bank.numbers_used() for bank in layer if isinstance(bank, MaskBank))
+        count = 0
+        for region in self.regions:
+            for bank in region:
+                if isinstance(bank, MaskBank):
+                    count += bank.numbers_used()
+                else:  # a head for each task, a code that is learned
+                    count += math.prod(bank.variable.shape)
         return count
 
     def packed(self) -> dict[str, Any]:

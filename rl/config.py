@@ -237,7 +237,7 @@ def _check_item(field: Any, kind: Any, item: Any) -> None:
         raise UserError(f"{name} must be one of {', '.join(meta['choices'])}, got {_short(item)}")
     if kind is str and not (len(item) <= LONGEST and item.isprintable()):
         raise UserError(f"{name} must be printable and short, got {_short(item)}")
-    if kind is float and not math.isfinite(item):
+    if isinstance(item, float) and not math.isfinite(item):
         raise UserError(f"{name} must be finite, got {item}")
     if kind in (int, float):
         _check_range(name, meta, item)

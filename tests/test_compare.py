@@ -108,6 +108,48 @@ def test_scores_of_an_evaluation(tmp_path):
     assert score_run(run, Scoring("Performance", "eval", scales={"reach": 9})).total == 4
 
 
+def evaluate_as_if(run, step=2000, **asked):
+    """Writes what `eval --save` would."""
+    asked = {"episodes": 10, "checkpoint": "last", "split": "", "noise": False, "seed": 0} | asked
+    found = {"step": step, "episodes": 10, "return_mean": 1.0, "asked": asked}
+    (run / "eval.json").write_text(json.dumps(found))
+
+
+@pytest.mark.parametrize(
+    "other, words",
+    [
+        ({}, ""),
+        ({"seed": 7}, ""),
+        ({"noise": True}, "runs were evaluated with another --noise: False of "),
+        ({"checkpoint": "best"}, "runs were evaluated with another --checkpoint: last of "),
+        ({"step": 1000}, "was evaluated at env step 1000 and has 2000 now"),
+    ],
+)
+def test_evaluations_that_cannot_be_compared_are_told(tmp_path, capsys, other, words):
+    ends(tmp_path, "a", [1])
+    ends(tmp_path, "b", [2])
+    evaluate_as_if(tmp_path / "a_s0")
+    evaluate_as_if(tmp_path / "b_s0", **other)
+    reports(tmp_path, "-y", "AverageTestEpRet", "--score", "eval")
+    told = capsys.readouterr().err
+    assert words in told and bool(words) == bool(told)
+
+
+def test_an_evaluation_that_says_too_much(tmp_path, capsys):
+    ends(tmp_path, "a", [1])
+    found = {"step": 1, "episodes": math.inf, "return_mean": 1.0}
+    (tmp_path / "a_s0" / "eval.json").write_text(json.dumps(found))
+    argv = ("compare", tmp_path, "-y", "AverageTestEpRet", "--score", "eval")
+    assert "is not as eval --save writes it" in refused(capsys, *argv)
+
+
+def test_training_returns_beside_test_returns_are_told(tmp_path, capsys):
+    ends(tmp_path, "a", [1, 2])
+    make_run(tmp_path / "b_s0", [9, 9], exp_name="b", name="Other")
+    reports(tmp_path, "--score", "last")
+    assert f"Performance is the training return of {tmp_path / 'b_s0'}" in capsys.readouterr().err
+
+
 # Numbers ------------------------------------------------------------------------
 
 

@@ -62,6 +62,7 @@ def test_bad_text_is_one_line(argv, words):
     [
         ({"gamma": 1.5}, "--gamma must be in [0, 1], got 1.5"),
         ({"gamma": float("nan")}, "--gamma must be finite, got nan"),
+        ({"gamma": 10**400}, "--gamma must be at most 2147483647, got 1" + "0" * 56 + "..."),
         ({"q_lr": 0.0}, "--q_lr must be above 0, got 0.0"),
         ({"steps": 0}, "--steps must be at least 1, got 0"),
         ({"hidden_sizes": (8, 0)}, "--hidden_sizes must be at least 1, got 0"),

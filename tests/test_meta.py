@@ -328,6 +328,14 @@ def test_bad_flags(sources, tmp_path, capsys, flags, words):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_run_itself_is_not_overwritten(sources, capsys):
+    source = sources("ddpg")
+    before = sorted(source.rglob("*"))
+    flags = ("--data_dir", source.parents[1], "--exp_name", source.parent.name, "--overwrite")
+    assert "is the run that is adapted" in refused(capsys, "meta-test", source, *flags)
+    assert sorted(source.rglob("*")) == before
+
+
 @pytest.mark.parametrize(
     "changed, words",
     [

@@ -18,6 +18,7 @@ from rl.experiments.plots.groups import differences, label_runs
 from rl.experiments.plots.runs import find_runs
 from rl.experiments.plots.structure import history
 from rl.experiments.statistics import bootstrap
+from tests.helpers import refused
 from tests.plot_runs import drawn, legends, make_run, panels
 
 ROOT = Path(__file__).parents[1]
@@ -350,6 +351,20 @@ def test_the_table_of_flags_as_text(tmp_path, capsys):
     assert capsys.readouterr().out == f"the curves differ in no flag\n{out}\n"
     assert main([*argv, "--splits"]) == 2
     assert "--table has no effect with --structure" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["{}", '{"tasks": [], "networks": {"LossQ": {}}}', "[1]"])
+def test_a_structure_that_no_run_writes(tmp_path, capsys, text):
+    make_run(tmp_path / "a_s0", [1, 2])
+    (tmp_path / "a_s0" / "splits.json").write_text(text)
+    argv = ("plot", tmp_path / "a_s0", "--structure", "-o", tmp_path / "o.png")
+    assert "splits.json is not as a run writes it" in refused(capsys, *argv)
+
+
+def test_a_seed_that_is_no_number(tmp_path):
+    """Nor a pattern."""
+    make_run(tmp_path / "a_s0", [1, 2], seed="(")
+    assert main(["plot", str(tmp_path), "-o", str(tmp_path / "o.png")]) == 0
 
 
 def test_fast_and_without_tensorflow(tmp_path):

@@ -13,6 +13,7 @@ from rl.experiments.report.code_versions import find_versions
 from rl.experiments.report.costs import cost_table, duration
 from rl.experiments.report.reproduction import reproduce, training_argv
 from rl.experiments.rundir import flags_of
+from rl.flags.conditions import NEEDS
 from tests.helpers_report import NASTY, curve_figures, make_page
 from tests.plot_runs import make_run
 

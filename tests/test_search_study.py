@@ -192,6 +192,28 @@ def test_importance():
     assert not search_in_memory(make_search(trials=3)).importance().shares
 
 
+def test_equal_trials_tell_nothing_of_flags(monkeypatch):
+    """By fANOVA too, which raises."""
+    searcher = study.Searcher(make_search(trials=10), optuna.storages.InMemoryStorage(), "here")
+    searcher.drive(lambda params: 0.0)
+    monkeypatch.setattr(study.importlib.util, "find_spec", lambda name: name)
+    assert searcher.importance().shares == {"pi_lr": 0, "gamma": 0}
+
+
+def test_runs_of_several_tasks_are_judged_whole():
+    """A run that is worse in its first four tasks of ten, and far better in the others."""
+    search = make_search(seeds=range(3), prune="seeds", trials=2)
+    searcher = study.Searcher(search, optuna.storages.InMemoryStorage(), "here")
+    best = searcher.ask()
+    assert not searcher.report(best, dict(enumerate([0.5] * 30)))
+    searcher.complete(best, 0.5, runs=3)
+    other = searcher.ask()
+    tasks = [0.45, 0.44, 0.43, 0.42, *[1.0] * 6]
+    assert not searcher.report(other, dict(enumerate(tasks)))
+    worse = [0.3 - 0.01 * task for task in range(20)]
+    assert searcher.report(other, {10 + task: value for task, value in enumerate(worse)})
+
+
 def test_a_storage_that_cannot_be_opened():
     with pytest.raises(UserError, match="cannot open the storage: "):
         storing.open_storage("nothing://")

@@ -52,6 +52,14 @@ def test_it_is_public():
     assert rl.Sweep is Sweep
 
 
+def test_flags_that_are_given_again():
+    """The last counts, as in training; but each --space is another dimension."""
+    text = "-s 0 --seed 1 2 --space a=1 b=2 --q_lr 1 --space=c=3 --space d=4"
+    axes = split_flags(text.split())
+    assert axes["seed"] == ["1", "2"]
+    assert axes["space"] == ["a=1", "b=2", "c=3", "d=4"]
+
+
 def test_all_combinations_of_flags():
     sweep = from_flags("--algo ddpg td3 --env Pendulum -s 0 10 --q-lr 1e-3 3e-4 --obs_norm")
     assert sweep.name == "sweep_ddpg_td3_Pendulum"
@@ -247,7 +255,13 @@ def test_runs_of_before_stay_in_the_plan(tmp_path):
     assert [run.name for run in read_plan(tmp_path / "s")] == ["a_s0", "b_s0"]
 
 
-@pytest.mark.parametrize("written", ["[]", '{"runs": [{"method": "../x", "seed": 0}]}', "{"])
+PLANS = ["[]", '{"runs": [{"method": "../x", "seed": 0}]}', "{"]
+for steps in ("Infinity", "NaN", "0"):
+    stages = f'[{{"argv": [], "steps": {steps}}}]'
+    PLANS.append(f'{{"runs": [{{"method": "a", "seed": 0, "stages": {stages}}}]}}')
+
+
+@pytest.mark.parametrize("written", PLANS)
 def test_a_plan_of_others_is_checked(tmp_path, written):
     (tmp_path / "sweep.json").write_text(written)
     with pytest.raises(UserError, match="is not a sweep's folder"):
@@ -304,12 +318,14 @@ def test_what_is_next(tmp_path):
     directory = run.stages[0].run.path
     assert next_step(run).argv == run.stages[0].argv and state_of(run) == "waiting"
     directory.mkdir(parents=True)
-    (directory / "code.diff").touch()
+    for name in ("code.diff", "masks.npz", "splits.json"):
+        (directory / name).touch()
     assert next_step(run).argv == (*run.stages[0].argv, "--overwrite")
     (directory / "mine.txt").touch()  # nobody's left-over: training will refuse it
     assert next_step(run).argv == run.stages[0].argv
     (directory / "mine.txt").unlink()
-    (directory / "code.diff").unlink()
+    for name in ("code.diff", "masks.npz", "splits.json"):
+        (directory / name).unlink()
     directory.rmdir()
     write_run(run)
     assert next_step(run).argv == ("resume", str(directory)) and state_of(run) == "stopped"
@@ -336,6 +352,8 @@ def test_progress(tmp_path):
     assert (progress.last_return, progress.speed, progress.seconds_left) == (-3.5, 10, 5)
     assert (progress.memory, progress.is_running) == (2e8, False)
     assert clock(3723.4) == "1:02:03"
+    (run.stages[0].run.path / "progress.txt").write_text("TotalEnvInteracts\nnan\n")
+    assert read_progress(run).steps == 0
 
 
 def test_status_prints_every_run_once(tmp_path, capsys):
@@ -375,14 +393,14 @@ def test_a_table_on_a_terminal(tmp_path):
     plan = make_plan(Sweep("s", {"a": QUICK, "b": QUICK}), tmp_path)
     write_run(plan[0])
     jobs = [Job(run) for run in plan]
-    jobs[1].become("failed", "exit code 2")
+    jobs[1].become("failed", "exit code 2 [/q]")  # which would be markup
     shown = io.StringIO()
     overview = Overview(Console(file=shown, force_terminal=True, color_system=None, width=100))
     overview.show(jobs)
     overview.close()
     (of_a,) = {line for line in shown.getvalue().splitlines() if " a " in line}
     assert [cell.strip() for cell in of_a.split("│")[1:6]] == ["a", "0", "waiting", "50%", "-3.5"]
-    assert "failed (exit code 2)" in shown.getvalue()
+    assert "failed (exit code 2 [/q])" in shown.getvalue()
 
 
 def test_last_lines(tmp_path):

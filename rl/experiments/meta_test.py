@@ -4,6 +4,7 @@ its ML set."""
 from typing import Any, Sequence
 
 from rl import envs
+from rl.config import UserError
 from rl.experiments import build, run
 from rl.experiments.adapted_flags import adapted_flags, tried_tasks
 from rl.experiments.adopt import adopt, follow_best, most_copies
@@ -27,6 +28,8 @@ def adapt(source: RunDir, saved: dict[str, Any], asked: Any, flags: Sequence[str
     env.close()
     trained = load_agent(source, asked.checkpoint, env.spec, saved)
     values = adapted_flags(saved, asked, flags, env, most_copies(trained.algo))
+    if RunDir.of(values).path.resolve() == source.path.resolve():
+        raise UserError(f"--exp_name {values['exp_name']}: {source} is the run that is adapted")
     tried = tried_tasks(asked, env)
 
     def prepare(loop: Any) -> dict[str, Any]:

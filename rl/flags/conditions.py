@@ -132,9 +132,14 @@ NEEDS = {
 }
 
 
+def is_idle(name: str, values: Values) -> bool:
+    """Whether a flag has no effect beside the others."""
+    need = NEEDS.get(name)
+    return need is not None and not need.holds(values)
+
+
 def refuse_idle(given: set[str], values: Values) -> None:
     """Raises a UserError naming the first of the flags `given` that has no effect with `values`."""
     for name in sorted(given):
-        need = NEEDS.get(name)
-        if need and not need.holds(values):
-            raise UserError(f"--{name} has no effect here: it needs {need.words}")
+        if is_idle(name, values):
+            raise UserError(f"--{name} has no effect here: it needs {NEEDS[name].words}")

@@ -237,8 +237,8 @@ def work(
     finally:
         overview.close()
     write_trials(folder, search, searcher.rows())
-    draw(search, searcher, folder)
     report(search, searcher, folder)
+    draw(search, searcher, folder)
     if pool.has_given_up:
         print(f"{pool.failures} trials failed one after another: the search gives up")
     if code == STOPPED:

@@ -11,7 +11,7 @@ from rl.experiments.comparison.comparisons import KINDS, IntervalOptions
 from rl.experiments.comparison.run_scores import CHOICES, EVAL, LAST_ROWS, Scoring
 from rl.experiments.statistics.bootstrap import UNITS
 
-MOST_RESAMPLES = 100_000  # of which a thousand scores take less than a gigabyte
+MOST_RESAMPLES = 100_000  # of whole runs, a thousand scores take less than a gigabyte
 
 
 def add_run_flags(parser: Parser) -> None:
@@ -55,8 +55,10 @@ def add_flags(parser: Parser) -> None:
         "(default: run)"
     )
     add("--unit", choices=UNITS, default="run", help=text)
-    add("--resamples", type=int, default=10_000, help="of the bootstrap (default: 10000)")
-    add("--seed", type=int, default=0, help="of the bootstrap and of large tests (default: 0)")
+    text = "of the bootstrap in tables (default: 10000)"
+    add("--resamples", type=int, default=10_000, help=text)
+    text = "of the bootstrap in tables and of large tests (default: 0)"
+    add("--seed", type=int, default=0, help=text)
     text = "score for the optimality gap: how far scores are below it, those above counted as it"
     add("--target", type=float, metavar="SCORE", help=text)
 

@@ -1,6 +1,7 @@
 """Methods: the runs of one label in one env, as an array of scores."""
 
 import dataclasses
+from pathlib import Path
 from typing import Mapping, Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from rl.experiments.plots.groups import Group
 from rl.experiments.plots.text import listed, warn
 from rl.experiments.statistics.area import mean_heights
 
+DECISIVE = ("episodes", "checkpoint", "split", "noise")  # flags of eval; seeds may differ
 UNEVEN = 1.1  # times as many env steps, from which on methods count as trained for longer
 
 
@@ -76,6 +78,7 @@ def read_methods(
     methods = {}
     for env, scores_by_label in by_env.items():
         _warn_of_budgets(env, scores_by_label)
+        _warn_of_evaluations(env, scores_by_label)
         methods[env] = _make_methods(scores_by_label, scoring, besides)
     return methods
 
@@ -126,6 +129,30 @@ def _areas(scores: Sequence[RunScore], scoring: Scoring) -> np.ndarray:
             values = np.where(steps <= scoring.steps, values, np.nan)
         curves.append((steps, values))
     return mean_heights(*align(curves))
+
+
+def _warn_of_evaluations(env: str, scores_by_label: dict[str, list[RunScore]]) -> None:
+    """Says on stderr where evaluations of an env's runs can't be compared: they were asked for with
+    other flags, or the run has gone on since."""
+    evaluations = []
+    for scores in scores_by_label.values():
+        evaluations += [score for score in scores if score.asked]
+    place = f" in {env}" if env else ""
+    for flag in DECISIVE:
+        values: dict[str, list[Path]] = {}
+        for score in evaluations:
+            values.setdefault(str(score.asked.get(flag)), []).append(score.run.directory)
+        if len(values) > 1:
+            parts = [f"{value} of {listed(places)}" for value, places in values.items()]
+            warn(f"runs were evaluated with another --{flag}{place}: {'; '.join(parts)}")
+    for score in evaluations:
+        rows = column(score.run, STEPS)
+        is_last = score.asked.get("checkpoint") == "last"
+        if is_last and rows.size and score.steps < rows[-1]:
+            warn(
+                f"{score.run.directory} was evaluated at env step {score.steps:g} and has "
+                f"{rows[-1]:g} now"
+            )
 
 
 def _warn_of_budgets(env: str, scores_by_label: dict[str, list[RunScore]]) -> None:

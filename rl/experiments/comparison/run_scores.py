@@ -55,6 +55,7 @@ class RunScore(NamedTuple):
       total: its score. by_task: those of its tasks; none where it has no column for each task.
       steps: env steps at the last row that counts. episodes: that the score is made of, at a guess
         where the run doesn't say how many a test has.
+      asked: of an evaluation, what decided it: the flags of eval.
     """
 
     run: Run
@@ -62,6 +63,7 @@ class RunScore(NamedTuple):
     by_task: dict[str, float]
     steps: float
     episodes: int
+    asked: Mapping[str, Any] = MappingProxyType({})
 
 
 def score_run(run: Run, scoring: Scoring) -> RunScore | None:
@@ -127,13 +129,14 @@ def _score_evaluation(run: Run, scoring: Scoring) -> RunScore | None:
         by_task = {task: float(of_task[kind]) for task, of_task in of_tasks.items()}
         steps = float(found["step"])
         episodes = int(found["episodes"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        asked = dict(found.get("asked", {}))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         file = run.directory / EVALUATION
         raise UserError(f"{file} is not as eval --save writes it: {error}") from None
     if scoring.scales:
         by_task = _scaled(run, by_task, scoring)
         total = float(np.mean(list(by_task.values())))
-    return RunScore(run, total, by_task, steps, episodes) if math.isfinite(total) else None
+    return RunScore(run, total, by_task, steps, episodes, asked) if math.isfinite(total) else None
 
 
 def _choose_rows(values: np.ndarray, steps: np.ndarray, scoring: Scoring) -> np.ndarray:

@@ -11,22 +11,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rl.config import UserError
+from rl.experiments.plots.structure import MISSHAPEN
 from rl.experiments.plots.text_table import read_file
 
 LAYER_WIDTH = 1.8  # inches, in the tree as of a panel of affinities
 TASK_HEIGHT = 0.25
 MARGINS = 1.2  # above and below a tree
 MOST_TASKS = 1000  # that a picture has room for
-# What text of another shape makes the readers of its parts raise.
-MISSHAPEN = (
-    KeyError,
-    TypeError,
-    ValueError,
-    IndexError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-)
 
 
 def draw_branches(file: Path) -> Figure:

@@ -9,6 +9,7 @@ from rl.config import UserError, closest
 from rl.experiments.plots.text import listed, warn
 
 STEPS = "TotalEnvInteracts"
+PERFORMANCE = "Performance"
 # name -> columns that are taken for it where a run has none of that name, best first. Those with a
 # slash are Stable-Baselines3's, whose rollout/ep_rew_mean is over the last 100 episodes, and
 # garage's. AverageReturn is rllab's; r, l and t are Monitor's; the others are of Spinning Up and of
@@ -23,7 +24,7 @@ STAND_INS = {
         "Epoch",
         "Iteration",
     ),
-    "Performance": (
+    PERFORMANCE: (
         "AverageTestEpRet",
         "average-test-episode-return",
         "eval/mean_reward",
@@ -117,6 +118,8 @@ def choose_runs(
     for value in values:
         _having(with_axis, value, by_task)
     _tell_stand_ins(with_axis, xaxis)
+    if PERFORMANCE in values and not by_task:
+        _tell_mixture([run for run in with_axis if _has(run, PERFORMANCE, by_task=False)])
     chosen = []
     for runs_of_path in found:
         chosen.append([run for run in runs_of_path if _is_drawn(run, xaxis, values, by_task)])
@@ -156,6 +159,24 @@ def _explain_lack(run: Run, name: str, by_task: bool) -> str:
         return f"{run.directory} has no column {name}; the closest are {known}"
     known = listed(sorted(column.split("/")[0] for column in run.columns if "/" in column))
     return f"{run.directory} has no column {name}/<task>; by task it has: {known or 'none'}"
+
+
+def _tell_mixture(runs: Sequence[Run]) -> None:
+    """Warns where Performance is the test return of some runs of an env, and the training return of
+    others."""
+    training = ("AverageEpRet", *STAND_INS["AverageEpRet"])
+    by_env: dict[str, tuple[list[Path], list[Path]]] = {}
+    for run in runs:
+        tested, trained = by_env.setdefault(run.env, ([], []))
+        is_training = find_name(run.columns, PERFORMANCE) in training
+        (trained if is_training else tested).append(run.directory)
+    for env, (tested, trained) in by_env.items():
+        if tested and trained:
+            place = f" in {env}" if env else ""
+            warn(
+                f"{PERFORMANCE}{place} is the training return of {listed(trained)}, which have no "
+                "test return as the others have"
+            )
 
 
 def _tell_stand_ins(runs: Sequence[Run], xaxis: str) -> None:

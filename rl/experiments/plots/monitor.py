@@ -7,6 +7,7 @@ Source: https://github.com/DLR-RM/stable-baselines3, stable_baselines3/common/mo
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
@@ -84,13 +85,20 @@ def _read_monitor(file: Path) -> Monitor | None:
     if LENGTH not in columns or SECONDS not in columns:
         raise UserError(f"{file} has no columns {LENGTH} and {SECONDS}")
     values = _parse_comment(comment.removeprefix("#"))
-    start = values.get("t_start")
-    if not isinstance(start, (int, float)) or not np.isfinite(start):
-        start = 0.0
+    start = _finite(values.get("t_start"))
     env = values.get("env_id")
     if not isinstance(env, str) or not env.isprintable():
         env = ""
     return Monitor(columns, start, env)
+
+
+def _finite(value: Any) -> float:
+    """A number from JSON; 0 for all else."""
+    try:
+        number = float(value) if isinstance(value, (int, float)) else 0.0
+    except OverflowError:
+        return 0.0
+    return number if math.isfinite(number) else 0.0
 
 
 def _parse_comment(text: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def flag_values(run: Run) -> dict[str, str]:
 
     Where a value names a run directory of the same seed, the seed is left out.
     """
-    seed = re.compile(rf"_s{run.config.get('seed')}(?!\d)")
+    seed = re.compile(rf"_s{re.escape(str(run.config.get('seed')))}(?!\d)")
     values = {}
     for name, value in run.config.items():
         first = name.split(":")[0]

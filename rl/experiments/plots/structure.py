@@ -11,6 +11,17 @@ from rl.config import SPLITS, UserError
 from rl.experiments.plots.columns import Run
 from rl.experiments.plots.text_table import read_file
 
+# What text of another shape than a run's makes the readers of its parts raise.
+MISSHAPEN = (
+    KeyError,
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+
 
 class Sharing(NamedTuple):
     """What the tasks of a layer share, from one split to the next.

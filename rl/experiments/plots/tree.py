@@ -7,10 +7,17 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rl.config import UserError
+from rl.config import SPLITS, UserError
 from rl.experiments.plots.columns import Run
 from rl.experiments.plots.groups import Group
-from rl.experiments.plots.structure import Layer, layers, load_splits, matrix_of, sharing_of
+from rl.experiments.plots.structure import (
+    MISSHAPEN,
+    Layer,
+    layers,
+    load_splits,
+    matrix_of,
+    sharing_of,
+)
 
 WIDTH = 9.6  # inches
 TASK_HEIGHT = 0.22
@@ -36,6 +43,14 @@ def draw_structure(groups: Sequence[Group]) -> Figure:
     if len(runs) != 1:
         raise UserError(f"--structure draws one run, and {len(runs)} match")
     report = load_splits(runs[0])
+    try:
+        return _draw_report(report)
+    except MISSHAPEN:
+        raise UserError(f"{runs[0].directory / SPLITS} is not as a run writes it") from None
+
+
+def _draw_report(report: Mapping[str, Any]) -> Figure:
+    """Of what `splits.json` has."""
     tasks = report["tasks"]
     rows = []
     for name, network in report["networks"].items():

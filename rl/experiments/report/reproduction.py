@@ -8,6 +8,7 @@ from rl.config import UserError, program
 from rl.experiments.plots.columns import Run
 from rl.experiments.rundir import RunDir, name_of
 from rl.flags import sections
+from rl.flags.conditions import is_idle
 
 ALWAYS = ("algo", "env", "seed")  # are in a command even where they are the defaults
 # Where a run goes is for who makes it again to say.
@@ -40,8 +41,8 @@ def reproduce(run: Run) -> Reproduction:
 
 
 def training_argv(config: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """The command line of training whose flags are those of `config`, and names of the flags that
-    it can't give.
+    """The command line of training whose flags are those of `config`, without those that have no
+    effect, and names of the flags that it can't give.
 
     Raises:
       UserError: there is no such algorithm, network or gradient method.
@@ -52,6 +53,8 @@ def training_argv(config: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         for field in dataclasses.fields(part):
             value = config[field.name]
             if field.name in NEVER or _is_usual(field, value, config):
+                continue
+            if is_idle(field.name, config):  # of a preset, which may set what has no effect
                 continue
             if value == ():
                 unsaid.append(field.name)

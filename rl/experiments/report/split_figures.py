@@ -8,6 +8,7 @@ import numpy as np
 from rl.config import SPLITS, UserError
 from rl.experiments.plots.columns import Run
 from rl.experiments.plots.structure import (
+    MISSHAPEN,
     Layer,
     Matrix,
     layers,
@@ -18,9 +19,6 @@ from rl.experiments.plots.structure import (
 from rl.experiments.report.grid_figures import GridFigure, row_names
 from rl.experiments.report.numbers import exact, rounded
 from rl.experiments.report.thinning import thin_columns
-
-# What text of another shape than a run's makes the readers of its parts raise.
-MISSHAPEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
 
 
 class NetworkFigures(NamedTuple):

@@ -205,7 +205,8 @@ class Searcher:
     # What became of them ---------------------------------------------------------
 
     def report(self, number: int, values: Mapping[int, float]) -> bool:
-        """Takes note of values on the way, in order of their steps, until one says to give up.
+        """Takes note of values on the way, in order of their steps, until one says to give up; of
+        runs, whose tasks are steps, once they are noted whole.
 
         Args:
           values: step -> value. Steps that were reported before are left out.
@@ -217,9 +218,15 @@ class Searcher:
         if self._is_ended(number):
             return False
         known = self.study.get_trials(deepcopy=False)[number].intermediate_values
+        new = sorted(set(values) - set(known))
+        if self.search.pruning == "seeds":
+            # Some tasks of a run have another mean than all of them.
+            for step in new:
+                trial.report(values[step], step)
+            return trial.should_prune()
         if known and trial.should_prune():
             return True
-        for step in sorted(set(values) - set(known)):
+        for step in new:
             trial.report(values[step], step)
             if trial.should_prune():
                 return True
@@ -306,6 +313,9 @@ class Searcher:
         return Importance("the flag alone", shares)
 
     def _fanova(self) -> dict[str, float]:
+        values = {row.value for row in self.rows() if row.state == "complete"}
+        if len(values) == 1:  # which Optuna's has no answer for
+            return {name: 0.0 for name in self.search.space}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)

@@ -6,6 +6,7 @@ from typing import Optional, Sequence
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from rl.experiments.sweeps.pool import Job
@@ -104,9 +105,9 @@ def add_row(table: Table, run: SweepRun, status: str, progress: Progress) -> Non
         left = clock(progress.seconds_left)
         memory = "" if math.isnan(progress.memory) else f"{progress.memory / MIB:.0f} MiB"
     table.add_row(
-        run.method,
+        escape(run.method),  # brackets in it are no markup
         str(run.seed),
-        status,
+        escape(status),
         f"{progress.steps / progress.total:.0%}",
         _number(progress.last_return),
         _number(progress.speed),

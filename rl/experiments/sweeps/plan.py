@@ -342,6 +342,7 @@ def read_plan(folder: Path) -> list[SweepRun]:
         ValueError,
         RecursionError,
         KeyError,
+        OverflowError,
         TypeError,
     ) as error:
         raise UserError(f"{folder} is not a sweep's folder: {FILE}: {error}") from None
@@ -362,7 +363,10 @@ def _read_run(folder: Path, entry: Mapping[str, Any]) -> SweepRun:
     for name, stage in zip(names, entry["stages"]):
         run = RunDir(data_dir / name / f"{name}_s{seed}")
         argv = tuple(map(str, stage["argv"]))
-        stages.append(Stage(run, argv, int(stage["steps"]), trust=False))
+        steps = int(stage["steps"])
+        if steps < 1:
+            raise ValueError(f"{method} has a stage of {steps} steps")
+        stages.append(Stage(run, argv, steps, trust=False))
     eval_episodes = entry.get("eval_episodes", 0)  # sweeps of before had none
     check_episodes(eval_episodes)
     return SweepRun(method, seed, folder / method, tuple(stages), eval_episodes)

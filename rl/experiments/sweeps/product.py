@@ -18,12 +18,14 @@ from rl.experiments.sweeps.definition import OWN, Sweep
 from rl.flags import ALGORITHMS, GRADIENTS, NETWORKS, run, sections
 
 SHORT = {"-s": "--seed"}  # other spellings
+GATHERED = ("space",)  # flags of which each is another dimension of a search
 
 
 def split_flags(argv: Sequence[str]) -> dict[str, list[str]]:
     """The values of each flag of a command line, as texts; of one without values, none.
 
-    What comes before the first flag is that of "".
+    A flag that is given again has the new values alone, as in training, but for those of GATHERED,
+    which has more. What comes before the first flag is that of "".
     """
     values: dict[str, list[str]] = {"": []}
     name = ""
@@ -33,7 +35,8 @@ def split_flags(argv: Sequence[str]) -> dict[str, list[str]]:
             continue
         flag, equals, value = underscored(SHORT.get(word, word)).partition("=")
         name = flag.removeprefix("--")
-        values[name] = [value] if equals else []
+        before = values.get(name, []) if name in GATHERED else []
+        values[name] = [*before, value] if equals else before
     return values
 
 

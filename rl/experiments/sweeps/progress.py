@@ -48,7 +48,7 @@ def read_progress(run: SweepRun) -> Progress:
     memory = math.nan
     for stage in run.stages:
         rows = _rows(stage.run)
-        if rows.get("TotalEnvInteracts"):
+        if rows.get("TotalEnvInteracts") and math.isfinite(rows["TotalEnvInteracts"][-1]):
             steps += int(rows["TotalEnvInteracts"][-1])
         if stage is at_work:
             last_return = _last_return(rows)

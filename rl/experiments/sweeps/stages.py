@@ -5,6 +5,7 @@ import os
 from typing import Optional
 
 from rl import lock
+from rl.config import MASKS, SPLITS
 from rl.experiments.commands.eval import Config, asked_of
 from rl.experiments.rundir import CONFIG
 from rl.experiments.sweeps.runs import Stage, SweepRun
@@ -21,6 +22,11 @@ LEFT_BEHIND = {
     "saved.txt",
     "saved.txt.tmp",
     "tb",
+    # Of networks whose first checkpoint is saved before there is a config.
+    SPLITS,
+    f"{SPLITS}.tmp",
+    MASKS,
+    f"{MASKS}.tmp",
 }
 SHOWN = 5  # last lines of an output that are shown
 TAIL = 4096  # bytes of it that are looked at

@@ -46,7 +46,7 @@ def operations(loop, passes: tuple[float, float]) -> float:
 def update_rate(loop) -> float:
     """Updates per second in a burst with nothing beside it: the median of some."""
     if loop.algo.loop == "off_policy":
-        _, batches, updates = loop.feed.draw(loop.burst, 0, 1)
+        _, batches, updates = loop.feed.draw(loop.burst_size, 0, 1)
     else:
         data, _ = loop.algo.prepare(loop.rollout)
         batches = loop.rollout.minibatches(

@@ -92,7 +92,7 @@ def conflict_of_unit(toy, wanted):
     x = tf.constant(1 + 0.1 * toy.rng.normal(size=(tasks, 16, 3)), tf.float32)
 
     def loss():
-        params = toy.net.given or toy.net.expand()
+        params = toy.net.given.params or toy.net.expand()
         return (
             tf.reduce_mean((toy.net.dense(x, params[0]) - wanted[:, None]) ** 2, axis=(-2, -1)),
             {},

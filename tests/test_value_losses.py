@@ -131,7 +131,7 @@ def test_c51_targets_by_hand():
 def test_other_targets_are_those_of_squared_errors(name):
     out2 = logits([0.4, 0.3, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25])
     cost = tf.constant([0.5, 0.5])
-    values = small(name).values(out2)
+    values = small(name).q_values(out2)
     np.testing.assert_allclose(values, [0, 0.5], atol=1e-6)
     target = small(name).target(out2, HAND, cost)
     np.testing.assert_allclose(target, [1 + 0.5 * (0 - 0.5), 2], atol=1e-6)
@@ -145,10 +145,10 @@ def test_what_counts_of_two_critics():
     out = tf.stack([logits(*first), logits(*second)])
     smaller = small("c51", "min")
     np.testing.assert_allclose(smaller.probabilities(out), [second[0], first[1]], atol=1e-6)
-    np.testing.assert_allclose(smaller.value(out), [0.2, -0.4], atol=1e-6)
+    np.testing.assert_allclose(smaller.ensemble_q(out), [0.2, -0.4], atol=1e-6)
     mean = small("c51", "mean")
     np.testing.assert_allclose(mean.probabilities(out), (np.array(first) + second) / 2, atol=1e-6)
-    np.testing.assert_allclose(mean.value(out), [(1.4 + 0.2) / 2, (-0.4 + 0.8) / 2], atol=1e-6)
+    np.testing.assert_allclose(mean.ensemble_q(out), [(1.4 + 0.2) / 2, (-0.4 + 0.8) / 2], atol=1e-6)
 
 
 # Algorithms --------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_algorithms_learn_distributions(name, loss):
     assert info["TDError"][-1].mean() < 0.1 * info["TDError"][0].mean() + 0.02
     assert set(info) - {"TDError"} == set(algo.columns)
     assert algo.burst.compiled.experimental_get_tracing_count() == 1
-    q = algo.value_loss.value(algo.q(batches.obs[0], batches.act[0]))
+    q = algo.value_loss.ensemble_q(algo.q(batches.obs[0], batches.act[0]))
     np.testing.assert_allclose(q, batches.rew[0], atol=0.2)
 
 

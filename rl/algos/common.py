@@ -53,30 +53,46 @@ class Burst(Generic[Batches]):
         """
         batches = map_fields(tf.convert_to_tensor, batches)
         updates = map_fields(tf.convert_to_tensor, updates)
-        done, infos = self.compiled(batches, updates, tf.constant(count))
-        return {k: v.numpy()[: int(done)] for k, v in infos.items() if k != "stop"}
+        taken, infos = self.compiled(batches, updates, tf.constant(count))
+        infos.pop("stop", None)
+        return {key: rows.numpy()[: int(taken)] for key, rows in infos.items()}
 
     def _run(
         self, batches: Batches, updates: Update, count: tf.Tensor
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        size = updates.lr.shape[0]
-        one = lambda field: tf.TensorSpec(field.shape[1:], field.dtype)
-        traced = self.train_step.get_concrete_function(
-            map_fields(one, batches), map_fields(one, updates)
-        )
-        infos = traced.structured_outputs
-        arrays = {k: tf.TensorArray(v.dtype, size, element_shape=v.shape) for k, v in infos.items()}
+        """The loop of a call. Returns how many steps were taken, and their infos with a leading
+        axis max_updates, of which so many rows are filled."""
 
-        def body(i: tf.Tensor, _: tf.Tensor, arrays: dict[str, tf.TensorArray]) -> Any:
-            # Not field[i], which takes milliseconds to compile where i isn't a constant.
-            at_i = lambda field: tf.gather(field, i)
+        def goes_on(i: tf.Tensor, stop: tf.Tensor, _: Any) -> tf.Tensor:
+            return tf.logical_and(i < count, tf.logical_not(stop))
+
+        def take_step(i: tf.Tensor, _: tf.Tensor, rows: dict[str, tf.TensorArray]) -> Any:
+            def at_i(field: tf.Tensor) -> tf.Tensor:
+                # Not field[i], which takes milliseconds to compile where i isn't a constant.
+                return tf.gather(field, i)
+
             info = self.train_step(map_fields(at_i, batches), map_fields(at_i, updates))
             stop = info.get("stop", tf.constant(False))
-            return i + 1, stop, {k: a.write(i, info[k]) for k, a in arrays.items()}
+            return i + 1, stop, {key: array.write(i, info[key]) for key, array in rows.items()}
 
-        more = lambda i, stop, _: tf.logical_and(i < count, tf.logical_not(stop))
-        done, _, arrays = tf.while_loop(more, body, (tf.constant(0), tf.constant(False), arrays))
-        return done, {k: a.stack() for k, a in arrays.items()}
+        start = (tf.constant(0), tf.constant(False), self._empty_rows(batches, updates))
+        taken, _, rows = tf.while_loop(goes_on, take_step, start)
+        return taken, {key: array.stack() for key, array in rows.items()}
+
+    def _empty_rows(self, batches: Batches, updates: Update) -> dict[str, tf.TensorArray]:
+        """Room for the infos of max_updates steps."""
+
+        def without_axis(field: tf.Tensor) -> tf.TensorSpec:
+            return tf.TensorSpec(field.shape[1:], field.dtype)
+
+        step = self.train_step.get_concrete_function(
+            map_fields(without_axis, batches), map_fields(without_axis, updates)
+        )
+        size = updates.lr.shape[0]
+        rows = {}
+        for key, value in step.structured_outputs.items():
+            rows[key] = tf.TensorArray(value.dtype, size, element_shape=value.shape)
+        return rows
 
 
 class Algorithm(Generic[Batches]):
@@ -84,11 +100,15 @@ class Algorithm(Generic[Batches]):
     `saved` and `host`.
 
     Attributes:
-      policy: acts as the actor did at the last `refresh`. Until the next it may go on in another
-        thread than `update`.
-
-    Parts in `saved` have `variables`. Those of them that are optimisers may also change how a
-    network is made up while it trains; see `Optimizer.after`.
+      policy: acts by a copy of the actor's weights, which `refresh` takes, so that it can go on in
+        another thread while `update` changes the actor.
+      train_step: one update, compiled.
+      columns: name -> kind of statistics, see rl.logging.epoch_logger.KINDS.
+      saved: names of the parts whose TensorFlow `variables` a checkpoint holds: networks and
+        optimisers. Optimisers may also change how a network is made up; see `Optimizer.after`.
+      host: names of the parts in NumPy, which a checkpoint holds by their `state()`.
+      discrete: whether actions may be a choice among some.
+      memory: whether networks may have memory.
     """
 
     spec: EnvSpec
@@ -97,12 +117,12 @@ class Algorithm(Generic[Batches]):
     train_step: TrainStep
     columns: dict[str, str]
     saved: tuple[str, ...] = ()
-    host: tuple[str, ...] = ()  # parts outside TensorFlow, with `state` and `load_state`
-    discrete = False  # whether actions may be a choice among some
-    memory = False  # whether networks may have memory
+    host: tuple[str, ...] = ()
+    discrete = False
+    memory = False
 
-    def ready(self) -> None:
-        """Call when the networks are there.
+    def finish_init(self) -> None:
+        """Call at the end of `__init__`, when networks, optimisers and policy are there.
 
         Raises:
           UserError: they have memory, and updates are of single steps.

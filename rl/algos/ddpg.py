@@ -9,7 +9,7 @@ Differs from the paper, with the reference:
 Differs from the reference:
 4. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
 5. Keras' initialiser (Glorot) and Adam epsilon (1e-7) in place of PyTorch's;
-6. only a terminated step stops bootstrapping, never the time limit;
+6. no time limit stops bootstrapping; there one of the env's own does that is below max_ep_len;
 7. replay, actors and critics have actions in units: -1 and 1 are the env's bounds.
 """
 
@@ -53,9 +53,10 @@ class DDPG(Algorithm[Batch]):
         give_embedding(self.q, self.actor, self.actor_targ)
         self.pi_opt = optimizers.make(config.pi_lr, self.actor, self.actor_targ)
         self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
+        # Ornstein-Uhlenbeck noise that is pulled to 0 all the way is Gaussian, without memory.
         theta = config.ou_theta if config.noise == "ou" else 1.0
         self.policy = DeterministicPolicy(self.actor, spec, config.act_noise, theta)
-        self.ready()
+        self.finish_init()
 
     def _make_actor(self, torsos: Torsos) -> Any:
         actor = DeterministicActor(
@@ -74,19 +75,28 @@ class DDPG(Algorithm[Batch]):
     # Losses: (...), one per task ------------------------------------------
 
     def q_loss(self, batch: Batch) -> tuple[tf.Tensor, Info]:
-        """Mean squared Bellman error, eq. 4 and 5 of the paper, or that of `--critic_loss`."""
-        target = self.value_loss.target(self.q_targ(batch.obs2, self.actor_targ(batch.obs2)), batch)
+        """Mean squared Bellman error, eq. 4 and 5 of the paper, or that of `--critic_loss`.
+
+        Returns:
+          The loss of each task, and what to log. Prioritised replay learns from "TDError", `(...,
+          batch)`.
+        """
+        act2 = self.actor_targ(batch.obs2)
+        out2 = self.q_targ(batch.obs2, act2)
+        target = self.value_loss.target(out2, batch)
         out = self.q(batch.obs, batch.act)
-        loss = tf.reduce_mean(batch.weight * self.value_loss.loss(out, target), axis=-1)
+        losses = batch.weight * self.value_loss.loss(out, target)
+        loss = tf.reduce_mean(losses, axis=-1)
         return loss, {
             "LossQ": loss,
-            "QVals": self.value_loss.values(out),
+            "QVals": self.value_loss.q_values(out),
             "TDError": self.value_loss.error(out, target),
         }
 
     def pi_loss(self, batch: Batch) -> tuple[tf.Tensor, Info]:
         """Deterministic policy gradient, eq. 6: climb the critic."""
-        q = self.value_loss.value(self.q(batch.obs, self.actor(batch.obs)))
+        out = self.q(batch.obs, self.actor(batch.obs))
+        q = self.value_loss.q_values(out)
         loss = -tf.reduce_mean(q, axis=-1)
         return loss, {"LossPi": loss}
 

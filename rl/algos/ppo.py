@@ -10,7 +10,8 @@ Differs from the reference:
 3. the value loss is not clipped by default, and its coefficient multiplies a mean square without
    1/2;
 4. minibatches are drawn anew each epoch, and what is left over by their size is dropped;
-5. with a target_kl an update stops after the first minibatch whose KL is 1.5 times that;
+5. with a target_kl an update stops after the first minibatch whose KL, the largest of all tasks,
+   is above 1.5 times that;
 6. the learning rate falls with each minibatch, not with each rollout;
 7. by `--norm_value` the critic predicts returns minus their mean, over their std;
 8. of tasks that were visited unequally often an epoch has as many samples each: those with fewer
@@ -59,8 +60,9 @@ class PPO(Algorithm[RolloutBatch]):
         "Entropy": "mean",
         "KL": "mean",
         "ClipFrac": "mean",
+        "ExplainedVar": "mean",
+        "Updates": "mean",
     }
-    columns |= {"ExplainedVar": "mean", "Updates": "mean"}
     saved = ("actor", "opt")
     host = ("returns",)
 
@@ -87,14 +89,14 @@ class PPO(Algorithm[RolloutBatch]):
         self.returns = RunningMoments(spec.batch_dims)
         kind = CategoricalPolicy if spec.choices else GaussianPolicy
         self.policy = kind(self.actor, spec)
-        self.ready()
+        self.finish_init()
 
     # Losses: (...), one per task ------------------------------------------
 
     def pi_loss(self, batch: RolloutBatch, present: Any = None) -> tuple[tf.Tensor, Info]:
         """The clipped surrogate, eq. 7, and the entropy bonus."""
         adv = batch.adv
-        advantage = tf.reduce_mean(visited(present, adv), axis=-1)
+        mean_advantage = tf.reduce_mean(visited(present, adv), axis=-1)
         clip = self.config.clip_ratio
         if self.config.norm_adv:
             mean, var = tf.nn.moments(adv, axes=[-1], keepdims=True)
@@ -108,13 +110,17 @@ class PPO(Algorithm[RolloutBatch]):
         # Schulman, 2020 (http://joschu.net/blog/kl-approx.html): unbiased, never negative
         kl = tf.reduce_mean(ratio - 1 - log_ratio, axis=-1)
         clipped = tf.reduce_mean(tf.cast(tf.abs(ratio - 1) > clip, tf.float32), axis=-1)
-        info = {"LossPi": loss, "Entropy": entropy, "KL": kl, "ClipFrac": clipped}
-        info["Advantage"] = advantage
-        return loss - self.config.ent_coef * entropy, info
+        return loss - self.config.ent_coef * entropy, {
+            "LossPi": loss,
+            "Entropy": entropy,
+            "KL": kl,
+            "ClipFrac": clipped,
+            "Advantage": mean_advantage,
+        }
 
     def v_loss(self, batch: RolloutBatch, present: Any = None) -> tuple[tf.Tensor, Info]:
-        """Mean squared error of the value, or the larger one of it and of the value kept near the
-        old."""
+        """Mean squared error of the value; with `--clip_value` of each sample the larger one of its
+        squared error and that of the value kept near the old one."""
         value = self.actor.value(batch.obs, past_of(batch))
         error = (value - batch.ret) ** 2
         if self.config.clip_value:
@@ -137,7 +143,8 @@ class PPO(Algorithm[RolloutBatch]):
     def train_step(self, batch: RolloutBatch, update: Update) -> Info:
         """One step on actor and critic."""
         info = self.opt.minimise(lambda: self.loss(batch, update.present), update)
-        del info["Advantage"]  # for networks that change while they train, alone
+        # No column: networks that change while they train judge by it how well tasks do.
+        del info["Advantage"]
         if self.config.target_kl:
             info["stop"] = tf.reduce_max(info["KL"]) > 1.5 * self.config.target_kl
         return info
@@ -150,26 +157,28 @@ class PPO(Algorithm[RolloutBatch]):
         steps = rollout.data
         fields = {name: rollout.flat(steps[name]) for name in ("obs", "obs2", "act", "time")}
         if isinstance(rollout.memory, np.ndarray):
-            scores = self.evaluate(**fields, memory=rollout.memory)
-            scores["start"] = (fields["time"] == 0).astype(np.float32)
+            outputs = self.evaluate(**fields, memory=rollout.memory)
+            outputs["start"] = (fields["time"] == 0).astype(np.float32)
         else:
-            scores = rollout.by_pieces(lambda piece: self.evaluate(**piece), fields)
-        value = rollout.stacked(scores.pop("value"))
-        value2 = rollout.stacked(scores.pop("value2"))
+            outputs = rollout.by_pieces(lambda piece: self.evaluate(**piece), fields)
+        value = rollout.stacked(outputs.pop("value"))
+        value2 = rollout.stacked(outputs.pop("value2"))
         done = steps["done"]
         if self.baseline:
+            # It knows the time, so that a time limit ends its returns as a termination does.
             done = np.maximum(done, steps["truncated"])
-        gamma = self.config.gamma
-        adv = gae(steps["rew"], value, value2, done, steps["end"], gamma, self.config.lam)
+        trajectories = (steps["rew"], value, value2, done, steps["end"], self.config.gamma)
+        adv = gae(*trajectories, self.config.lam)
         ret = rollout.flat(adv + value)
-        data = {"obs": fields["obs"], "act": fields["act"], "adv": rollout.flat(adv), **scores}
+        data = {"obs": fields["obs"], "act": fields["act"], "adv": rollout.flat(adv), **outputs}
+        mask = rollout.mask()
         if self.baseline:
-            sums = gae(steps["rew"], value, value2, done, steps["end"], gamma, 1.0) + value
-            sums = rollout.flat(sums)
-            self.baseline.fit(fields["obs"], fields["time"], sums, rollout.mask())
+            # With lambda 1 advantage and value add up to the discounted return.
+            discounted = rollout.flat(gae(*trajectories, 1.0) + value)
+            self.baseline.fit(fields["obs"], fields["time"], discounted, mask)
         else:
-            data["ret"] = self.targets(ret, rollout.mask())
-        explained = explained_variance(data["adv"], ret, rollout.mask())
+            data["ret"] = self.targets(ret, mask)
+        explained = explained_variance(data["adv"], ret, mask)
         return data, {"VVals": value, "ExplainedVar": explained}
 
     @tf.function(autograph=False, jit_compile=True)

@@ -9,7 +9,7 @@ Differs from the paper and the reference:
 3. while a burst runs the envs go on with the policy from before it, unless `--overlap false`;
 4. replay, densities and the target entropy have actions in units: -1 and 1 are the env's bounds;
 5. the log-density of a squashed action has no epsilon in it and is exact far out (see
-   distributions.py);
+   rl/networks/distributions.py);
 6. Keras' initialiser (Glorot) and Adam epsilon (1e-7).
 """
 
@@ -37,8 +37,15 @@ class SAC(Algorithm[Batch]):
 
     flags = Config
     loop = "off_policy"
-    columns = {"Q1Vals": "all", "Q2Vals": "all", "LogPi": "all", "LossPi": "mean", "LossQ": "mean"}
-    columns |= {"Alpha": "task", "LossAlpha": "mean"}
+    columns = {
+        "Q1Vals": "all",
+        "Q2Vals": "all",
+        "LogPi": "all",
+        "LossPi": "mean",
+        "LossQ": "mean",
+        "Alpha": "task",
+        "LossAlpha": "mean",
+    }
     saved = ("actor", "q", "q_targ", "temperature", "pi_opt", "q_opt", "alpha_opt")
 
     def __init__(
@@ -68,7 +75,7 @@ class SAC(Algorithm[Batch]):
         self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
         self.alpha_opt = optimizers.make(config.alpha_lr, self.temperature)
         self.policy = SquashedGaussianPolicy(self.actor, spec)
-        self.ready()
+        self.finish_init()
 
     def sample(self, obs: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Actions at obs, reparametrised, and their log densities."""
@@ -82,11 +89,13 @@ class SAC(Algorithm[Batch]):
         `--critic_loss`."""
         act2, log_pi2 = self.sample(batch.obs2, seed)
         cost = self.temperature.alpha[..., None] * log_pi2
-        target = self.value_loss.target(self.q_targ(batch.obs2, act2), batch, cost)
+        out2 = self.q_targ(batch.obs2, act2)
+        target = self.value_loss.target(out2, batch, cost)
         out = self.q(batch.obs, batch.act)
-        q = self.value_loss.values(out)
-        losses = batch.weight * self.value_loss.loss(out, target)
-        loss = tf.reduce_sum(tf.reduce_mean(losses, axis=-1), axis=0)
+        q = self.value_loss.q_values(out)
+        losses = batch.weight * self.value_loss.loss(out, target)  # (critics, ..., batch)
+        loss_of_critics = tf.reduce_mean(losses, axis=-1)
+        loss = tf.reduce_sum(loss_of_critics, axis=0)
         return self.task_weights() * loss, {
             "LossQ": loss,
             "Q1Vals": q[0],
@@ -97,7 +106,8 @@ class SAC(Algorithm[Batch]):
     def pi_loss(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, Info]:
         """Climb the smaller critic and the entropy, eq. 9."""
         act, log_pi = self.sample(batch.obs, seed)
-        q = self.value_loss.value(self.q(batch.obs, act))
+        out = self.q(batch.obs, act)
+        q = self.value_loss.ensemble_q(out)
         loss = tf.reduce_mean(self.temperature.alpha[..., None] * log_pi - q, axis=-1)
         return self.task_weights() * loss, {"LossPi": loss, "LogPi": log_pi}
 

@@ -54,7 +54,7 @@ class TD3(Algorithm[Batch]):
         self.pi_opt = optimizers.make(config.pi_lr, self.actor, self.actor_targ)
         self.q_opt = optimizers.make(config.q_lr, self.q, self.q_targ)
         self.policy = DeterministicPolicy(self.actor, spec, config.act_noise)
-        self.ready()
+        self.finish_init()
 
     def _make_actor(self, torsos: Torsos) -> Any:
         actor = DeterministicActor(
@@ -85,11 +85,13 @@ class TD3(Algorithm[Batch]):
         """Squared Bellman errors of both critics against the smaller target, algorithm 1, or those
         of `--critic_loss`."""
         act2 = self.smoothed_action(batch.obs2, seed)
-        target = self.value_loss.target(self.q_targ(batch.obs2, act2), batch)
+        out2 = self.q_targ(batch.obs2, act2)
+        target = self.value_loss.target(out2, batch)
         out = self.q(batch.obs, batch.act)
-        q = self.value_loss.values(out)
-        losses = batch.weight * self.value_loss.loss(out, target)
-        loss = tf.reduce_sum(tf.reduce_mean(losses, axis=-1), axis=0)
+        q = self.value_loss.q_values(out)
+        losses = batch.weight * self.value_loss.loss(out, target)  # (critics, ..., batch)
+        loss_of_critics = tf.reduce_mean(losses, axis=-1)
+        loss = tf.reduce_sum(loss_of_critics, axis=0)
         return loss, {
             "LossQ": loss,
             "Q1Vals": q[0],
@@ -100,7 +102,8 @@ class TD3(Algorithm[Batch]):
     def pi_loss(self, batch: Batch) -> tuple[tf.Tensor, Info]:
         """Deterministic policy gradient: climb the first critic."""
         out = self.q(batch.obs, self.actor(batch.obs), member=0)
-        loss = -tf.reduce_mean(self.value_loss.values(out), axis=-1)
+        q = self.value_loss.q_values(out)
+        loss = -tf.reduce_mean(q, axis=-1)
         return loss, {"LossPi": loss}
 
     @tf.function(autograph=False)

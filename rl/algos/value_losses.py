@@ -92,13 +92,13 @@ class SquaredError:
         self.reduce = reduce
         del config
 
-    def values(self, out: tf.Tensor) -> tf.Tensor:
-        """Q `([members,] ..., batch)` of a critic's outputs."""
+    def q_values(self, out: tf.Tensor) -> tf.Tensor:
+        """Each critic's Q `([members,] ..., batch)` from its outputs."""
         return out
 
-    def value(self, out: tf.Tensor) -> tf.Tensor:
-        """Q `(..., batch)`, what counts of an ensemble's."""
-        values = self.values(out)
+    def ensemble_q(self, out: tf.Tensor) -> tf.Tensor:
+        """One Q `(..., batch)` from outputs: the members' minimum or mean, as `reduce` says."""
+        values = self.q_values(out)
         if self.reduce == "min":
             return tf.reduce_min(values, axis=0)
         if self.reduce == "mean":
@@ -108,7 +108,7 @@ class SquaredError:
     def target(self, out2: tf.Tensor, batch: Batch, cost: Any = 0.0) -> tf.Tensor:
         """What a batch's values should be: y = r + gamma (1 - d) (Q' - cost), of outputs for what
         its steps led to and costs `(..., batch)` there. No gradient goes through it."""
-        backup = batch.rew + batch.gamma * (1 - batch.done) * (self.value(out2) - cost)
+        backup = batch.rew + batch.gamma * (1 - batch.done) * (self.ensemble_q(out2) - cost)
         return tf.stop_gradient(backup)
 
     def loss(self, out: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
@@ -117,7 +117,7 @@ class SquaredError:
 
     def error(self, out: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         """How far each value is from the target's, `([members,] ..., batch)`."""
-        return tf.abs(self.values(out) - target)
+        return tf.abs(self.q_values(out) - target)
 
 
 class TwoHot(SquaredError):
@@ -129,7 +129,7 @@ class TwoHot(SquaredError):
         self.sigma = config.hl_sigma
         self.atoms = tf.constant(np.linspace(config.v_min, config.v_max, config.atoms), tf.float32)
 
-    def values(self, out: tf.Tensor) -> tf.Tensor:
+    def q_values(self, out: tf.Tensor) -> tf.Tensor:
         return expected(tf.nn.softmax(out), self.atoms)
 
     def loss(self, out: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
@@ -173,7 +173,7 @@ class C51(TwoHot):
         return target
 
     def error(self, out: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        return tf.abs(self.values(out) - expected(target, self.atoms))
+        return tf.abs(self.q_values(out) - expected(target, self.atoms))
 
 
 VALUE_LOSSES: dict[str, type[SquaredError]] = {

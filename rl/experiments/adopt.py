@@ -12,6 +12,7 @@ from rl.networks.torsos.soft_order import SoftOrder
 from rl.networks.torsos.splitting import Splitting
 from rl.training.evaluate import evaluate
 from rl.training.policy import EnvPolicy
+from rl.training.session import Stream
 
 
 def networks(algo: Any) -> list[Any]:
@@ -68,7 +69,7 @@ def follow_best(algo: Any, trained: Any, env: Any, session: Any) -> dict[str, st
     for k in range(len(names)):
         follow(algo, trained, [k] * len(tasks))
         policy = EnvPolicy(algo.policy, env, session.normaliser)
-        played = evaluate(policy, env, episodes, session.seed_for(6))
+        played = evaluate(policy, env, episodes, session.seed_for(Stream.META_START))
         returns.append(played["EpRet"].mean(axis=1))
     best = np.argmax(returns, axis=0)
     follow(algo, trained, best)

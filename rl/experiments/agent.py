@@ -87,15 +87,15 @@ class Agent:
         field = self.spec.obs
         array = np.asarray(obs, field.dtype)
         size = field.size
-        is_batch = array.ndim > 1 and (array.shape[-1] == size or array.size != size)
-        if is_batch and len(array) and array[0].size == size:
+        is_flat_batch = array.ndim > 1 and array.shape[-1] == size  # (1, size) is a batch of one
+        if array.size == size and not is_flat_batch:
+            return array.reshape(1, *field.shape), True
+        if array.ndim > 1 and len(array) and array[0].size == size:
             return array.reshape(len(array), *field.shape), False
-        if is_batch or array.size != size:
-            raise UserError(
-                f"an observation of {self.spec.env_id} has {size} numbers, got an array of shape "
-                f"{array.shape}"
-            )
-        return array.reshape(1, *field.shape), True
+        raise UserError(
+            f"an observation of {self.spec.env_id} has {size} numbers, got an array of shape "
+            f"{array.shape}"
+        )
 
     def _place(self, num_envs: int, task: Optional[str]) -> Optional[np.ndarray]:
         """The task's number for each env; None where the order of envs tells it."""

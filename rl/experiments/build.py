@@ -57,29 +57,29 @@ def gpu_bytes() -> float:
     return total
 
 
-def make_loop(values: Mapping[str, Any], directory: Path, made: Optional[Envs] = None) -> Any:
+def make_loop(values: Mapping[str, Any], directory: Path, envs: Optional[Envs] = None) -> Any:
     """The loop of a run, with all its parts, from the values of all flags.
 
     Args:
-      made: its envs, where they are there already.
+      envs: its envs, where they are there already.
     """
     flags = flags_of(values)
     use_device(flags["device"])
-    env, test_env = made or make_envs(flags)
-    frame = build(training.Config, flags)
+    env, test_env = envs or make_envs(flags)
+    training_flags = build(training.Config, flags)
     if not env.keeps_state:
-        frame = dataclasses.replace(frame, reset_at_checkpoint=True)
+        training_flags = dataclasses.replace(training_flags, reset_at_checkpoint=True)
     algo = make_algo(flags, env.spec)
     normalised = build(normalisation.Config, flags)
     session = training.Session(
-        directory,
-        algo,
-        test_env,
-        frame,
-        flags["seed"],
-        Normaliser(env.spec, normalised, env.num_envs, algo.config.gamma),
-        schedule.Schedule(build(schedule.Config, flags)),
-        [Board(directory)] if flags["tensorboard"] else [],
+        directory=directory,
+        algo=algo,
+        test_env=test_env,
+        config=training_flags,
+        seed=flags["seed"],
+        normaliser=Normaliser(env.spec, normalised, env.num_envs, algo.config.gamma),
+        schedule=schedule.Schedule(build(schedule.Config, flags)),
+        sinks=[Board(directory)] if flags["tensorboard"] else [],
     )
     session.flags = flags
     session.table = flags["table"]
@@ -95,13 +95,14 @@ def make_algo(values: Mapping[str, Any], spec: Any) -> Any:
     algorithm = ALGOS[values["algo"]]
     torsos = make_torsos(values, spec)
     balancing = build(gradients.Config, values)
-    changes = torsos.options if NETWORKS[torsos.config.network].changes else None
+    # Only networks that change while they train have something that watches them, by their flags.
+    is_changing = NETWORKS[torsos.config.network].changes
     optimizers = splitting.TaskOptimizers(
-        build(optimizer.Config, values),
-        balancing,
-        build(GRADIENTS[balancing.gradient], values),
-        spec.num_tasks,
-        changes,
+        config=build(optimizer.Config, values),
+        balancing=balancing,
+        balancing_options=build(GRADIENTS[balancing.gradient], values),
+        num_tasks=spec.num_tasks,
+        changes=torsos.options if is_changing else None,
         split_map=getattr(torsos.options, "split_map", ""),
     )
     config = build(ALGORITHMS[values["algo"]].config, values)

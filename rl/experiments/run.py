@@ -19,7 +19,7 @@ from rl.logging import Tracker
 from rl.logging.resources import available_cores
 
 # Flags in which a run and the one that it starts from must be alike.
-ALIKE = (
+SAME_AS_SOURCE = (
     "algo",
     "network",
     "layers",
@@ -34,7 +34,7 @@ ALIKE = (
     "norm_value",
 )
 # Flags in which a run and the one whose hidden layers it masks must be alike.
-RIDES_ALIKE = (
+SAME_AS_BACKBONE = (
     "algo",
     "layers",
     "hidden_sizes",
@@ -85,7 +85,8 @@ def train(
         if backbone is not None:
             deferred.load("rl.experiments.backbone").adopt_backbone(loop, backbone)
         run.clear()
-        notes = _follow(loop, tracker) | prepare(loop)
+        notes = _attach_tracker(loop, tracker)
+        notes |= prepare(loop)
         if source is not None or backbone is not None:
             # `resume` goes on from here, whatever becomes of the other run
             loop.session.save(loop)
@@ -113,7 +114,8 @@ def resume(
       UserError: there is nothing to do, nothing to go on from, a flag that can't change, or another
         process works on it.
     """
-    _check_changes(changes, _load_config(run, trust, env))  # first, for a lock is a file there
+    # Before the lock, which is a file: a directory that is refused stays as it was.
+    _check_changes(changes, _load_config(run, trust, env))
     with lock.locked(run.path):
         values = {**_load_config(run, trust, env), **changes}
         flags = flags_of(values)
@@ -131,7 +133,7 @@ def resume(
         training.restore(loop)  # where that is refused, the config stays as it was
         _refuse_stopped(loop, run.path)
         values.pop("stopped_early", None)
-        values |= _follow(loop, tracker)
+        values |= _attach_tracker(loop, tracker)
         _write_difference(run, f"code_{len(values['resumes'])}.diff")
         run.write_config(values)
         _train(loop, run, values, env, restored=True)
@@ -157,7 +159,7 @@ def _find_source(flags: Mapping[str, Any], run: RunDir) -> RunDir:
 def check_start(flags: Mapping[str, Any], source: Mapping[str, Any], place: str) -> None:
     """Raises a UserError if a run with `flags` can't begin with the networks of one with the flags
     `source`, which is called `place`."""
-    for name in ALIKE:
+    for name in SAME_AS_SOURCE:
         if source.get(name) != flags.get(name):
             raise UserError(
                 f"--start_from: {place} has --{name} {source[name]}, and this run {flags[name]}"
@@ -194,7 +196,7 @@ def check_backbone(flags: Mapping[str, Any], source: Mapping[str, Any], place: s
             f"--backbone: {place} has --network {source['network']}; it takes those of mlp and "
             "multi_head, whose hidden layers all tasks share"
         )
-    for name in RIDES_ALIKE:
+    for name in SAME_AS_BACKBONE:
         if source.get(name) != flags.get(name):
             raise UserError(
                 f"--backbone: {place} has --{name} {source.get(name)}, and this run "
@@ -250,7 +252,7 @@ def _early_end(loop: Any) -> str:
     return f"at {loop.step} of {session.total_steps} steps: {session.early_stop.reason}"
 
 
-def _follow(loop: Any, tracker: Optional[Tracker]) -> dict[str, str]:
+def _attach_tracker(loop: Any, tracker: Optional[Tracker]) -> dict[str, str]:
     """Lets a tracker, if there is one, have the rows of a loop. Returns what to note of it."""
     if tracker is None:
         return {}

@@ -5,5 +5,5 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Changing:
-    """What the flags of all networks have that change while they train: none of them is one of its
-    own."""
+    """The base of the flags of networks that change while they train (see NetworkFlags.changes). It
+    has no flags itself."""

@@ -72,6 +72,10 @@ TEMPERATURES = Need(
 SPLITS = Need("no --split_map, with which nothing splits", _splits)
 BLOCKS = Need("another --split_criterion than v1 or v2, and no --split_map", _splits_by_blocks)
 
+NO_STRUCTURE = Need(
+    "no --structure, which is trained as it is", lambda values: not values.get("structure")
+)
+
 NEEDS = {
     "goals": METAWORLD,
     "reward": METAWORLD,
@@ -107,6 +111,17 @@ NEEDS = {
     "round_updates": _is("tickets", "imp"),
     "saliency_updates": _is("tickets", "saliency"),
     "split_private": _is("split_weights", True),
+    "split_capacity": Need("no --split_weights", lambda values: not values.get("split_weights")),
+    "split_biases": Need("no --split_weights", lambda values: not values.get("split_weights")),
+    "warmup_updates": NO_STRUCTURE,
+    "turn_updates": NO_STRUCTURE,
+    "policy_updates": NO_STRUCTURE,
+    "curriculum": NO_STRUCTURE,
+    "temperature": NO_STRUCTURE,
+    "temperature_decay": NO_STRUCTURE,
+    "structure_lr": NO_STRUCTURE,
+    "sparsity": NO_STRUCTURE,
+    "sharing": NO_STRUCTURE,
     "split_start": Need(
         "neither --split_map nor --split_weights",
         lambda values: not values["split_map"] and not values.get("split_weights"),

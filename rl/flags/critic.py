@@ -21,9 +21,9 @@ class Config:
     )
     atoms: int = flag(101, "values that a distribution is over, evenly spaced", low=2)
     v_min: float = flag(
-        -10.0, "the lowest atom, a value as networks see rewards; less counts as it"
+        -10.0, "lowest atom, in units of the rewards that networks see; lower values count as it"
     )
-    v_max: float = flag(10.0, "the highest atom; more counts as it")
+    v_max: float = flag(10.0, "highest atom; higher values count as it")
     hl_sigma: float = flag(
         0.75, "std of the Gaussian of hl_gauss, in distances between atoms", above=0
     )

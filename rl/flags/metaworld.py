@@ -10,7 +10,9 @@ class Config:
     """Meta-World's flags."""
 
     goals: str = flag(
-        "random", "Meta-World: an episode's goal, of 50 or the first", choices=("random", "fixed")
+        "random",
+        "Meta-World: an episode's goal is one of the task's 50, or always the first",
+        choices=("random", "fixed"),
     )
     reward: str = flag("v2", "Meta-World: version of its reward functions", choices=("v1", "v2"))
     split: str = flag(

@@ -10,10 +10,10 @@ class Config:
     """Normalisation flags."""
 
     obs_norm: bool = flag(
-        False, "give networks observations minus their running mean, over their running std"
+        False, "normalise observations: subtract their running mean, divide by their running std"
     )
     rew_norm: bool = flag(
-        False, "learn from rewards over the running std of the discounted return, per task"
+        False, "divide rewards by the running std of the discounted return, per task"
     )
     rew_norm_by: str = flag(
         "std",

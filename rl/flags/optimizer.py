@@ -40,7 +40,7 @@ class Config:
         low=0,
     )
     max_grad_norm: float = flag(
-        0.0, "longest gradient of a network, longer ones are scaled to it; 0: any", low=0
+        0.0, "clip the norm of a network's whole gradient to this; 0: no clipping", low=0
     )
     gradient_stats: bool = flag(
         False, "log how the tasks' gradients conflict even where they are summed"

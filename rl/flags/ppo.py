@@ -25,15 +25,18 @@ class Config:
     lam: float = flag(0.95, "lambda of generalised advantage estimation", low=0, high=1)
     lr: float = flag(3e-4, "learning rate of actor and critic", above=0)
     clip_ratio: float = flag(
-        0.2, "how far a probability ratio may move from 1 and still count", above=0
+        0.2, "clip the probability ratio to [1 - clip_ratio, 1 + clip_ratio]", above=0
     )
     clip_value: float = flag(
-        0.0, "how far a value may move from the old one and still count; 0: any way", low=0
+        0.0, "clip the value's change to +-clip_value in the value loss; 0: no clipping", low=0
     )
     vf_coef: float = flag(0.25, "weight of the value loss, a mean square", low=0)
     ent_coef: float = flag(0.0, "weight of the entropy bonus", low=0)
     target_kl: float = flag(
-        0.0, "end an update when the policy has moved 1.5 times this far; 0: never", low=0
+        0.0,
+        "end an update when the KL divergence from the old policy, as estimated on a minibatch, is "
+        "above 1.5 times this; 0: never",
+        low=0,
     )
     norm_adv: bool = flag(True, "normalise advantages in each minibatch, per task")
     norm_value: bool = flag(
@@ -47,7 +50,9 @@ class Config:
     share_torso: bool = flag(False, "one torso for actor and critic")
     std: str = flag(
         "free",
-        "log std: per action and task, per action, per action and split like a layer, or by state",
+        "log std of Gaussian actions: a variable for each action dimension and task (free), for "
+        "each action dimension (shared), the same split like a layer (split), or an output of the "
+        "actor (state)",
         choices=("free", "shared", "split", "state"),
     )
     log_std: float = flag(0.0, "log std at the start, of actions scaled to [-1, 1]")

@@ -26,7 +26,7 @@ class Config:
     exp_name: str = flag("", "name of the experiment's folder in data_dir; empty: <algo>_<env>")
     data_dir: str = flag("data", "folder of all experiments")
     overwrite: bool = flag(False, "replace an existing run")
-    start_from: str = flag("", "directory of a run whose networks' weights are the first ones here")
+    start_from: str = flag("", "directory of a run with whose weights the networks start")
     tensorboard: bool = flag(True, "write TensorBoard event files")
     track: str = flag(
         "none",

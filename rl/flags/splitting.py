@@ -9,6 +9,7 @@ from rl.flags.changing import Changing
 CRITERIA = ("lagged", "gain", "conflict", "halfbatch", "v1", "v1_region", "v2")
 # Those that compare the halves of batches.
 OF_HALVES = ("gain", "conflict", "halfbatch", "v1_region")
+DEFAULT_CAPACITY = 16  # most copies of a region, where --split_capacity says nothing
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,7 +28,8 @@ class Config:
     )
     visit: str = flag(
         "all",
-        "tasks: each in every step, or num_envs envs that go to the next one after an episode",
+        "several tasks: every task in every step (all), or num_envs envs that go to another task "
+        "after each episode, in this order",
         choices=ORDERS,
     )
     save_memory: bool = flag(

@@ -41,4 +41,4 @@ class Constants(TaskNet):
         self.regions = [[Bank(self.variable, 0, num_tasks, copy=self.copy)]]
 
     def forward(self, params: list[list[tf.Tensor]], x: tf.Tensor) -> tf.Tensor:
-        return self.passed(None, params[0][0], None, params[0][0][:, None] + tf.zeros_like(x))
+        return self.recorded(None, params[0][0], None, params[0][0][:, None] + tf.zeros_like(x))

@@ -141,15 +141,15 @@ class TaskNet(Torso):
         if member is not None:
             params = [[param[member] for param in region] for region in params]
         if self.onehot:
-            x = self.beside(x, tf.eye(self.num_tasks)[:, None])
+            x = self.with_code(x, tf.eye(self.num_tasks)[:, None])
         if embedding is not None:
             rows = tf.convert_to_tensor(embedding)
             # Only a code that is learned here is a parameter, with gradients that are recorded.
-            rows = self.spread(rows, x) if self.learns else rows[..., None, :]
-            x = self.beside(x, tf.math.l2_normalize(rows, axis=-1))
+            rows = self.for_every_sample(rows, x) if self.learns else rows[..., None, :]
+            x = self.with_code(x, tf.math.l2_normalize(rows, axis=-1))
         return self.forward(params, x)
 
-    def beside(self, x: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
+    def with_code(self, x: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
         """x `(num_tasks, batch, in)` with a code `(num_tasks, 1 or batch, size)` at its end."""
         tasks, batch = tf.unstack(tf.shape(x)[:2])
         code = tf.broadcast_to(code, (tasks, batch, code.shape[-1]))
@@ -161,7 +161,7 @@ class TaskNet(Torso):
         kernel, bias = params[:2]
         if kernel.shape[-3] > 1 or x.shape[-3] == 1:
             y = matmul(x, kernel, self.precision) + bias[..., None, :]
-            return self.passed(kernel, bias, x, y)
+            return self.recorded(kernel, bias, x, y)
         batch = tf.shape(x)[-2]  # shared: the samples of all tasks in one product
         flat = tf.reshape(x, (*x.shape[:-3], -1, x.shape[-1]))
         flat = matmul(flat, kernel[..., 0, :, :], self.precision) + bias
@@ -171,17 +171,17 @@ class TaskNet(Torso):
         """Layer normalisation of `(..., tasks, batch, dim)` by the scale and the shift `(..., tasks
         or 1, dim)` that in `params` follow kernel and bias."""
         _, _, scale, shift = params
-        return standardised(x) * self.spread(scale, x) + self.spread(shift, x)
+        return standardised(x) * self.for_every_sample(scale, x) + self.for_every_sample(shift, x)
 
-    def spread(self, param: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    def for_every_sample(self, param: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """A parameter `(..., tasks or 1, dim)` for every sample of x."""
         rows = param[..., None, :]
         if not self.given.record:
             return rows
-        return self.passed(None, param, None, rows + tf.zeros_like(x[..., :1]))
+        return self.recorded(None, param, None, rows + tf.zeros_like(x[..., :1]))
 
-    def passed(self, kernel: Any, bias: tf.Tensor, x: Any, y: tf.Tensor) -> tf.Tensor:
-        """y, with what else a Pass has."""
+    def recorded(self, kernel: Any, bias: tf.Tensor, x: Any, y: tf.Tensor) -> tf.Tensor:
+        """y; a Pass of it is told to who records them."""
         if self.given.record:
             self.given.record(Pass(kernel, bias, x, y))
         return y

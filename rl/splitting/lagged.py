@@ -25,7 +25,7 @@ and the others join the nearer of the two. A step of normalised length, as Adam'
     P(s) = sum_{i, j in s} M_ij / sqrt(sum_{i, j in s} K_ij)                                 (4)
 
 for the tasks s that share it, K_ij the mean inner product of an update's gradients. A copy splits
-where A / sqrt(V) > z and P(a) + P(b) > max(P(a and b), 0).
+where A / sqrt(V) > z and P(a) + P(b) > max(P(a + b), 0), a + b being all tasks that share it.
 """
 
 from typing import Any, Iterator, NamedTuple, Sequence

@@ -1,11 +1,11 @@
 """Gives tasks values of their own for single weights, while a network trains.
 
-Ours, for the WeightSplitting of rl.networks.torsos.splitting. Notation: g_t is task t's gradient of
-a weight where it shares it, else 0; c_t = g_t * sum_{s != t} g_s. Tasks' batches are drawn apart,
-so that E c_t is the product of the mean gradients, and negative where t is at odds with the others.
-A sample is the mean of c_t over a block of updates. The score is -mean(c_t) / sqrt(mean(c_t^2) /
-n), n the samples that the averages are worth. At a check the highest over `split_z` leave, one task
-of each weight at most: the others may agree without it.
+Ours, for the SparseSplitting of rl.networks.torsos.splitting with `--split_weights`. Notation: g_t
+is task t's gradient of a weight where it shares it, else 0; c_t = g_t * sum_{s != t} g_s. Tasks'
+batches are drawn apart, so that E c_t is the product of the mean gradients, and negative where t is
+at odds with the others. A sample is the mean of c_t over a block of updates. The score is
+-mean(c_t) / sqrt(mean(c_t^2) / n), n the samples that the averages are worth. At a check the
+highest over `split_z` leave, one task of each weight at most: the others may agree without it.
 """
 
 from typing import Any, Sequence

@@ -10,7 +10,7 @@ from rl.buffers.visited import VisitedReplay
 from rl.envs.interface import VectorEnv
 from rl.flags.replay import Config
 from rl.spec import Batch, Step, Update
-from rl.training.session import Session
+from rl.training.session import Session, Stream
 
 
 class Feed:
@@ -20,7 +20,8 @@ class Feed:
         self.config = config
         self.session = session
         self.replay = self._make_replay(env, gamma)
-        self.rngs = [np.random.default_rng(session.seed_for(stream)) for stream in (4, 5)]
+        self.batch_rng = np.random.default_rng(session.seed_for(Stream.BATCHES))
+        self.update_rng = np.random.default_rng(session.seed_for(Stream.UPDATES))
         self.updates = 0  # whose batches were drawn
         # Of bursts: their transitions' numbers in replay, and TD errors.
         self.errors: list[list[np.ndarray]] = []
@@ -62,14 +63,14 @@ class Feed:
         normaliser = self.session.normaliser
         self.replay.progress(min(1.0, self.updates / max(1, total)))
         batches, rows = self.replay.sample(
-            size, self.config.batch_size, self.rngs[0], normaliser.rew
+            size, self.config.batch_size, self.batch_rng, normaliser.rew
         )
         batches = batches._replace(
             obs=normaliser.obs(batches.obs), obs2=normaliser.obs(batches.obs2)
         )
         updates = Update(
             lr=self.session.schedule(self.updates, size, total),
-            seed=self.rngs[1].integers(0, 2**31, (size, 2), np.int32),
+            seed=self.update_rng.integers(0, 2**31, (size, 2), np.int32),
             number=np.arange(self.updates, self.updates + size, dtype=np.int32),
         )
         self.updates += count
@@ -92,9 +93,8 @@ class Feed:
 
     def state(self) -> dict[str, Any]:
         """All that later batches depend on, besides the replay's rows."""
-        rngs = [rng.bit_generator.state for rng in self.rngs]
         return {
-            "rngs": rngs,
+            "rngs": [self.batch_rng.bit_generator.state, self.update_rng.bit_generator.state],
             "updates": self.updates,
             "replay": self.replay.state(),
             "errors": self.errors,
@@ -102,7 +102,7 @@ class Feed:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
-        for rng, saved in zip(self.rngs, state["rngs"]):
+        for rng, saved in zip((self.batch_rng, self.update_rng), state["rngs"]):
             rng.bit_generator.state = saved
         self.updates = state["updates"]
         self.errors = state["errors"]

@@ -11,7 +11,7 @@ from rl.training.contracts import Learner, Policy
 from rl.training.episodes import Episodes
 from rl.training.finite import check_finite, check_obs, check_step
 from rl.training.policy import EnvPolicy
-from rl.training.session import Session
+from rl.training.session import Session, Stream
 
 
 class Loop:
@@ -21,18 +21,19 @@ class Loop:
 
     Attributes:
       step: env steps so far, of all envs together. obs: `(num_envs, ...)`, what to act on next.
-        seen: the same as the policy last saw it. memory: the policy's. replay: what checkpoints
-        write row by row.
+      normalised_obs: `obs` as it was normalised when the policy last acted. The statistics move on
+        before the step is stored.
+      memory: the policy's. replay: what checkpoints write row by row.
     """
 
     replay: Any
-    seen: np.ndarray
+    normalised_obs: np.ndarray
 
     def __init__(self, algo: Learner, env: VectorEnv, session: Session) -> None:
         self.algo = algo
         self.env = env
         self.session = session
-        self.act_rng = np.random.default_rng(session.seed_for(3))
+        self.act_rng = np.random.default_rng(session.seed_for(Stream.EXPLORATION))
         self.step = 0
         self.memory = self.env_policy().initial_memory(env.num_envs)
 
@@ -50,11 +51,12 @@ class Loop:
             ended = self.collect()
             self.learn(ended)
             if self.step % self.session.config.steps_per_epoch == 0:
-                self.finish()
+                self.finish_updates()
                 self.session.end_epoch(self)
             elif self.session.stopping:
-                # As the uninterrupted run, which now acts on with the older policy.
-                self.finish(follow=False)
+                # A run that goes on would act by the policy from before the burst under way until
+                # the next. That is what its checkpoint must hold, beside what the burst changed.
+                self.finish_updates(refresh_policy=False)
                 self.session.stop(self)
             if self.session.stopped:
                 return
@@ -81,10 +83,10 @@ class Loop:
 
     def choose(self) -> np.ndarray:
         """Unit actions `(num_envs, act_dim)`, exploring."""
-        # As the policy sees it: the statistics will have moved on when the step is stored.
-        self.seen = self.session.normaliser.obs(self.obs)
-        policy = self.env_policy()
-        act, self.memory = policy.act_on(self.seen, self.memory, self.episodes.start, self.act_rng)
+        self.normalised_obs = self.session.normaliser.obs(self.obs)
+        act, self.memory = self.env_policy().act_on(
+            self.normalised_obs, self.memory, self.episodes.start, self.act_rng
+        )
         return act
 
     # What a kind of loop has, or does otherwise ---------------------------
@@ -115,8 +117,9 @@ class Loop:
         did."""
         raise NotImplementedError
 
-    def finish(self, follow: bool = True) -> None:
-        """Waits for updates that go on beside the loop; `follow`: lets the policy follow them."""
+    def finish_updates(self, refresh_policy: bool = True) -> None:
+        """Waits for updates that go on beside the loop. With `refresh_policy` the policy then takes
+        the new weights."""
 
     # State ----------------------------------------------------------------
 

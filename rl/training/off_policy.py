@@ -16,15 +16,19 @@ from rl.training import feed
 from rl.training.contracts import Arrays, Learner
 from rl.training.finite import check_finite
 from rl.training.loop import Loop
-from rl.training.session import Session
+from rl.training.session import Session, Stream
 
 
-class Burst(NamedTuple):
-    """Updates under way: the env step they began at, their transitions' numbers in replay."""
+class PendingUpdates(NamedTuple):
+    """Updates under way.
+
+    step: the env step at which they began. numbers: of their transitions in replay. infos: what
+    `Learner.update` will return.
+    """
 
     step: int
     numbers: np.ndarray
-    result: Future
+    infos: Future
 
 
 class OffPolicy(Loop):
@@ -35,12 +39,12 @@ class OffPolicy(Loop):
     def __init__(self, algo: Learner, env: VectorEnv, config: Config, session: Session) -> None:
         super().__init__(algo, env, session)
         self.config = config
-        self.burst = max(1, round(config.update_every * config.updates_per_step))
+        self.burst_size = max(1, round(config.update_every * config.updates_per_step))
         self.feed = feed.Feed(env, algo.config.gamma, config, session)
         self.replay = self.feed.replay
         self.worker = ThreadPoolExecutor(1)
-        self.pending: list[Burst] = []  # one at most
-        self.begin(env.reset(session.seed_for(0)))
+        self.pending: list[PendingUpdates] = []  # one at most
+        self.begin(env.reset(session.seed_for(Stream.TRAIN_ENVS)))
 
     def choose(self) -> np.ndarray:
         """Uniform actions for `start_steps`, then the policy's."""
@@ -57,43 +61,51 @@ class OffPolicy(Loop):
             self.replay.cut()
 
     def learn(self, ended: bool) -> None:
+        # Whether the envs' step went to or past a multiple of update_every.
         every = self.config.update_every
         before = self.step - self.env.num_envs
         due = self.step // every > before // every
         if self.config.update_at == "episode":
             due = ended
-        if due and self.owed > 0:
+        if due and self.updates_behind > 0:
             self.update()
 
     @property
-    def owed(self) -> int:
-        """Updates that the steps so far ask for and that no burst has begun."""
-        return self.updates_by(self.step) - self.feed.updates
+    def updates_behind(self) -> int:
+        """How many updates should have begun by now, and haven't."""
+        return self.updates_due_by(self.step) - self.feed.updates
 
-    def updates_by(self, step: int) -> int:
-        """Updates that a run's first `step` env steps ask for: whole ones of `updates_per_step` for
-        each step after `update_after`, and after replay can be sampled."""
-        idle = max(self.config.update_after, self.replay.since)
-        if step <= idle:
+    def updates_due_by(self, step: int) -> int:
+        """How many updates should have begun by env step `step`, over the whole run.
+
+        None until `update_after`, and until replay can be sampled; from there on
+        `updates_per_step` for each env step, rounded down.
+        """
+        last_idle_step = max(self.config.update_after, self.replay.since)
+        if step <= last_idle_step:
             return 0
+        # All envs step together, so that both ends are counted in steps of all of them.
         num_envs = self.env.num_envs
-        counted = (step // num_envs - int(idle) // num_envs) * num_envs
-        # Rates such as 0.29 are a little less in binary than they say.
-        return int(self.config.updates_per_step * counted + 1e-6)
+        env_steps = (step // num_envs - int(last_idle_step) // num_envs) * num_envs
+        # A rate such as 0.29 is stored as a little less, which would lose an update.
+        return int(self.config.updates_per_step * env_steps + 1e-6)
 
     def update(self) -> None:
-        """Pays the updates owed, in bursts of one size so that one compiled program serves all."""
-        while self.owed > 0:
-            count = min(self.owed, self.burst)
+        """Makes the updates that are due, in bursts of one size so that one compiled program serves
+        all."""
+        while self.updates_behind > 0:
+            count = min(self.updates_behind, self.burst_size)
             with self.session.timer("update"):
-                numbers, batches, updates = self.feed.draw(self.burst, count, self.total_updates())
+                numbers, batches, updates = self.feed.draw(
+                    self.burst_size, count, self.total_updates()
+                )
             done = self.wait()
-            result = self.worker.submit(self.algo.update, batches, updates, count)
-            self.pending.append(Burst(self.step, numbers, result))
+            infos = self.worker.submit(self.algo.update, batches, updates, count)
+            self.pending.append(PendingUpdates(self.step, numbers, infos))
             self.log(done)  # while the next burst is under way
             self.feed.learn()
             if not self.config.overlap or self.config.update_at == "episode":
-                self.finish()
+                self.finish_updates()
         if self.session.terminal:
             self.session.terminal.advance(self.step)
 
@@ -111,33 +123,33 @@ class OffPolicy(Loop):
         last = _round_up(self.session.total_steps, num_envs)
         if self.config.update_at == "steps":
             last = _round_up(last - last % self.config.update_every, num_envs)
-        return self.updates_by(last)
+        return self.updates_due_by(last)
 
-    def finish(self, follow: bool = True) -> None:
-        """Waits for the burst under way, if any, and logs it; `follow` lets the policy follow the
-        updates, and priorities the errors."""
-        self.log(self.wait(follow))
-        if follow:
+    def finish_updates(self, refresh_policy: bool = True) -> None:
+        """Waits for the burst under way, if any, and logs it. With `refresh_policy` the policy then
+        takes the new weights, and priorities the new errors."""
+        self.log(self.wait(refresh_policy))
+        if refresh_policy:
             self.feed.learn()
 
-    def wait(self, follow: bool = True) -> list[Burst]:
+    def wait(self, refresh_policy: bool = True) -> list[PendingUpdates]:
         """The burst under way, if any, once it is done."""
         with self.session.timer("update"):
             done = list(self.pending)
             for burst in done:
-                burst.result.result()
+                burst.infos.result()
         self.pending.clear()
-        if follow:
+        if refresh_policy:
             self.algo.refresh()
         return done
 
-    def log(self, done: list[Burst]) -> None:
+    def log(self, done: list[PendingUpdates]) -> None:
         """Logs what `wait` returned, and keeps the TD errors for replay to learn."""
         for burst in done:
-            info: Arrays = burst.result.result()
-            check_finite(burst.step, **info)
-            self.feed.keep(burst.numbers, info.pop("TDError"))
-            self.session.logger.store(**info)
+            infos: Arrays = burst.infos.result()
+            check_finite(burst.step, **infos)
+            self.feed.keep(burst.numbers, infos.pop("TDError"))
+            self.session.logger.store(**infos)
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"feed": self.feed.state()}

@@ -17,7 +17,7 @@ from rl.training.contracts import OnPolicyLearner
 from rl.training.finite import check_finite
 from rl.training.loop import Loop
 from rl.training.policy import from_tasks, to_tasks
-from rl.training.session import Session
+from rl.training.session import Session, Stream
 
 
 class OnPolicy(Loop):
@@ -32,7 +32,7 @@ class OnPolicy(Loop):
         super().__init__(algo, env, session)
         self.config = config
         self.replay = types.SimpleNamespace(total=0, capacity=0)  # none outlives its rollout
-        self.sample_rng = np.random.default_rng(session.seed_for(4))
+        self.sample_rng = np.random.default_rng(session.seed_for(Stream.BATCHES))
         self.rollout = self._make_rollout()
         self.rollout.memory = self.memory
         self.minibatches = self.rollout.steps_per_task // config.batch_size
@@ -42,7 +42,7 @@ class OnPolicy(Loop):
             )
         check_rollouts(config.rollout_steps, env.num_envs, session.total_steps)
         self._updates = 0
-        self.begin(env.reset(session.seed_for(0)))
+        self.begin(env.reset(session.seed_for(Stream.TRAIN_ENVS)))
 
     def _make_rollout(self) -> Rollout:
         env = self.env
@@ -75,7 +75,7 @@ class OnPolicy(Loop):
         normaliser = self.session.normaliser
         rew = normaliser.rew(to_tasks(step.rew, spec, step.task))
         row = {
-            "obs": self.seen,
+            "obs": self.normalised_obs,
             "act": act,
             "obs2": normaliser.obs(step.obs2),
             "rew": from_tasks(rew, spec, step.task),

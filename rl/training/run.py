@@ -10,7 +10,7 @@ from rl.files import Damaged, check_tree
 from rl.flags.binding import check_unchanged, ends_alike
 from rl.logging import Terminal
 from rl.training.loop import Loop
-from rl.training.session import Session
+from rl.training.session import Session, Stream
 
 SAME = 1.0  # seconds in which several signals are one request
 
@@ -156,6 +156,6 @@ def _put_back(loop: Loop, state: dict[str, Any]) -> None:
     if loop.step <= session.schedule_from:
         session.schedule.begin(loop.updates)
     if state["envs"] is None:
-        loop.env.rebuild(session.seed_for(2, session.logger.epoch))
+        loop.env.rebuild(session.seed_for(Stream.REBUILT_ENVS, session.logger.epoch))
     else:
         loop.env.load_state(state["envs"], loop.obs)

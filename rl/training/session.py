@@ -1,5 +1,6 @@
 """What a loop does besides training: seeds, test episodes, rows, checkpoints, a clean stop."""
 
+import enum
 import math
 import time
 from pathlib import Path
@@ -25,12 +26,24 @@ if TYPE_CHECKING:
     from rl.training.loop import Loop
 
 
+class Stream(enum.IntEnum):
+    """What a seed is for. Results depend on these numbers, so that none may ever change."""
+
+    TRAIN_ENVS = 0
+    TEST_ENVS = 1
+    REBUILT_ENVS = 2
+    EXPLORATION = 3
+    BATCHES = 4  # and all random numbers of on-policy updates
+    UPDATES = 5  # random numbers of off-policy updates
+    META_START = 6  # episodes by which `meta-test --start best` chooses
+
+
 class Session:
     """The frame of one run.
 
     Args:
-      directory: the run's. test_env: None: without tests.
-      seed: every stream of random numbers derives from it.
+      directory: the run's. algo: what learns. test_env: None: without tests.
+      config: flags of training. seed: every stream of random numbers derives from it.
       normaliser, schedule: the run's. sinks: also get the rows.
     """
 
@@ -107,7 +120,7 @@ class Session:
         window = self.config.window
         return EpochLogger(self.directory, columns, window, tasks=tasks, optional=tuple(maybe))
 
-    def seed_for(self, stream: int, epoch: int = 0) -> int:
+    def seed_for(self, stream: Stream, epoch: int = 0) -> int:
         """A seed that depends on the run's, the stream and the epoch alone."""
         return int(np.random.SeedSequence([self.seed, stream, epoch]).generate_state(1)[0])
 
@@ -144,7 +157,7 @@ class Session:
           best: whether it is also kept as the best one.
         """
         if self.config.reset_at_checkpoint:
-            loop.begin(loop.env.rebuild(self.seed_for(2, self.logger.epoch)))
+            loop.begin(loop.env.rebuild(self.seed_for(Stream.REBUILT_ENVS, self.logger.epoch)))
         self._save(loop, best)
 
     def stop(self, loop: "Loop") -> None:
@@ -170,7 +183,7 @@ class Session:
         """Plays the test episodes and stores their scores. Raises Stopped, with nothing stored."""
         policy = EnvPolicy(loop.policy_to_test(), env, self.normaliser)
         episodes = self.config.num_test_episodes
-        seed = self.seed_for(1, self.logger.epoch)
+        seed = self.seed_for(Stream.TEST_ENVS, self.logger.epoch)
         title = f"the test after env step {loop.step}"
         with self.timer("test"):
             played = evaluate(

@@ -15,8 +15,8 @@ from rl.experiments.commands.train import make_current_folder_importable
 from rl.experiments.report.reproduction import training_argv
 from rl.experiments.rundir import LONGEST_NAME, RunDir, flags_of, name_of
 from rl.files import expanded, write_json
+from rl.flags.splitting import DEFAULT_CAPACITY
 
-ROOM = 16  # copies of a region that splitting networks have by default
 SUFFIX = "_branched"
 
 
@@ -135,7 +135,7 @@ def training_command(values: Mapping[str, Any], num_tasks: int, out: Path) -> st
         "task_onehot": False,
         "exp_name": name_of(values)[: LONGEST_NAME - len(SUFFIX)] + SUFFIX,
     }
-    if num_tasks > ROOM:
+    if num_tasks > DEFAULT_CAPACITY:
         changed["split_capacity"] = num_tasks
     argv, _ = training_argv(flags_of({**values, **changed}))
     return f"{program()} {shlex.join(argv)}"

@@ -18,6 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from rl.flags import torsos as flags
+from rl.flags.splitting import DEFAULT_CAPACITY
 from rl.networks.banks import Bank, UnitBank, WeightBank
 from rl.networks.stacks import StackNet
 
@@ -29,16 +30,19 @@ class SplittingLayers(StackNet):
     kind: type[Bank] = Bank
 
     def layer(self, fan_in: int, units: int, copies: int = 1, **options: Any) -> int:
-        if copies > 1:
+        if copies > 1:  # the tasks' own already: there is nothing to split
             return super().layer(fan_in, units, copies, **options)
-        is_output = options.get("gain") is self.out_gain
-        is_head = is_output and self.config.heads_apart
-        has_all = is_head or (is_output and bool(self.config.split_map))
-        room = min(self.config.split_capacity or 16, self.num_tasks)
-        options["alike"] = not self.config.split_map and not is_head
+        is_output = options.get("gain") is self.out_gain  # which no other layer is given
+        starts_apart = is_output and self.config.heads_apart
+        if starts_apart or (is_output and self.config.split_map):
+            room = self.num_tasks  # a map may be of a run that had a head for each task
+        else:
+            room = min(self.config.split_capacity or DEFAULT_CAPACITY, self.num_tasks)
+        # Copies that split off later are equal to others then; those of a map, and heads, never.
+        options["alike"] = not self.config.split_map and not starts_apart
         options["kind"] = self.kind
-        options["copy"] = self.new_map(units, is_head)
-        return super().layer(fan_in, units, self.num_tasks if has_all else room, **options)
+        options["copy"] = self.new_map(units, starts_apart)
+        return super().layer(fan_in, units, room, **options)
 
     def new_map(self, units: int, apart: bool = False) -> Any:
         """Which copy each task uses of a layer, to begin with: the first, or where they are `apart`

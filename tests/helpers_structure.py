@@ -10,8 +10,10 @@ from rl.__main__ import main
 from rl.algos import ALGOS
 from rl.algos.common import Burst
 from rl.experiments.build import make_torsos
+from rl.files import check_tree, load_tree, save_tree
 from rl.spec import RolloutBatch
 from rl.splitting import TaskOptimizers
+from rl.training.run import VARYING
 from tests.helpers import rows, stopped_earlier, train
 from tests.helpers_algos import make_spec, make_updates
 from tests.helpers_splitting import owner
@@ -80,6 +82,15 @@ def make_changing_algo(name, **flags):
     torsos = make_torsos({"hidden_sizes": (8, 8)} | flags, make_spec(3))
     optimizers = TaskOptimizers(num_tasks=3, changes=torsos.options)
     return ALGOS[name](make_spec(3), torsos, optimizers)
+
+
+def check_is_restored(tmp_path, algo, fresh):
+    """What `algo` saves, a new one of its kind takes for its own, and has."""
+    save_tree(tmp_path / "state.npz", {"algo": algo.state()})
+    saved = load_tree(tmp_path / "state.npz")
+    check_tree(saved, {"algo": fresh.state()}, VARYING)
+    fresh.load_state(saved["algo"])
+    assert fresh.splits() == algo.splits()
 
 
 def structure_of(run):

@@ -16,6 +16,7 @@ from tests.helpers_structure import (
     D,
     Regression,
     check_is_drawn,
+    check_is_restored,
     check_resumes,
     make_changing_algo,
     make_net,
@@ -174,14 +175,16 @@ def test_a_block_that_harms_a_task_is_skipped_by_it():
 
 
 @pytest.mark.parametrize("name", ["sac", "ppo"])
-def test_algorithms_learn_what_to_execute_in_one_trace(name):
-    algo = make_changing_algo(name, **ADASHARE, warmup_updates=8, turn_updates=8, curriculum=0)
+def test_algorithms_learn_what_to_execute_in_one_trace(tmp_path, name):
+    options = {**ADASHARE, "warmup_updates": 8, "turn_updates": 8, "curriculum": 0}
+    algo = make_changing_algo(name, **options)
     before = algo.actor.torso.gates.variable.numpy()
     for k in range(4):
         info = algo.update(*task_batches(name, 8, seed=k), 8)
     assert (algo.actor.torso.gates.variable.numpy() != before).any()
     assert info["PiExecuted"].shape == (1,)
     assert algo.burst.compiled.experimental_get_tracing_count() == 1
+    check_is_restored(tmp_path, algo, make_changing_algo(name, **options))
 
 
 def test_runs_resume_exactly(tmp_path):

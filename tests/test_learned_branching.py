@@ -10,9 +10,10 @@ from rl.splitting.branching import numbered, temperature_of, tree_of
 from tests.helpers import column, train
 from tests.helpers_algos import task_batches
 from tests.helpers_structure import (
-    ENV,
     D,
+    ENV,
     Regression,
+    check_is_restored,
     check_resumes,
     make_changing_algo,
     make_net,
@@ -115,8 +116,9 @@ def test_logits_wait_for_their_turn():
 
 
 @pytest.mark.parametrize("name", ["td3", "ppo"])
-def test_algorithms_branch_in_one_trace(name):
-    algo = make_changing_algo(name, **BRANCHING, warmup_updates=8)
+def test_algorithms_branch_in_one_trace(tmp_path, name):
+    options = {**BRANCHING, "warmup_updates": 8}
+    algo = make_changing_algo(name, **options)
     before = [variable.numpy() for variable in algo.actor.torso.structure]
     for k in range(3):
         info = algo.update(*task_batches(name, 8, seed=k), 8)
@@ -124,6 +126,7 @@ def test_algorithms_branch_in_one_trace(name):
         assert (variable.numpy() != old).any()
     assert info["PiBranches"].shape == (1,)
     assert algo.burst.compiled.experimental_get_tracing_count() == 1
+    check_is_restored(tmp_path, algo, make_changing_algo(name, **options))
 
 
 def test_runs_resume_exactly_and_the_tree_trains_from_scratch(tmp_path):

@@ -25,6 +25,7 @@ from tests.helpers_splitting import owner
 from tests.helpers_structure import (
     D,
     Regression,
+    check_is_restored,
     give_weights,
     make_changing_algo,
     make_net,
@@ -501,8 +502,9 @@ def test_structures_of_tasks_with_one_function_coincide():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name, steps", [("td3", 0), ("sac", 1), ("ppo", 0)])
-def test_algorithms_find_structures_in_one_trace(name, steps):
-    algo = make_changing_algo(name, network="modular", propose_updates=20, inner_steps=steps)
+def test_algorithms_find_structures_in_one_trace(tmp_path, name, steps):
+    options = {"network": "modular", "propose_updates": 20, "inner_steps": steps}
+    algo = make_changing_algo(name, **options)
     watches = {}
     for optimizer in algo.optimizers:
         watches |= getattr(optimizer, "watches", {})
@@ -516,6 +518,7 @@ def test_algorithms_find_structures_in_one_trace(name, steps):
             np.testing.assert_array_equal(maps_of(twin), watch.decided)
     assert info["PiAccepted"].shape == (1,)
     assert algo.burst.compiled.experimental_get_tracing_count() == 1
+    check_is_restored(tmp_path, algo, make_changing_algo(name, **options))
 
 
 # Runs --------------------------------------------------------------------------

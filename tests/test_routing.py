@@ -19,6 +19,7 @@ from tests.helpers_structure import (
     Regression,
     check_is_drawn,
     check_is_exported,
+    check_is_restored,
     check_resumes,
     give_weights,
     make_changing_algo,
@@ -161,7 +162,7 @@ def test_tasks_at_odds_take_other_blocks():
 
 
 @pytest.mark.parametrize("name", ["td3", "ppo"])
-def test_algorithms_take_new_routes_in_one_trace(name):
+def test_algorithms_take_new_routes_in_one_trace(tmp_path, name):
     algo = make_changing_algo(name, **ROUTING)
     watches = {}
     for optimizer in algo.optimizers:
@@ -174,6 +175,7 @@ def test_algorithms_take_new_routes_in_one_trace(name):
         assert (watch.routes != first[key]).any()
     assert info["PiCertainty"].shape == (1,)
     assert algo.burst.compiled.experimental_get_tracing_count() == 1
+    check_is_restored(tmp_path, algo, make_changing_algo(name, **ROUTING))
 
 
 def test_runs_resume_exactly(tmp_path):

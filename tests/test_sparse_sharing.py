@@ -17,6 +17,7 @@ from tests.helpers_algos import FULL, make_updates, task_batches
 from tests.helpers_structure import (
     D,
     Regression,
+    check_is_restored,
     check_resumes,
     make_changing_algo,
     make_net,
@@ -324,7 +325,7 @@ def test_tasks_learn_side_by_side():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["td3", "ppo"])
-def test_algorithms_draw_tickets(name):
+def test_algorithms_draw_tickets(tmp_path, name):
     flags = {"warmup_updates": 8, "rounds": 1, "round_updates": 8, "density": 0.25}
     algo = make_changing_algo(name, network="sparse_sharing", **flags)
     for k in range(3):
@@ -337,6 +338,8 @@ def test_algorithms_draw_tickets(name):
         assert masks[0].shape == (2, 3, 8, 8) and (masks[0][0] != masks[0][1]).any()
         for mask, bank in zip(masks, algo.q_targ.torso.masked):
             np.testing.assert_array_equal(mask, bank.kept())
+    fresh = make_changing_algo(name, network="sparse_sharing", **flags)
+    check_is_restored(tmp_path, algo, fresh)
 
 
 def test_runs_resume_exactly(tmp_path):

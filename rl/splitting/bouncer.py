@@ -184,8 +184,8 @@ class Bouncer(Watch):
         self.updates_of_proposal = 0
         batches = self.batches.numpy()
         counted = np.maximum(batches, 1)
-        compared = self.compared.numpy() / counted
-        magnitude = self.magnitude.numpy() / counted
+        compared = self.compared.numpy().astype(float) / counted
+        magnitude = self.magnitude.numpy().astype(float) / counted
         for sums in self.sums:
             sums.assign(np.zeros(self.num_tasks))
         if not self.by_trial:

@@ -8,16 +8,19 @@ import subprocess
 import sys
 
 import metaworld as package
+import mujoco
 import numpy as np
 import pytest
 from metaworld import env_dict
 from metaworld.policies import ENV_POLICY_MAP
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
+from scipy.spatial import transform
 
 from rl.config import UserError
 from rl.envs.gymnasium import make_one
 from rl.envs.metaworld import goals as goal_cache
 from rl.envs.metaworld import vector as metaworld
+from rl.envs.metaworld.rotation import Rotation
 from rl.envs.workers import Workers
 from rl.training.evaluate import evaluate
 from tests.helpers_buffers import flat_spec
@@ -161,6 +164,28 @@ def test_every_step_is_the_packages(kind, name, reward):
             step = ours.step(act[None])
             np.testing.assert_array_equal(step.obs2[0], want.astype(np.float32))
             assert step.rew[0] == reward and step.success[0] == bool(info["success"])
+
+
+def test_quaternions_are_scipys_bit_for_bit():
+    """Of random rotations, and of those by which the largest of trace and diagonal is each of
+    them."""
+    quats = np.random.default_rng(0).normal(size=(500, 4))
+    quats[:100] = np.sign(np.round(quats[:100]))
+    quats[:4] = np.eye(4)
+    for quat in quats[np.any(quats, axis=1)]:
+        matrix = np.zeros(9)
+        mujoco.mju_quat2Mat(matrix, quat / np.linalg.norm(quat))
+        matrix = matrix.reshape(3, 3)
+        wanted = transform.Rotation.from_matrix(matrix).as_quat()
+        assert Rotation.from_matrix(matrix).as_quat().tobytes() == wanted.tobytes()
+
+
+def test_what_is_no_rotation_is_left_to_scipy():
+    skewed = np.array([[1.0, 0.1, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    wanted = transform.Rotation.from_matrix(skewed).as_quat()
+    np.testing.assert_array_equal(Rotation.from_matrix(skewed).as_quat(), wanted)
+    with pytest.raises(ValueError):
+        Rotation.from_matrix(np.diag([1.0, 1.0, -1.0]))
 
 
 def test_contacts_are_found_as_the_package_finds_them():

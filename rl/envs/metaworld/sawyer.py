@@ -5,7 +5,9 @@ generator."""
 
 import copy
 import functools
-from typing import Any, Optional
+import math
+import types
+from typing import Any, Callable, Optional
 
 import gymnasium as gym
 import mujoco
@@ -13,6 +15,12 @@ import numpy as np
 from gymnasium.envs.mujoco import MujocoEnv
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
+
+from rl.envs.metaworld.rotation import Rotation
+
+OBS = 39  # numbers of an observation: of now, of the step before, and the goal
+NOW = 18
+MOCAP_QUAT = np.array([1.0, 0.0, 1.0, 0.0])  # the gripper points down
 
 
 class SawyerTask(SawyerXYZEnv):
@@ -56,6 +64,14 @@ class SawyerTask(SawyerXYZEnv):
         if self._settles:
             super().do_simulation(ctrl, n_frames)
 
+    def set_xyz_action(self, action: np.ndarray) -> None:
+        """Moves the gripper by `action` `(3,)`, in steps of `action_scale`, within the table's
+        bounds. np.clip takes three times as long."""
+        delta = np.minimum(np.maximum(action, -1), 1) * self.action_scale
+        moved = self.data.mocap_pos[0] + delta
+        self.data.mocap_pos[0] = np.minimum(np.maximum(moved, self.mocap_low), self.mocap_high)
+        self.data.mocap_quat[0] = MOCAP_QUAT
+
     def touching_object(self, object_geom_id: int) -> bool:
         """Whether both pads press on the geom. The package walks the contacts in Python: half of a
         push's step."""
@@ -66,13 +82,31 @@ class SawyerTask(SawyerXYZEnv):
         touches = [at_object & (contact.geom == pad).any(1) for pad in pads]
         return all(force[contact.efc_address[touch]].sum() > 0 for touch in touches)
 
+    def _get_obs(self) -> np.ndarray:
+        """`(OBS,)`; the package stacks them."""
+        obs = np.zeros(OBS)
+        obs[:NOW] = self._get_curr_obs_combined_no_goal()
+        obs[NOW : 2 * NOW] = self._prev_obs
+        if not self._partially_observable:
+            obs[2 * NOW :] = self._get_pos_goal()
+        self._prev_obs = obs[:NOW].copy()
+        return obs
+
+    @functools.cached_property
+    def _hand_and_claws(self) -> tuple[int, int, int]:
+        """Ids of bodies, which take microseconds to find by name."""
+        hand, right, left = (self.model.body(n).id for n in ("hand", "rightclaw", "leftclaw"))
+        return hand, right, left
+
     def _get_curr_obs_combined_no_goal(self) -> np.ndarray:
-        """Hand, how far the gripper is open, objects; the package splits and stacks its way
-        there."""
-        obs = np.zeros(4 + self._obs_obj_max_len)
-        body = self.data.body
-        obs[:3] = body("hand").xpos
-        obs[3] = min(np.linalg.norm(body("rightclaw").xpos - body("leftclaw").xpos) / 0.1, 1.0)
+        """Hand, how far the gripper is open, objects `(NOW,)`; the package splits and stacks its
+        way there."""
+        obs = np.zeros(NOW)
+        hand, right, left = self._hand_and_claws
+        xpos = self.data.xpos
+        obs[:3] = xpos[hand]
+        gap = xpos[right] - xpos[left]
+        obs[3] = min(math.sqrt(gap.dot(gap)) / 0.1, 1.0)
         pos = self._get_pos_objects()
         quat = self._get_quat_objects()
         for i in range(len(pos) // 3):
@@ -101,4 +135,13 @@ def _compiled(path: str) -> Any:
 
 def make_task(name: str, goals: np.ndarray, **options: Any) -> gym.Env:
     """A SawyerTask of task `name`; `options` are SawyerTask's."""
-    return type(name, (SawyerTask, ALL_V3_ENVIRONMENTS[name]), {})(goals, **options)
+    task = ALL_V3_ENVIRONMENTS[name]
+    quat_objects = _with_our_rotation(task._get_quat_objects)  # pylint: disable=protected-access
+    made = type(name, (SawyerTask, task), {"_get_quat_objects": quat_objects})
+    return made(goals, **options)
+
+
+def _with_our_rotation(method: Callable) -> Callable:
+    """The same method, in which the name Rotation is of ours; the package's stays as it is."""
+    names = {**method.__globals__, "Rotation": Rotation}
+    return types.FunctionType(method.__code__, names, method.__name__, None, method.__closure__)

@@ -6,6 +6,7 @@ import pytest
 from rl.algos.ddpg import DDPG
 from rl.experiments import build
 from rl.experiments.rundir import flags_of
+from rl.splitting.parameters import used_parameters
 from tests.helpers_algos import make_algo as small_algo
 from tests.helpers_algos import make_spec
 
@@ -94,3 +95,33 @@ def test_weights_that_left():
     leaves[1:, :5] = True  # now nobody shares them
     splitter.split(leaves, score=1.0)
     assert algo.parameters() == SHARED - 5 + 15
+
+
+def test_nodes_that_are_in_no_settled_tree_do_not_count():
+    """Of three nodes in each of two layers: tasks 0 and 1 have one parent, task 2 another, and both
+    of these the same."""
+    algo = make_algo("ddpg", network="learned_branching", hidden_sizes=(8, 4), policy_updates=2000)
+    torso = algo.actor.torso
+    nodes = 3 * (ACTOR_HIDDEN + (8 * 4 + 4)) + TASKS * (4 * 2 + 2)
+    logits = 3 * 3 + TASKS * 3
+    assert used_parameters(torso) == nodes + logits
+    below, of_tasks = torso.parents
+    below.variable.assign(np.eye(3)[[[2, 2, 0]]])
+    of_tasks.variable.assign(np.eye(3)[[0, 0, 1]])
+    for bank in torso.parents:
+        bank.temperature.assign(0.0)
+    assert used_parameters(torso) == nodes + logits - 2 * ACTOR_HIDDEN - (8 * 4 + 4)
+
+
+def test_blocks_that_no_task_executes_do_not_count():
+    """Once they are settled: the second of two."""
+    algo = make_algo("ddpg", network="adashare", hidden_sizes=(8, 8))
+    torso = algo.actor.torso
+    whole = used_parameters(torso)
+    torso.gates.learned.assign([True, True])
+    torso.gates.variable.assign(np.eye(2)[[[0, 1], [1, 1], [0, 1]]])
+    torso.gates.temperature.assign(1.0)
+    assert used_parameters(torso) == whole
+    torso.gates.temperature.assign(0.0)
+    block = 2 * (8 * 8 + 8) + 2 * 8
+    assert used_parameters(torso) == whole - block

@@ -225,6 +225,11 @@ class WeightBank(Bank):
         return tf.where(self.shared(), super().scaled(weights, gradient), gradient)
 
 
+def numbers_in(banks: Iterable[Bank]) -> int:
+    """How many numbers their variables have, maps and mixes apart."""
+    return sum(math.prod(bank.variable.shape) for bank in banks)
+
+
 def weighted_sums(weights: tf.Tensor, copies: Any, axis: int) -> tf.Tensor:
     """Sums `(*lead, rows, ...)` of copies `(*lead, copies, ...)` along `axis`, by weights `(...,
     rows, copies)`."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from rl.gradients.per_task import banks_of
-from rl.networks.banks import Bank, MixBank, WeightBank
+from rl.networks.banks import Bank, MixBank, WeightBank, numbers_in
 
 
 def used_parameters(torso: Any) -> int:
@@ -25,7 +25,7 @@ def _used_numbers(bank: Bank) -> int:
     """Those of the copies that some task uses."""
     if isinstance(bank, WeightBank):
         return _used_weights(bank)
-    numbers = math.prod(bank.variable.shape)
+    numbers = numbers_in([bank])
     if bank.copy is None:  # one copy for all, one for each task, or a mix of all copies
         return numbers
     maps = np.array(bank.copy).reshape(bank.count, -1)

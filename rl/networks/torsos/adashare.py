@@ -11,9 +11,11 @@ Differs from them:
 4. actor and critics choose apart, and twin critics alike.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from rl.flags import torsos as flags
+from rl.networks.banks import numbers_in
 from rl.networks.drawn import GateBank
 from rl.networks.stacks import StackNet
 
@@ -60,3 +62,16 @@ class AdaShare(StackNet):
             inside = self.activation(self.dense(self.norm(x, one), one))
             x = x + share * self.dense(inside, two)
         return self.dense(x, head)
+
+    def numbers_used(self) -> int:
+        """How many numbers of it some task uses: without the blocks that no task executes, once
+        these are settled."""
+        count = sum(map(numbers_in, self.regions))
+        if float(self.gates.temperature) > 0:
+            return count
+        executed = np.array(self.gates.likeliest())[..., 0] > 0
+        executed |= ~np.array(self.gates.learned)
+        for block in np.flatnonzero(~executed.any(axis=0)):
+            layers = self.regions[1 + 2 * block : 3 + 2 * block]  # after the first layer
+            count -= sum(map(numbers_in, layers))
+        return count

@@ -13,9 +13,11 @@ Differs from them:
 4. the input ends with the task's one-hot code, unless `--task_onehot false`.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from rl.flags import torsos as flags
+from rl.networks.banks import numbers_in
 from rl.networks.drawn import DrawnBank
 from rl.networks.stacks import StackNet, mixed
 
@@ -63,3 +65,21 @@ class LearnedBranching(StackNet):
             ]
             nodes = self.activation(self.dense(tf.stack(inputs, axis=-4), layer))
         return self.dense(mixed(parents_of_tasks[..., None, :], nodes), params[self.head])
+
+    def numbers_used(self) -> int:
+        """How many numbers of it some task uses: until the tree is settled all, then those of the
+        nodes that are in it."""
+        count = sum(map(numbers_in, self.regions))
+        if float(self.parents[0].temperature) > 0:
+            return count
+        *parents, parents_of_tasks = [
+            np.array(bank.variable).argmax(axis=-1) for bank in self.parents
+        ]
+        layers = self.regions[self.node_layers]
+        used = np.unique(parents_of_tasks)
+        for number in reversed(range(len(layers))):
+            of_node = numbers_in(layers[number]) // self.nodes
+            count -= of_node * (self.nodes - len(used))
+            if number > 0:
+                used = np.unique(parents[number - 1][0, used])
+        return count

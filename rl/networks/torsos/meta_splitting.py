@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl.flags import torsos as flags
-from rl.networks.banks import Bank, MixBank
+from rl.networks.banks import Bank, MixBank, numbers_in
 from rl.networks.stacks import StackNet, mixed
 from rl.networks.torsos.splitting import Splitting
 
@@ -80,7 +80,7 @@ class MetaSplitting(StackNet):
 
     def numbers_used(self) -> int:
         """How many numbers of it some task uses: mixes, and the copies that are no mere room."""
-        count = sum(math.prod(bank.variable.shape) for (bank,) in self.regions)
+        count = sum(map(numbers_in, self.regions))
         for kernel, bias, used in self.frozen:
             numbers = math.prod(kernel.shape) + math.prod(bias.shape)
             count += numbers // self.config.meta_copies * int(np.array(used).sum())

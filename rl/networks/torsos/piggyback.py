@@ -26,6 +26,7 @@ import tensorflow as tf
 
 from rl.config import UserError
 from rl.flags import torsos as flags
+from rl.networks.banks import numbers_in
 from rl.networks.layers import InitialKernels, Torso
 from rl.networks.masks import ScoreBank, packed
 from rl.networks.stacks import StackNet
@@ -121,7 +122,7 @@ class Piggyback(StackNet):
 
     def numbers_used(self) -> int:
         """How many numbers of it some task uses: masks are no numbers, but bits."""
-        count = sum(math.prod(bank.variable.shape) for bank in self.regions[self.head])
+        count = numbers_in(self.regions[self.head])
         for bank, (_, bias) in zip(self.masked, self.frozen):
             count += bank.numbers_used() + math.prod(bias.shape)
         return count

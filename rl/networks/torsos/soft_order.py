@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl.flags import torsos as flags
-from rl.networks.banks import Bank
+from rl.networks.banks import Bank, numbers_in
 from rl.networks.stacks import StackNet, mixed
 
 
@@ -102,10 +102,8 @@ class MetaSoftOrder(SoftOrder):
 
     def numbers_used(self) -> int:
         """How many numbers of it tasks use: all, the frozen ones too."""
-        variables = list(self.learned)
-        for region in self.regions:
-            variables.extend(bank.variable for bank in region)
-        return sum(math.prod(variable.shape) for variable in variables)
+        frozen = sum(math.prod(variable.shape) for variable in self.learned)
+        return frozen + sum(map(numbers_in, self.regions))
 
     def adopt(self, trained: SoftOrder) -> None:
         """Takes the layers of `trained`."""

@@ -12,13 +12,13 @@ Differs from them:
 4. the input ends with the task's one-hot code, unless `--task_onehot false`.
 """
 
-import math
 from typing import Any
 
 import tensorflow as tf
 
 from rl.config import UserError
 from rl.flags import torsos as flags
+from rl.networks.banks import numbers_in
 from rl.networks.masks import MaskBank, packed
 from rl.networks.stacks import StackNet
 
@@ -72,7 +72,7 @@ class SparseSharing(StackNet):
                 if isinstance(bank, MaskBank):
                     count += bank.numbers_used()
                 else:  # a head for each task, a code that is learned
-                    count += math.prod(bank.variable.shape)
+                    count += numbers_in([bank])
         return count
 
     def packed(self) -> dict[str, Any]:

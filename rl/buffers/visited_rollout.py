@@ -80,11 +80,6 @@ class VisitedRollout(Rollout):
             order[:, task] = drawn.reshape(epochs, -1)[:, :samples]
         return order
 
-    def repeats(self, order: np.ndarray) -> np.ndarray:
-        in_order = np.sort(order, axis=-1)
-        twice = (in_order[..., 1:] == in_order[..., :-1]).any(axis=-1)
-        return (twice & self.present).astype(np.float32)
-
     def visited(self, info: dict[str, np.ndarray], by_task: Any) -> dict[str, np.ndarray]:
         """The losses of an update's `info` of tasks that were visited alone. Columns `by_task` keep
         all tasks."""

@@ -123,10 +123,7 @@ class TaskGradients:
     def _evaluate(self, expanded: list[Any], record: Any = None) -> tuple[tf.Tensor, Info]:
         """What `loss_fn` returns by these parameters of the torsos, which tell `record` of what
         goes through their layers."""
-        with contextlib.ExitStack() as stack:
-            for torso, params in zip(self.torsos, expanded):
-                stack.enter_context(torso.using(params, record))
-            return self.loss_fn()
+        return evaluate_with(self.loss_fn, self.torsos, expanded, record)
 
     def _after_inner_steps(self, expanded: list[Any]) -> list[Any]:
         """What the inner steps make of these parameters of the torsos: those of each task move by
@@ -172,6 +169,16 @@ class TaskGradients:
                 targets.append(private)
                 upstream.append(gradient)
         return self.tape.gradient(targets, self.variables, output_gradients=upstream)
+
+
+def evaluate_with(
+    loss_fn: LossFn, torsos: Sequence[Any], expanded: Sequence[Any], record: Any = None
+) -> tuple[tf.Tensor, Info]:
+    """What `loss_fn` returns where tasks have these parameters of each torso; see TaskNet.using."""
+    with contextlib.ExitStack() as stack:
+        for torso, params in zip(torsos, expanded):
+            stack.enter_context(torso.using(params, record))
+        return loss_fn()
 
 
 def banks_of(torsos: Sequence[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ def used_parameters(torso: Any) -> int:
     """How many numbers of a torso some task uses; copies that no task uses are mere room."""
     if not hasattr(torso, "regions"):  # all tasks use all there is
         return sum(math.prod(variable.shape) for variable in torso.trainable_variables)
-    if hasattr(torso, "numbers_used"):  # under masks
+    if hasattr(torso, "numbers_used"):  # masks, frozen layers, settled structures
         return int(torso.numbers_used())
     banks = banks_of([torso])
     mixes = {id(bank.mix): bank.mix for bank in banks if isinstance(bank, MixBank)}

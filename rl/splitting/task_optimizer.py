@@ -1,7 +1,6 @@
 """The gradient step of several tasks: their gradients are weighed against each other, and networks
 change by them."""
 
-import contextlib
 from types import MappingProxyType
 from typing import Any, Mapping, Sequence
 
@@ -11,7 +10,7 @@ import tensorflow as tf
 from rl import gradients
 from rl.gradients.conditional import step_if
 from rl.gradients.optimizer import Config, Optimizer
-from rl.gradients.per_task import Info, InnerSteps, LossFn, TaskGradients
+from rl.gradients.per_task import Info, InnerSteps, LossFn, TaskGradients, evaluate_with
 from rl.networks.groups import Group
 from rl.spec import Update
 from rl.splitting.slots import Slot, slots_of
@@ -79,11 +78,13 @@ class TaskOptimizer(Optimizer):
     def _info_after_step(self, loss_fn: LossFn) -> Info:
         """The loss function's info by the new weights, in the structure of this update: outside of
         updates tasks may use another."""
-        with contextlib.ExitStack() as stack:
-            for group in self.net.groups.values():
-                for torso in group.torsos if self.watches else ():
-                    stack.enter_context(torso.using(torso.expand_copies()))
+        if not self.watches:
             return loss_fn()[1]
+        torsos: list[Any] = []
+        for group in self.net.groups.values():
+            torsos.extend(group.torsos)
+        expanded = [torso.expand_copies() for torso in torsos]
+        return evaluate_with(loss_fn, torsos, expanded)[1]
 
     def gradients(self, loss_fn: LossFn, update: Update) -> tuple[list[tf.Tensor], Info]:
         """The gradients joined by the balancers' weights."""

@@ -1,7 +1,7 @@
 """From rotation matrices to quaternions, as scipy's Rotation does it, for one matrix at a time.
 
-scipy takes 0.1 ms, mostly to check the matrix: a fifth of the step of a Meta-World task that
-observes a quaternion so.
+scipy takes ten times as long, mostly to check the matrix: a fifth or more of the step of a
+Meta-World task that observes a quaternion so.
 """
 
 import math

@@ -48,7 +48,7 @@ class SyncEnvs:
             obs, rew, terminated, truncated, infos = map(list, zip(*results))
             terminated = list(map(bool, terminated))
             truncated = list(map(bool, truncated))
-            told = [_success(of_env) for of_env in infos]
+            told = [_success(info) for info in infos]
         except UserError:
             raise
         except Exception as error:

@@ -151,10 +151,10 @@ def check_epochs(values: Mapping[str, Any]) -> None:
     if steps % count == 0:
         return
     nearest = -(-steps // count) * count
-    of_what = f"--num_envs ({num_envs})"
+    factor = f"--num_envs ({num_envs})"
     if side_by_side:
-        of_what = f"tasks times --num_envs ({tasks} * {num_envs})"
-    raise UserError(f"--steps_per_epoch must be a multiple of {of_what}, such as {nearest}")
+        factor = f"tasks times --num_envs ({tasks} * {num_envs})"
+    raise UserError(f"--steps_per_epoch must be a multiple of {factor}, such as {nearest}")
 
 
 def check_split_map(values: Mapping[str, Any]) -> None:

@@ -10,7 +10,9 @@ from rich.table import Table
 
 from rl import signals
 
-FIRST, LATER = 5.0, 60.0  # seconds between lines that tell of progress within an epoch
+# Seconds between lines that tell of progress within an epoch.
+FIRST = 5.0
+LATER = 60.0
 
 
 class Output:

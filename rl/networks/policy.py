@@ -275,6 +275,6 @@ class CategoricalPolicy(Policy):
         logits = out[..., : sum(self.spec.choices)]
         if rng is not None:
             logits = logits + rng.gumbel(size=logits.shape)  # the largest is a sample
-        by_choice = np.split(logits, np.cumsum(self.spec.choices)[:-1], axis=-1)
-        best = [np.argmax(of_choice, axis=-1) for of_choice in by_choice]
+        logits_by_choice = np.split(logits, np.cumsum(self.spec.choices)[:-1], axis=-1)
+        best = [np.argmax(choice_logits, axis=-1) for choice_logits in logits_by_choice]
         return np.stack(best, axis=-1).astype(np.float32)

@@ -53,12 +53,12 @@ def stage_of(updates: int, blocks: int, config: Config) -> Stage:
         return Stage(0, 0.0, WEIGHTS)
     if updates >= config.policy_updates:
         return Stage(blocks, 0.0, WEIGHTS)
-    turns, of_logits = divmod((updates - config.warmup_updates) // config.turn_updates, 2)
+    turns, logits_turn = divmod((updates - config.warmup_updates) // config.turn_updates, 2)
     learned = blocks
     if config.curriculum:
         learned = min(blocks, turns // config.curriculum + 1)
     temperature = config.temperature * config.temperature_decay**turns
-    return Stage(learned, temperature, STRUCTURE if of_logits else WEIGHTS)
+    return Stage(learned, temperature, STRUCTURE if logits_turn else WEIGHTS)
 
 
 class BlockPolicies(Drawing):

@@ -43,8 +43,8 @@ def tree_of(parents: Sequence[np.ndarray], tasks_parents: np.ndarray) -> np.ndar
         `(nodes,)`. tasks_parents: the same of the tasks' outputs, `(num_tasks,)`.
     """
     rows = [tasks_parents]
-    for of_layer in reversed(parents):
-        rows.append(of_layer[rows[-1]])
+    for layer_parents in reversed(parents):
+        rows.append(layer_parents[rows[-1]])
     return np.array(rows[::-1])
 
 
@@ -84,7 +84,7 @@ class Branching(Drawing):
         """The copies that a splitting network's tasks would use, `(layers, num_tasks)`, the output
         layer included."""
         chosen = [np.array(bank.variable).argmax(axis=-1) for bank in self.torso.parents]
-        tree = tree_of([of_layer[0] for of_layer in chosen[:-1]], chosen[-1])
+        tree = tree_of([layer_parents[0] for layer_parents in chosen[:-1]], chosen[-1])
         rows = [numbered(nodes) for nodes in tree]
         return np.array([*rows, np.arange(self.torso.num_tasks)])
 

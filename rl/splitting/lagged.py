@@ -105,14 +105,14 @@ class BlockMemory:
         both = known[:, None] * known
         products = []
         for layer in self.regions:
-            of_banks = []
+            bank_products = []
             for bank, current, earlier in layer:
                 mean = current / by_task(tf.maximum(self.updates, 1.0), bank, current)
-                of_banks.append(inner(bank.rows(earlier), bank.rows(mean)))
+                bank_products.append(inner(bank.rows(earlier), bank.rows(mean)))
                 decay = by_task(1 - present * (1 - self.decay), bank, current)
                 earlier.assign(decay * earlier + mean)
                 current.assign(tf.zeros_like(current))
-            products.append(tf.add_n(of_banks))
+            products.append(tf.add_n(bank_products))
         product = tf.concat(products, axis=0)
         product = both * (product + tf.linalg.matrix_transpose(product)) / 2
         weights = both * (self.weight[:, None] + self.weight) / 2
@@ -171,8 +171,9 @@ class LaggedEvidence:
         decay = self.config.split_memory
         together = maps[:, :, None] == maps[:, None]
         v = restricted(self.contrast, block.known, together)
-        of_tasks = v * np.einsum("rij,rj->ri", block.products * together, v)
-        x = np.einsum("rij,rj->ri", together.astype(float), of_tasks)  # (2), of the task's copy
+        task_agreements = v * np.einsum("rij,rj->ri", block.products * together, v)
+        # (2), of the task's copy.
+        x = np.einsum("rij,rj->ri", together.astype(float), task_agreements)
         counted = (together & (v != 0)[:, None]).any(axis=2)
         self.evidence = np.where(counted, decay, 1) * self.evidence + x
         self.squares = np.where(counted, decay**2, 1) * self.squares + x**2

@@ -145,8 +145,8 @@ class Overlay(SplitWatch):
         order = np.argsort(-score, kind="stable")[: np.count_nonzero(score > -np.inf)]
         with_room = []
         for t, left in enumerate(room):
-            of_task = order[task[order] == t]
-            with_room.append(of_task[: max(left, 0)])
+            ranked = order[task[order] == t]
+            with_room.append(ranked[: max(left, 0)])
         within = np.concatenate(with_room)
         most = self.config.splits_per_check or max(1, round(PORTION * scores.size))
         chosen = within[np.argsort(-score[within], kind="stable")][:most]
@@ -171,8 +171,8 @@ class Overlay(SplitWatch):
         counts = []
         parts_left = iter(parts)
         for layer in self.layers:
-            of_layer = sum(next(parts_left).sum(axis=1) for _ in layer)
-            counts.append(of_layer.tolist())
+            left_layer = sum(next(parts_left).sum(axis=1) for _ in layer)
+            counts.append(left_layer.tolist())
         self.events.append({"updates": self.updates, "score": score, "private": counts})
         self.sharing = self.score()
 

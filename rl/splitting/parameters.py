@@ -17,8 +17,8 @@ def used_parameters(torso: Any) -> int:
         return int(torso.numbers_used())
     banks = banks_of([torso])
     mixes = {id(bank.mix): bank.mix for bank in banks if isinstance(bank, MixBank)}
-    of_mixes = sum(math.prod(mix.shape) for mix in mixes.values())
-    return of_mixes + sum(_used_numbers(bank) for bank in banks)
+    mix_numbers = sum(math.prod(mix.shape) for mix in mixes.values())
+    return mix_numbers + sum(_used_numbers(bank) for bank in banks)
 
 
 def _used_numbers(bank: Bank) -> int:

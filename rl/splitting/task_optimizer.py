@@ -132,13 +132,13 @@ class TaskOptimizer(Optimizer):
             super().step(grads, update)
             return
         by_variable = {id(v): grad for v, grad in zip(self.net.trainable_variables, grads)}
-        of_weights = [by_variable[id(variable)] for variable in self.targets]
-        of_structure = [by_variable[id(variable)] for variable in self.structure.targets]
+        weight_grads = [by_variable[id(variable)] for variable in self.targets]
+        structure_grads = [by_variable[id(variable)] for variable in self.structure.targets]
         turn = next(iter(self.watches.values())).turn
         take_step = super().step
-        of_logits = self.structure.step
-        step_if(turn != STRUCTURE, lambda: take_step(of_weights, update))
-        step_if(turn != WEIGHTS, lambda: of_logits(of_structure, update))
+        structure_step = self.structure.step
+        step_if(turn != STRUCTURE, lambda: take_step(weight_grads, update))
+        step_if(turn != WEIGHTS, lambda: structure_step(structure_grads, update))
 
     def after(self, count: int) -> dict[str, np.ndarray]:
         """To be told of `count` more steps: changes what is due. Returns what the watches log."""

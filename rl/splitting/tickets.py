@@ -158,10 +158,11 @@ class Tickets(MaskWatch):
         `(*lead, num_tasks, in, out)` of what is left."""
         sizes = [score.shape[-2] * score.shape[-1] for score in scores]
         count = round(density * sum(sizes))
-        by_network = by_weight(scores, sizes)
+        scores_by_network = by_weight(scores, sizes)
+        left_by_network = by_weight([bank.kept() for bank in self.banks], sizes)
         kept = []
-        for of_network, left in zip(by_network, by_weight([b.kept() for b in self.banks], sizes)):
-            kept.append(highest(of_network, left, sizes, count))
+        for network_scores, left in zip(scores_by_network, left_by_network):
+            kept.append(highest(network_scores, left, sizes, count))
         parts = np.split(np.array(kept), np.cumsum(sizes)[:-1], axis=1)
         for bank, part in zip(self.banks, parts):
             bank.mask.assign(part.reshape(bank.mask.shape))

@@ -81,7 +81,7 @@ def by_task(
         task_of = np.arange(len(ended)) // per_task
     columns = {name: values[ended] for name, values in scores.items()}
     for number, task in enumerate(tasks):
-        of_task = ended & (task_of == number)
+        task_ended = ended & (task_of == number)
         for name, values in scores.items():
-            columns[f"{name}/{task}"] = values[of_task]
+            columns[f"{name}/{task}"] = values[task_ended]
     return columns

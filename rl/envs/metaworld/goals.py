@@ -58,17 +58,14 @@ def draw(tasks: Sequence[str], seed: int) -> dict[str, np.ndarray]:
 
 def _draw_task(task: str, rng: np.random.RandomState) -> np.ndarray:
     env = ALL_V3_ENVIRONMENTS[task]()
-    model, data = (
-        env.model,
-        env.data,
-    )  # not `env` in the lambda: a cycle is freed late, and holds 20 MB
+    # Not `env` in the lambda: a cycle is freed late, and holds 20 MB.
+    model = env.model
+    data = env.data
     # Bodies must be in place for what a reset observes, but need not move.
     env.do_simulation = lambda *_: mujoco.mj_kinematics(model, data)
-    env.np_random, env.seeded_rand_vec, env._freeze_rand_vec = (
-        rng,
-        True,
-        False,
-    )  # pylint: disable=protected-access
+    env.np_random = rng
+    env.seeded_rand_vec = True
+    env._freeze_rand_vec = False  # pylint: disable=protected-access
     goals = []
     for _ in range(NUM_GOALS):
         env.reset()

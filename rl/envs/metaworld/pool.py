@@ -83,7 +83,7 @@ class MetaWorldPool:
         obs, rew, terminated, truncated, info = zip(*(pool.env.recv() for pool in self.pools))
         obs2 = _joined(obs)
         over = np.concatenate(truncated)
-        success = np.concatenate([of_task["success"] for of_task in info]) > 0
+        success = np.concatenate([task_info["success"] for task_info in info]) > 0
         obs = self._restart() if over.any() else obs2
         return Step(
             obs2, np.concatenate(rew).astype(float), np.concatenate(terminated), over, obs, success

@@ -101,8 +101,8 @@ def _kept(trees: Iterable[Tree], most: Optional[int]) -> list[Tree]:
     for grouping, alike in by_grouping.items():
         by_count.setdefault(count_groups(grouping), []).extend(_undominated(alike))
     kept = []
-    for of_count in by_count.values():
-        kept.extend(sorted(of_count)[:most])
+    for same_count in by_count.values():
+        kept.extend(sorted(same_count)[:most])
     return kept
 
 

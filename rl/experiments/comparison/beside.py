@@ -31,7 +31,8 @@ def parse_beside(text: str) -> Beside:
     """A column and a reduction, as in "TimeUpdate:sum". Raises what argparse makes a line of."""
     name, _, kind = text.rpartition(":")
     if not name:
-        name, kind = text, "last"
+        name = text
+        kind = "last"
     if not name or kind not in REDUCTIONS:
         known = ", ".join(REDUCTIONS)
         raise argparse.ArgumentTypeError(f"expected COLUMN or COLUMN:{{{known}}}, got {text}")

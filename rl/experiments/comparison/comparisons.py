@@ -153,9 +153,9 @@ def _estimate_tasks(method: Method, rate: bool, options: IntervalOptions) -> lis
     """The mean of each task, over runs."""
     estimates = []
     for place in range(len(method.tasks)):
-        of_task = method.scores[:, [place]]
+        task_scores = method.scores[:, [place]]
         episodes = max(1, method.episodes // len(method.tasks))
-        estimates.append(estimate_mean(of_task, episodes, rate, options))
+        estimates.append(estimate_mean(task_scores, episodes, rate, options))
     return estimates
 
 

@@ -93,12 +93,12 @@ def _make_methods(
     columns = {beside.title: values_beside(runs, beside, scoring.steps) for beside in besides}
     methods = []
     first = 0
-    for label, of_method in scores_by_label.items():
+    for label, method_scores in scores_by_label.items():
         rows = []
-        for score in of_method:
+        for score in method_scores:
             rows.append([score.by_task[task] for task in tasks] if tasks else [score.total])
-        after = first + len(of_method)
-        episodes = min(score.episodes for score in of_method)
+        after = first + len(method_scores)
+        episodes = min(score.episodes for score in method_scores)
         beside = {title: values[first:after] for title, values in columns.items()}
         methods.append(Method(label, tasks, np.array(rows), areas[first:after], episodes, beside))
         first = after
@@ -162,9 +162,9 @@ def _warn_of_budgets(env: str, scores_by_label: dict[str, list[RunScore]]) -> No
         return
     parts = []
     for label, scores in scores_by_label.items():
-        of_method = [score.steps for score in scores]
-        low = min(of_method)
-        high = max(of_method)
+        method_steps = [score.steps for score in scores]
+        low = min(method_steps)
+        high = max(method_steps)
         parts.append(f"{label} {low:g}" if low == high else f"{label} {low:g} to {high:g}")
     place = f" in {env}" if env else ""
     warn(f"scores are of different numbers of env steps{place}: {'; '.join(parts)}; see --at")

@@ -125,8 +125,8 @@ def _score_evaluation(run: Run, scoring: Scoring) -> RunScore | None:
         return None
     try:
         total = float(found[f"{kind}_mean"])
-        of_tasks = found.get("tasks", {})
-        by_task = {task: float(of_task[kind]) for task, of_task in of_tasks.items()}
+        found_tasks = found.get("tasks", {})
+        by_task = {task: float(scores[kind]) for task, scores in found_tasks.items()}
         steps = float(found["step"])
         episodes = int(found["episodes"])
         asked = dict(found.get("asked", {}))

@@ -144,11 +144,11 @@ def differences(groups: Sequence[Group]) -> tuple[list[str], list[list[str]]]:
 
     Where runs of a group differ, its cell has the values of all.
     """
-    of_groups = []
+    group_flags = []
     for group in groups:
-        of_groups.append(join_values([flag_values(run) for run in group.runs]))
-    names = differing(of_groups)
+        group_flags.append(join_values([flag_values(run) for run in group.runs]))
+    names = differing(group_flags)
     rows = []
-    for values in of_groups:
+    for values in group_flags:
         rows.append([values.get(name, "") for name in names])
     return names, rows

@@ -108,7 +108,7 @@ def flag_table(groups: Sequence[Group]) -> list[list[str]]:
         return []
     rows = [["flag", *(group.label for group in groups)]]
     for place, name in enumerate(names):
-        rows.append([name, *(of_group[place] or NOTHING for of_group in values)])
+        rows.append([name, *(group_values[place] or NOTHING for group_values in values)])
     return rows
 
 

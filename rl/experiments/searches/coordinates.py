@@ -174,11 +174,11 @@ class AutoIC(Coordinates):
 
 def last_tuning(tried: Sequence[Tried], name: str) -> list[Tried]:
     """The configurations of the last tuning of a flag, in order."""
-    of_flag = [before for before in tried if read_tuning(before).parameter == name]
-    if not of_flag:
+    tunings = [before for before in tried if read_tuning(before).parameter == name]
+    if not tunings:
         return []
-    number = read_tuning(of_flag[-1]).number
-    return [before for before in of_flag if read_tuning(before).number == number]
+    number = read_tuning(tunings[-1]).number
+    return [before for before in tunings if read_tuning(before).number == number]
 
 
 def gain(tuning: Sequence[Tried]) -> float:

@@ -20,11 +20,11 @@ def draw_progression(search: Search, rows: Sequence["TrialRow"]) -> Figure:
     figure = Figure(figsize=SIZE)
     axes = figure.add_subplot()
     for state, colour in COLOURS.items():
-        of_state = [row for row in rows if row.state == state and row.value is not None]
-        if not of_state:
+        state_rows = [row for row in rows if row.state == state and row.value is not None]
+        if not state_rows:
             continue
-        numbers = [row.number for row in of_state]
-        axes.plot(numbers, [row.value for row in of_state], "o", color=colour, label=state)
+        numbers = [row.number for row in state_rows]
+        axes.plot(numbers, [row.value for row in state_rows], "o", color=colour, label=state)
     complete = [row for row in rows if row.state == "complete" and row.value is not None]
     if complete:
         values = np.array([row.value for row in complete])

@@ -72,9 +72,9 @@ def _read(run: RunDir, search: Search) -> Run:
     names = {name}
     for prefix in (name, name.removeprefix("Average")):
         names |= {f"{prefix}/{task}" for task in tasks_of(read, prefix)}
-    for of_fitness in names:
-        if of_fitness in columns:
-            columns[of_fitness] = -columns[of_fitness]
+    for column_name in names:
+        if column_name in columns:
+            columns[column_name] = -columns[column_name]
     return read
 
 

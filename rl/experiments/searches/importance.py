@@ -26,8 +26,8 @@ def explained_share(values: Sequence[object], fitness: np.ndarray) -> float:
         return 0.0
     within = 0.0
     for group in np.unique(groups):
-        of_group = fitness[groups == group]
-        within += float(((of_group - of_group.mean()) ** 2).sum())
+        group_fitness = fitness[groups == group]
+        within += float(((group_fitness - group_fitness.mean()) ** 2).sum())
     ratio = (within / (len(fitness) - count)) / (total / (len(fitness) - 1))
     return max(0.0, 1 - ratio)
 

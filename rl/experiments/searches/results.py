@@ -146,9 +146,9 @@ def status_text(folder: Path) -> str:
         lines.append(f"best: trial_{best['trial']}, {written['fitness']} {_short(best['value'])}")
     ended = sum(row["state"] != "running" for row in rows)
     planned = written.get("trials")
-    of_all = f" of {planned}" if isinstance(planned, int) else ""
+    planned_part = f" of {planned}" if isinstance(planned, int) else ""
     works = "" if lock.is_held(folder) else "; no process works on it here"
-    lines.append(f"{folder}: {ended}{of_all} trials ended{works}")
+    lines.append(f"{folder}: {ended}{planned_part} trials ended{works}")
     return "\n".join(lines)
 
 

@@ -124,5 +124,5 @@ class MetaModular(Modular):
         self.use(modules[: len(self.chosen), tasks])
         heads = zip(self.regions[self.head], trained.regions[trained.head])
         for bank, source in heads:
-            of_tasks = np.array(source.expand(full=True))
-            bank.variable.assign(np.take(of_tasks, tasks, axis=source.axis))
+            task_heads = np.array(source.expand(full=True))
+            bank.variable.assign(np.take(task_heads, tasks, axis=source.axis))

@@ -43,6 +43,7 @@ DISK = (
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
+    errno.ENOENT,
     errno.ENOTDIR,
     errno.EISDIR,
     errno.EEXIST,

@@ -61,7 +61,7 @@ ROWS = Run(
     [
         (Scoring("Performance"), 4, {"a": 3, "b": 5}, 5, 24),  # the rows of 2, 4 and 6
         (Scoring("Performance", "last"), 6, {"a": 5, "b": 7}, 5, 8),
-        (Scoring("Performance", "best", None), 9, {"a": 0, "b": 1}, 1, 8),
+        (Scoring("Performance", "best", None), 9, {"a": 0, "b": 1}, 5, 8),
         (Scoring("Performance", "best", 3), 6, {"a": 5, "b": 7}, 5, 8),
         (Scoring("Performance", "mean", 3, 4), 5, {"a": 4 / 3, "b": 2}, 4, 24),
         (Scoring("Performance", "mean", None, 2.5), 5.5, {"a": 0.5, "b": 2}, 2, 16),
@@ -76,6 +76,94 @@ def test_scores_of_a_run(scoring, total, by_task, steps, episodes):
 
 def test_a_run_without_a_row_that_counts():
     assert score_run(ROWS, Scoring("Performance", steps=0.5)) is None
+
+
+def test_a_scale_of_one_changes_nothing():
+    """Task b has no value in the row of 4; the others are the mean of what tasks have there."""
+    columns = ROWS.columns | {"AverageTestEpRet": np.array([0.5, 2, np.nan, 3, 6, np.nan])}
+    run = ROWS._replace(columns=columns)
+    for kind, rows in (("mean", 3), ("last", None), ("best", None)):
+        plain = score_run(run, Scoring("Performance", kind, rows))
+        scaled = score_run(run, Scoring("Performance", kind, rows, scales={"b": 1}))
+        assert scaled.by_task == plain.by_task and scaled.steps == plain.steps == 5
+        assert scaled.total == pytest.approx(np.mean(list(plain.by_task.values())))
+
+
+def test_the_area_is_of_the_tasks_that_are_compared(tmp_path, capsys):
+    """Only push is in all runs: from 0 to 0.4 in a, from 0 to 0.2 in b."""
+    make_task_run(tmp_path / "a", {"push": [0, 0.4], "reach": [1, 1]}, "a")
+    make_task_run(tmp_path / "b", {"push": [0, 0.2]}, "b")
+    (report,) = reports(tmp_path, "-y", "TestSuccess", "--score", "last")
+    found = summaries(report)
+    assert [found[name].mean.value for name in "ab"] == [0.4, 0.2]
+    assert [found[name].area.value for name in "ab"] == pytest.approx([0.2, 0.1])
+    assert "left out, being tasks that not every run has: reach" in capsys.readouterr().err
+
+
+def test_the_area_of_a_run_that_was_never_tested(tmp_path):
+    """A run whose column is empty, or missing, has an evaluation and no area; those of the others
+    stay theirs."""
+    make_run(tmp_path / "a_s0", [math.nan, math.nan], exp_name="a")
+    make_run(tmp_path / "b_s0", [2, 4], exp_name="b")
+    make_run(tmp_path / "c_s0", [1, 1], exp_name="c")
+    lacking = "Epoch\tTotalEnvInteracts\n0\t1000\n1\t2000\n"
+    (tmp_path / "c_s0" / "progress.txt").write_text(lacking)
+    for name in "abc":
+        evaluation = {"step": 2000, "episodes": 1, "return_mean": 7}
+        (tmp_path / f"{name}_s0" / "eval.json").write_text(json.dumps(evaluation))
+    (report,) = reports(tmp_path, "-y", "AverageTestEpRet", "--score", "eval")
+    found = summaries(report)
+    assert [found[name].mean.value for name in "abc"] == [7, 7, 7]
+    areas = [found[name].area.value for name in "abc"]
+    np.testing.assert_equal(areas, [math.nan, 3, math.nan])
+
+
+def test_best_rows_are_judged_by_what_a_run_had_to_choose_from(tmp_path, capsys):
+    """Runs of equal length, whose best rows aren't; and one that is twice as long, whose best row
+    is at the same step."""
+    make_run(tmp_path / "a_s0", [3, 2, 1, 1], exp_name="a")
+    make_run(tmp_path / "b_s0", [1, 2, 1, 3], exp_name="b")
+    reports(tmp_path, "--score", "best")
+    assert capsys.readouterr().err == ""
+    make_run(tmp_path / "c_s0", [3, 2, 1, 1, 1, 1, 1, 1], exp_name="c")
+    reports(tmp_path, "--score", "best")
+    assert "a 4000; b 4000; c 8000; see --at" in capsys.readouterr().err
+
+
+def test_an_evaluation_without_a_number_of_a_task_is_left_out(tmp_path, capsys):
+    for seed, value in enumerate((math.nan, 0.5)):
+        place = tmp_path / f"a_s{seed}"
+        make_task_run(place, {"push": [0, 1]}, "a", seed)
+        tasks = {"push": {"success": value, "return": 1}}
+        evaluation = {"step": 2000, "episodes": 9, "success_mean": 0.5, "tasks": tasks}
+        (place / "eval.json").write_text(json.dumps(evaluation))
+    (report,) = reports(tmp_path, "-y", "TestSuccess", "--score", "eval")
+    assert report.summaries[0].method.count == 1
+    assert f"left out, having no finite TestSuccess that counts: {tmp_path / 'a_s0'}" in (
+        capsys.readouterr().err
+    )
+
+
+def test_seeds_needed_are_for_what_the_correction_asks(tmp_path):
+    """Eleven methods against one: of each ten seeds with a Welch p near 0.005, by Holm 0.06."""
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal(10)
+    noise = (noise - noise.mean()) / noise.std(ddof=1)
+    for number in range(12):
+        shift = 1.4 if number == 1 else 0
+        ends(tmp_path / f"m{number}", f"m{number}", list(noise + shift))
+    (report,) = reports(tmp_path, "--score", "last", "--baseline", "m0")
+    difference = summaries(report)["m1"].difference
+    assert difference.welch_p < 0.01 and difference.holm_p > 0.05
+    assert difference.runs_needed > 10
+
+
+def test_no_number_of_seeds_is_known_where_none_differ(tmp_path):
+    for runs in (3, 5):
+        ends(tmp_path / f"a{runs}", f"a{runs}", [0.7] * runs)
+        ends(tmp_path / f"b{runs}", f"b{runs}", [0.1] * runs)
+        (report,) = reports(tmp_path, "--score", "last", "--select", f"{runs}_s")
+        assert summaries(report)[f"b{runs}"].difference.runs_needed is None
 
 
 def test_scales_of_tasks(tmp_path):

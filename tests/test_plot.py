@@ -19,7 +19,7 @@ from rl.experiments.plots.runs import find_runs
 from rl.experiments.plots.structure import history
 from rl.experiments.statistics import bootstrap
 from tests.helpers import refused
-from tests.plot_runs import drawn, legends, make_run, panels
+from tests.plot_runs import drawn, legends, make_run, make_runs, panels
 
 ROOT = Path(__file__).parents[1]
 
@@ -169,6 +169,72 @@ def test_a_flag_that_some_runs_lack_tells_them_apart(tmp_path):
         make_run(tmp_path / f"x_s{seed}", [1], seed=seed, exp_name="x", config=config)
     groups = label_runs(find_runs([str(tmp_path)]), None, False)
     assert sizes(groups) == {"x tau=1": 2, "x": 1}
+
+
+def test_seeds_in_the_names_of_other_runs(tmp_path):
+    """x begins with the run of its own seed, y always with the same, z with that of another
+    experiment."""
+    starts = {
+        "x": lambda seed: f"data/a/a_s{seed}",
+        "y": lambda seed: "data/a/a_s0",
+        "z": lambda seed: f"data/{'b' if seed else 'a'}/b_s{seed}",
+    }
+    for name, start in starts.items():
+        for seed in range(3):
+            config = {"start_from": start(seed)}
+            place = tmp_path / name / f"{name}_s{seed}"
+            make_run(place, [1], seed=seed, exp_name=name, config=config)
+    groups = label_runs(find_runs([str(tmp_path)]), None, False)
+    assert sizes(groups) == {
+        "x": 3,
+        "y": 3,
+        "z start_from=data/a/b_s0": 1,
+        "z start_from=data/b/b_s<seed>": 2,
+    }
+
+
+def test_runs_from_before_a_flag_was_added(tmp_path):
+    """They have its default; a run of another program lacks what it lacks."""
+    known = {"algo": "ddpg", "env": "Pendulum-v1", "gamma": 0.99, "versions": {}}
+    for seed, config in enumerate(({}, {"lr_schedule": "constant"}, {"lr_schedule": "linear"})):
+        place = tmp_path / f"x_s{seed}"
+        make_run(place, [1], seed=seed, exp_name="x", config=known | config)
+    groups = label_runs(find_runs([str(tmp_path)]), None, False)
+    assert sizes(groups) == {"x lr_schedule=constant": 2, "x lr_schedule=linear": 1}
+
+
+def test_a_run_under_two_labels_is_told(tmp_path, capsys):
+    for name in ("sac", "sac_pcgrad"):
+        make_run(tmp_path / name / f"{name}_s0", [1], exp_name=name)
+    argv = ["plot", tmp_path / "sa", tmp_path / "sac_pcgrad", "-l", "sum", "PCGrad"]
+    assert main([*map(str, argv), "-o", str(tmp_path / "o.png")]) == 0
+    shared = tmp_path / "sac_pcgrad" / "sac_pcgrad_s0"
+    assert f"in curves of several labels: {shared}" in capsys.readouterr().err
+
+
+def test_bands_of_too_few_runs_are_told(tmp_path, capsys):
+    for name, runs in (("one", 1), ("few", 4), ("many", 5)):
+        make_runs(tmp_path / name, name, [[1, number] for number in range(runs)])
+    out = ("-o", str(tmp_path / "o.png"))
+    assert main(["plot", str(tmp_path), "--est", "median", *out]) == 0
+    told = capsys.readouterr().err
+    assert told == "main.py: warning: bootstrap bands of fewer than 5 runs are too narrow: few\n"
+    assert main(["plot", str(tmp_path), *out]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--structure", "-y", "LossQ"),
+        ("--structure", "--smooth", "9"),
+        ("--structure", "--est", "iqm"),
+        ("--structure", "--by_task"),
+        ("--by_task", "--band", "sd"),
+    ],
+)
+def test_flags_without_effect_are_refused(capsys, argv):
+    assert "has no effect with --" in refused(capsys, "plot", "data/x", *argv)
 
 
 def test_what_runs_found_tells_apart_only_those_that_looked(tmp_path):

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from rl.__main__ import main
+from rl.experiments.plots.groups import label_runs
+from rl.experiments.plots.runs import find_runs
 from tests.helpers import refused
 from tests.plot_runs import drawn, legends, lines, make_run, panels
 
@@ -192,7 +194,24 @@ def test_files_that_an_editor_has_saved(tmp_path, monkeypatch, capsys, change):
     assert not capsys.readouterr().err
 
 
+def test_rows_that_are_not_whole_are_told(tmp_path, monkeypatch, capsys):
+    data = b"TotalEnvInteracts\tAverageEpRet\n1\t10\n2\n3\t30\n4"
+    write(tmp_path / "a", data)
+    assert curve(monkeypatch, tmp_path, tmp_path) == ([1, 3], [10, 30])
+    assert "a/progress.txt: left out 2 of 4 rows, which are not whole" in capsys.readouterr().err
+
+
 # Folders ------------------------------------------------------------------------
+
+
+def test_a_run_directory_may_be_a_link(tmp_path):
+    """In an experiment's folder too, where it belongs to the runs beside it."""
+    for seed, folder in enumerate(("exp", "disk")):
+        make_run(tmp_path / folder / f"exp_s{seed}", [1, 2], seed=seed)
+    (tmp_path / "exp" / "exp_s1").symlink_to(tmp_path / "disk" / "exp_s1")
+    (tmp_path / "exp" / "broken").symlink_to(tmp_path / "nowhere")
+    groups = label_runs(find_runs([str(tmp_path / "exp")]), None, False)
+    assert [(group.label, len(group.runs)) for group in groups] == [("exp", 2)]
 
 
 def test_experiments_of_one_name_in_different_folders_are_not_averaged(tmp_path, monkeypatch):

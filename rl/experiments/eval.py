@@ -23,35 +23,61 @@ from rl.training.evaluate import evaluate
 from rl.training.policy import EnvPolicy
 
 
-def evaluate_run(run: RunDir, values: Mapping[str, Any], config: Any) -> dict[str, Any]:
-    """What the run's policy did in test episodes, and what was written: JSON values.
+class Evaluation:
+    """The policy of a run, and what it did in test episodes.
 
     Args:
       values: flags of the run. config: rl.experiments.commands.eval's Config.
 
+    Attributes:
+      result: JSON values.
+
     Raises:
-      UserError: there is no sound checkpoint, no such split, or nothing to draw with.
+      UserError: there is no sound checkpoint, or no such split.
     """
-    options = env_options(values)
-    if config.split and config.split != options["split"]:
-        check_split(values["env"], config.split, options["split"])
-        options["split"] = config.split
-    env = make_env(values["env"], config.episodes, options)
-    use_device("cpu")
-    agent = load_agent(run, config.checkpoint, env.spec, values)
-    policy = EnvPolicy(agent.algo.policy, env, agent.normaliser)
-    rng = np.random.default_rng(config.seed) if config.noise else None
-    played = evaluate(policy, env, config.episodes, config.seed, rng)
-    result = {"env": values["env"], "step": agent.step, **summary(played, env.spec)}
-    if config.export:
-        export(agent, expanded(config.export))
-        result["policy"] = config.export
-    if config.video:
-        name = f"{run.path.resolve().name}_{agent.step}.{config.format}"
-        path = expanded(config.video) / name
-        film(policy, values["env"], path, config.seed, options, config.noise)
-        result["video"] = str(path)
-    return result
+
+    def __init__(self, run: RunDir, values: Mapping[str, Any], config: Any) -> None:
+        self.name = run.path.resolve().name
+        self.env_id = values["env"]
+        self.config = config
+        self.options = env_options(values)
+        if config.split and config.split != self.options["split"]:
+            check_split(self.env_id, config.split, self.options["split"])
+            self.options["split"] = config.split
+        env = make_env(self.env_id, config.episodes, self.options)
+        use_device("cpu")
+        self.agent = load_agent(run, config.checkpoint, env.spec, values)
+        self.policy = EnvPolicy(self.agent.algo.policy, env, self.agent.normaliser)
+        rng = np.random.default_rng(config.seed) if config.noise else None
+        played = evaluate(self.policy, env, config.episodes, config.seed, rng)
+        self.result = {
+            "env": self.env_id,
+            "step": self.agent.step,
+            **summary(played, env.spec),
+        }
+
+    def write_policy(self) -> str:
+        """Exports the policy, as `--export` says. Returns where it is."""
+        export(self.agent, expanded(self.config.export))
+        return self.config.export
+
+    def write_video(self) -> str:
+        """Films an episode, as `--video` says. Returns the file.
+
+        Raises:
+          UserError: there is nothing to draw with.
+        """
+        name = f"{self.name}_{self.agent.step}.{self.config.format}"
+        path = expanded(self.config.video) / name
+        film(
+            self.policy,
+            self.env_id,
+            path,
+            self.config.seed,
+            self.options,
+            self.config.noise,
+        )
+        return str(path)
 
 
 def check_split(env_id: str, split: str, trained: str) -> None:

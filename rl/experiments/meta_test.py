@@ -40,6 +40,8 @@ def adapt(source: RunDir, saved: dict[str, Any], asked: Any, flags: Sequence[str
         if largest and trained.normaliser.largest:
             largest.pool(trained.normaliser.largest)
         notes: dict[str, Any] = {"meta_run": str(source)}
+        if asked.checkpoint != "last":
+            notes["meta_checkpoint"] = asked.checkpoint
         if tried:
             trials = envs.make(values["env"], values["num_envs"], **env_options(values))
             notes["meta_start"] = follow_best(loop.algo, trained.algo, trials, loop.session)

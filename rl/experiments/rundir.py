@@ -40,6 +40,7 @@ NOTES = {
     "stopped_early": str,
     "track_id": str,
     "meta_run": str,
+    "meta_checkpoint": str,
     "meta_start": dict,
 }
 LONGEST_NAME = 100  # bytes

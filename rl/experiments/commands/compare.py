@@ -18,6 +18,7 @@ from rl.experiments.comparison.flags import (
     scoring_of,
 )
 from rl.experiments.comparison.report import EnvReport
+from rl.experiments.comparison.run_scores import EVAL
 from rl.experiments.comparison.writers import WRITERS, as_text
 from rl.experiments.plots.columns import STEPS, choose_runs, is_rate
 from rl.experiments.plots.groups import check_legend, label_runs, warn_of_pooling
@@ -85,7 +86,8 @@ def make_parser() -> Parser:
 def make_reports(args: argparse.Namespace) -> list[EnvReport]:
     """The results that `args` ask for, of each env; warns on stderr of what is left out."""
     found = find_runs(args.logdir, args.select, args.exclude)
-    chosen = choose_runs(found, STEPS, [args.value], by_task=False)
+    columns = [] if args.score == EVAL else [args.value]
+    chosen = choose_runs(found, STEPS, columns, by_task=False)
     groups = label_runs(chosen, args.legend, count=False)
     warn_of_pooling(groups)
     scoring = scoring_of(args, args.value)

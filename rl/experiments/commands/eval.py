@@ -42,10 +42,17 @@ def main(argv: Sequence[str]) -> int:
         make_current_folder_importable()
     values = run.load_config(config.trust)
     with lock.locked(run.path) if config.save else contextlib.nullcontext():
-        result = deferred.load("rl.experiments.eval").evaluate_run(run, values, config)
+        evaluation = deferred.load("rl.experiments.eval").Evaluation(run, values, config)
         if config.save:
-            run.write_evaluation({**result, "asked": asked_of(config)})
-    print(json.dumps(result, indent=2))
+            run.write_evaluation({**evaluation.result, "asked": asked_of(config)})
+    written = {}
+    try:
+        if config.export:
+            written["policy"] = evaluation.write_policy()
+        if config.video:
+            written["video"] = evaluation.write_video()
+    finally:  # what was played is told, whatever can't be written
+        print(json.dumps({**evaluation.result, **written}, indent=2))
     return 0
 
 

@@ -16,6 +16,7 @@ from rl.experiments.plots.groups import (
     check_legend,
     differences,
     label_runs,
+    warn_of_few_runs,
     warn_of_pooling,
 )
 from rl.experiments.plots.options import Options
@@ -26,6 +27,13 @@ from rl.files import expanded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+# Figure that is asked for -> flags that have no effect then.
+IDLE = {
+    "structure": ("by_task", "value", "xaxis", "smooth", "est", "band", "table"),
+    "by_task": ("band",),
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -45,17 +53,25 @@ def main(argv: Sequence[str]) -> int:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The flags of the command. Raises a UserError where they can't be, or don't go together."""
-    args = make_parser().parse(argv)
+    parser = make_parser()
+    args = parser.parse(argv)
     if args.smooth < 1:
         raise UserError(f"--smooth must be at least 1, got {args.smooth}")
     check_output(args.out, PICTURES)
     if not args.value:
         raise UserError("--value needs at least one column")
-    if args.table and args.structure:
-        raise UserError("--table has no effect with --structure, which draws one run")
     check_legend(args.legend, args.logdir)
     choose_band(args.band, args.est)
+    _check_effect(args, parser)
     return args
+
+
+def _check_effect(args: argparse.Namespace, parser: Parser) -> None:
+    """Raises a UserError where a flag has no effect beside another."""
+    for figure, names in IDLE.items():
+        for name in names:
+            if getattr(args, figure) and getattr(args, name) != parser.get_default(name):
+                raise UserError(f"--{name} has no effect with --{figure}")
 
 
 def make_parser() -> Parser:
@@ -128,6 +144,7 @@ def make_figure(groups: Sequence[Group], args: argparse.Namespace) -> "Figure":
     options = Options(args.xaxis, tuple(args.value), args.smooth, args.est, args.band)
     if args.by_task:
         return figures.draw_tasks(groups, options)
+    warn_of_few_runs(groups, choose_band(args.band, args.est))
     return figures.draw_curves(groups, options)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from rl.experiments.comparison.methods import Method
 from rl.experiments.statistics.bootstrap import (
+    FEWEST_FOR_BOOTSTRAP,
     bca_difference_interval,
     bootstrap_interval,
     difference_interval,
@@ -25,9 +26,8 @@ from rl.experiments.statistics.intervals import (
     t_interval,
 )
 from rl.experiments.statistics.power import runs_needed
-from rl.experiments.statistics.significance import holm, permutation_p, welch
+from rl.experiments.statistics.significance import holm, permutation_p, variance, welch
 
-FEWEST_FOR_BOOTSTRAP = 5  # runs; of fewer, resamples are too much alike
 FEWEST_FOR_BCA = 8
 SIGNIFICANT = 0.05
 KINDS = ("t", "bootstrap")
@@ -68,7 +68,8 @@ class Difference:
     Attributes:
       mean: the method's less the baseline's. holm_p: Welch's p, adjusted for the env's methods.
       improvement: how likely a run of the method is to beat one of the baseline. runs_needed: of
-        each method, to find a difference like this one; None where that can't be said.
+        each method, to find a difference like this one after Holm's correction; None where that
+        can't be said.
     """
 
     mean: Estimate
@@ -111,8 +112,9 @@ def summarise(
     differences: dict[str, Difference] = {}
     if baseline is not None:
         others = [method for method in methods if method is not baseline]
+        tests = sum(min(method.count, baseline.count) > 1 for method in others)
         for method in others:
-            differences[method.label] = _difference(method, baseline, rate, options)
+            differences[method.label] = _difference(method, baseline, rate, options, tests)
         adjusted = holm([differences[method.label].welch_p for method in others])
         for method, p in zip(others, adjusted):
             found = differences[method.label]
@@ -180,9 +182,9 @@ def _clip(interval: Interval, low: float, high: float) -> Interval:
 
 
 def _difference(
-    method: Method, baseline: Method, rate: bool, options: IntervalOptions
+    method: Method, baseline: Method, rate: bool, options: IntervalOptions, tests: int
 ) -> Difference:
-    """The difference, with Holm's p value still to come."""
+    """The difference, with Holm's p value still to come; `tests` is how many it is adjusted for."""
     value = float(method.scores.mean() - baseline.scores.mean())
     fewest = min(method.count, baseline.count)
     improvement = Estimate(probability_of_improvement(method.scores, baseline.scores), None, "")
@@ -205,8 +207,9 @@ def _difference(
     if rate and mean.interval is not None:
         mean = mean._replace(interval=_clip(mean.interval, -1, 1))
     p = permutation_p(method.totals, baseline.totals, options.rng())
-    variances = [method.totals.var(ddof=1), baseline.totals.var(ddof=1)]
-    needed = runs_needed(value, math.sqrt(sum(variances) / 2))
+    variances = [variance(method.totals), variance(baseline.totals)]
+    # The level is what Holm's correction asks of the smallest p value.
+    needed = runs_needed(value, math.sqrt(sum(variances) / 2), SIGNIFICANT / tests)
     return Difference(mean, test.p, p, math.nan, improvement, needed)
 
 

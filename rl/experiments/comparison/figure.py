@@ -8,14 +8,11 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rl.experiments.comparison.comparisons import (
-    FEWEST_FOR_BOOTSTRAP,
-    Estimate,
-    Summary,
-)
+from rl.experiments.comparison.comparisons import Estimate, Summary
 from rl.experiments.comparison.report import EnvReport, titles
 from rl.experiments.plots.panels import PANEL_WIDTH, SETTINGS, line_style
 from rl.experiments.plots.text import shorten
+from rl.experiments.statistics.bootstrap import FEWEST_FOR_BOOTSTRAP
 from rl.experiments.statistics.profiles import performance_profile, profile_band
 
 ROW_HEIGHT = 2.2  # inches, of an env with its axes

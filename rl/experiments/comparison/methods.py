@@ -9,7 +9,7 @@ import numpy as np
 from rl.config import UserError
 from rl.experiments.comparison.beside import Beside, values_beside
 from rl.experiments.comparison.run_scores import RunScore, Scoring, score_column, score_run
-from rl.experiments.plots.columns import STEPS, column
+from rl.experiments.plots.columns import STEPS, column, find_name
 from rl.experiments.plots.curves import align
 from rl.experiments.plots.groups import Group
 from rl.experiments.plots.text import listed, warn
@@ -26,7 +26,8 @@ class Method:
     Attributes:
       tasks: those that all methods of the env have; none where the runs have one score each.
       scores: `(runs, tasks)`, or `(runs, 1)` where there are no tasks. areas: `(runs,)`, each run's
-        mean height of the learning curve; nan where the runs share no stretch of env steps.
+        mean height of the learning curve; nan where it has none, or where the runs share no stretch
+        of env steps.
       episodes: that a run's score is made of. beside: title -> `(runs,)`, what else a table has of
         the runs; nan where a run doesn't say.
     """
@@ -88,7 +89,7 @@ def _make_methods(
 ) -> list[Method]:
     scores = [score for scores in scores_by_label.values() for score in scores]
     tasks = _shared_tasks(scores)
-    areas = _areas(scores, scoring)
+    areas = _areas(scores, scoring, tasks)
     runs = [score.run for score in scores]
     columns = {beside.title: values_beside(runs, beside, scoring.steps) for beside in besides}
     methods = []
@@ -119,16 +120,25 @@ def _shared_tasks(scores: Sequence[RunScore]) -> tuple[str, ...]:
     return tuple(shared)
 
 
-def _areas(scores: Sequence[RunScore], scoring: Scoring) -> np.ndarray:
-    """`(runs,)`: of all runs over the same stretch of env steps."""
+def _areas(scores: Sequence[RunScore], scoring: Scoring, tasks: Sequence[str]) -> np.ndarray:
+    """`(runs,)`: of all runs that have a curve of these tasks over the same stretch of env steps;
+    nan of the others."""
     curves = []
-    for score in scores:
+    places = []
+    for place, score in enumerate(scores):
+        if find_name(score.run.columns, scoring.value) is None:
+            continue  # it was evaluated, and never tested while it learned
         steps = column(score.run, STEPS)
-        values = score_column(score.run, scoring)
+        values = score_column(score.run, scoring, tasks)
         if scoring.steps is not None:
             values = np.where(steps <= scoring.steps, values, np.nan)
-        curves.append((steps, values))
-    return mean_heights(*align(curves))
+        if (np.isfinite(steps) & np.isfinite(values)).any():
+            curves.append((steps, values))
+            places.append(place)
+    areas = np.full(len(scores), np.nan)
+    if curves:
+        areas[places] = mean_heights(*align(curves))
+    return areas
 
 
 def _warn_of_evaluations(env: str, scores_by_label: dict[str, list[RunScore]]) -> None:

@@ -4,14 +4,10 @@ import dataclasses
 import math
 from typing import Sequence
 
-from rl.experiments.comparison.comparisons import (
-    FEWEST_FOR_BOOTSTRAP,
-    Estimate,
-    IntervalOptions,
-    Summary,
-)
+from rl.experiments.comparison.comparisons import Estimate, IntervalOptions, Summary
 from rl.experiments.comparison.run_scores import Scoring
 from rl.experiments.plots.text import shorten
+from rl.experiments.statistics.bootstrap import FEWEST_FOR_BOOTSTRAP
 from rl.experiments.statistics.estimators import optimality_gap
 from rl.experiments.statistics.intervals import Interval
 from rl.experiments.statistics.power import MOST_RUNS

@@ -1,9 +1,8 @@
 """The score of a run: one number, and one for each of its tasks, from the rows that it wrote, or
 from what `eval --save` found."""
 
-import math
 from types import MappingProxyType
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
@@ -53,7 +52,7 @@ class RunScore(NamedTuple):
 
     Attributes:
       total: its score. by_task: those of its tasks; none where it has no column for each task.
-      steps: env steps at the last row that counts. episodes: that the score is made of, at a guess
+      steps: env steps at the last row that counts, of "best" too. episodes: that the score is made of, at a guess
         where the run doesn't say how many a test has.
       asked: of an evaluation, what decided it: the flags of eval.
     """
@@ -79,26 +78,41 @@ def score_run(run: Run, scoring: Scoring) -> RunScore | None:
         return _score_evaluation(run, scoring)
     values = score_column(run, scoring)
     steps = column(run, STEPS)
-    chosen = _choose_rows(values, steps, scoring)
-    if not chosen.size:
+    rows = _counting_rows(values, steps, scoring)
+    if not rows.size:
         return None
+    end = float(steps[rows[-1]])
+    if scoring.kind == "best":
+        rows = rows[[np.argmax(values[rows])]]
     by_task = {}
-    for task, of_task in _scaled(run, task_columns(run, scoring.value), scoring).items():
-        finite = of_task[chosen][np.isfinite(of_task[chosen])]
+    for task, scores in _scaled(run, task_columns(run, scoring.value), scoring).items():
+        finite = scores[rows][np.isfinite(scores[rows])]
         if finite.size:
             by_task[task] = float(finite.mean())
-    total = float(values[chosen].mean())
-    episodes = _episodes(run) * len(chosen) * max(1, len(by_task))
-    return RunScore(run, total, by_task, float(steps[chosen[-1]]), episodes)
+    total = float(values[rows].mean())
+    if scoring.scales:
+        total = float(np.mean(list(by_task.values())))
+    episodes = _episodes(run) * len(rows) * max(1, len(by_task))
+    return RunScore(run, total, by_task, end, episodes)
 
 
-def score_column(run: Run, scoring: Scoring) -> np.ndarray:
-    """What a run would score in each of its rows, `(rows,)`. Raises what `score_run` does."""
+def score_column(run: Run, scoring: Scoring, tasks: Sequence[str] = ()) -> np.ndarray:
+    """What a run would score in each of its rows, `(rows,)`: the mean over the tasks that have a
+    value there; nan where the column has none.
+
+    Args:
+      tasks: those that count; none: all. Of all, unless some are scaled, the column is the mean.
+
+    Raises:
+      UserError: as `score_run`.
+    """
     values = column(run, scoring.value)
-    if not scoring.scales:
-        return values
     by_task = _scaled(run, task_columns(run, scoring.value), scoring)
-    return np.where(np.isfinite(values), np.mean(list(by_task.values()), axis=0), np.nan)
+    counting = [scores for task, scores in by_task.items() if not tasks or task in tasks]
+    if len(counting) == len(by_task) and not scoring.scales:
+        return values
+    means = np.ma.masked_invalid(counting).mean(axis=0).filled(np.nan)
+    return np.where(np.isfinite(values), means, np.nan)
 
 
 def _scaled(run: Run, by_task: dict[str, Any], scoring: Scoring) -> dict[str, Any]:
@@ -136,22 +150,20 @@ def _score_evaluation(run: Run, scoring: Scoring) -> RunScore | None:
     if scoring.scales:
         by_task = _scaled(run, by_task, scoring)
         total = float(np.mean(list(by_task.values())))
-    return RunScore(run, total, by_task, steps, episodes, asked) if math.isfinite(total) else None
+    if not np.isfinite([total, *by_task.values()]).all():
+        return None
+    return RunScore(run, total, by_task, steps, episodes, asked)
 
 
-def _choose_rows(values: np.ndarray, steps: np.ndarray, scoring: Scoring) -> np.ndarray:
-    """Places of the rows whose mean is the score."""
+def _counting_rows(values: np.ndarray, steps: np.ndarray, scoring: Scoring) -> np.ndarray:
+    """Places of the rows whose mean, or best, is the score."""
     counting = np.isfinite(values) & np.isfinite(steps)
     if scoring.steps is not None:
         counting &= steps <= scoring.steps
     places = np.flatnonzero(counting)
     if scoring.kind == "last":
         return places[-1:]
-    if scoring.rows is not None:
-        places = places[-scoring.rows :]
-    if scoring.kind == "best" and places.size:
-        return places[[np.argmax(values[places])]]
-    return places
+    return places if scoring.rows is None else places[-scoring.rows :]
 
 
 def task_columns(run: Run, value: str) -> dict[str, np.ndarray]:

@@ -103,7 +103,8 @@ def tasks_of(run: Run, value: str) -> list[str]:
 def choose_runs(
     found: Sequence[Sequence[Run]], xaxis: str, values: Sequence[str], by_task: bool
 ) -> list[list[Run]]:
-    """Of the runs of each path, those that have the x axis and at least one of the values.
+    """Of the runs of each path, those that have the x axis and at least one of the values, if any
+    are asked for.
 
     Runs that lack a column are named on stderr, and so is what is taken for their x axis.
 
@@ -150,7 +151,7 @@ def _has(run: Run, name: str, by_task: bool) -> bool:
 
 def _is_drawn(run: Run, xaxis: str, values: Sequence[str], by_task: bool) -> bool:
     has_axis = _has(run, xaxis, by_task=False)
-    return has_axis and any(_has(run, value, by_task) for value in values)
+    return has_axis and (not values or any(_has(run, value, by_task) for value in values))
 
 
 def _explain_lack(run: Run, name: str, by_task: bool) -> str:

@@ -1,7 +1,8 @@
 """Which runs make one curve, and what it is called."""
 
+import os
 from pathlib import Path
-from typing import NamedTuple, Sequence
+from typing import Iterable, Mapping, NamedTuple, Sequence
 
 from rl.config import UserError
 from rl.experiments.plots.columns import Run
@@ -11,7 +12,8 @@ from rl.experiments.plots.run_flags import (
     flag_values,
     join_values,
 )
-from rl.experiments.plots.text import warn
+from rl.experiments.plots.text import listed, warn
+from rl.experiments.statistics.bootstrap import FEWEST_FOR_BOOTSTRAP
 
 
 class Group(NamedTuple):
@@ -46,18 +48,30 @@ def label_runs(
     groups: dict[tuple[str, str, Path], Group] = {}
     for name, runs in _by_name(found, legend).items():
         flags = [] if pooled else differing_within_envs(runs)
-        for number, run in enumerate(runs):
-            label = f"{name}-{number}" if count else _with_flags(name, run, flags)
+        for number, (run, values) in enumerate(zip(runs, flag_values(runs))):
+            label = f"{name}-{number}" if count else _with_flags(name, values, flags)
             env = run.env or default_env
             folder = Path() if pooled else folder_of(run)
             group = groups.setdefault((label, env, folder), Group(label, env, []))
             group.runs.append(run)
+    _tell_shared_runs(groups.values())
     return _tell_folders_apart(groups)
+
+
+def _tell_shared_runs(groups: Iterable[Group]) -> None:
+    """Names on stderr the runs that are in curves of several labels."""
+    labels: dict[Path, set[str]] = {}
+    for group in groups:
+        for run in group.runs:
+            labels.setdefault(run.directory.resolve(), set()).add(group.label)
+    shared = [directory for directory, names in labels.items() if len(names) > 1]
+    if shared:
+        warn(f"in curves of several labels: {listed(shared)}")
 
 
 def folder_of(run: Run) -> Path:
     """The folder that a run's directory is in, by which experiments of one name are told apart."""
-    return run.directory.resolve().parent
+    return Path(os.path.abspath(run.directory)).parent.resolve()  # the directory may be a link
 
 
 def _only_env(found: Sequence[Sequence[Run]]) -> str:
@@ -83,8 +97,7 @@ def _by_name(found: Sequence[Sequence[Run]], legend: Sequence[str] | None) -> di
     return named
 
 
-def _with_flags(name: str, run: Run, flags: Sequence[str]) -> str:
-    values = flag_values(run)
+def _with_flags(name: str, values: Mapping[str, str], flags: Sequence[str]) -> str:
     parts = [f"{flag}={values[flag]}" for flag in flags if flag in values]
     return " ".join([name, *parts])
 
@@ -122,7 +135,7 @@ def pooled_differences(groups: Sequence[Group]) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for group in groups:
-        names = differing([flag_values(run) for run in group.runs])
+        names = differing(flag_values(group.runs))
         folders = {folder_of(run) for run in group.runs if not run.env}
         if len(folders) > 1:
             names.append("folder")
@@ -139,14 +152,28 @@ def warn_of_pooling(groups: Sequence[Group]) -> None:
         warn(f"curves of runs with different flags: {'; '.join(parts)}")
 
 
+def warn_of_few_runs(groups: Sequence[Group], band: str) -> None:
+    """Names on stderr the groups of which there are too few runs for their band."""
+    few = [group.label for group in groups if 1 < len(group.runs) < FEWEST_FOR_BOOTSTRAP]
+    if band == "bootstrap" and few:
+        warn(
+            f"bootstrap bands of fewer than {FEWEST_FOR_BOOTSTRAP} runs are too narrow: "
+            f"{listed(few)}"
+        )
+
+
 def differences(groups: Sequence[Group]) -> tuple[list[str], list[list[str]]]:
     """The flags that differ between groups: their names, and a row of values per group.
 
     Where runs of a group differ, its cell has the values of all.
     """
+    all_values = flag_values([run for group in groups for run in group.runs])
     group_flags = []
+    first = 0
     for group in groups:
-        group_flags.append(join_values([flag_values(run) for run in group.runs]))
+        after = first + len(group.runs)
+        group_flags.append(join_values(all_values[first:after]))
+        first = after
     names = differing(group_flags)
     rows = []
     for values in group_flags:

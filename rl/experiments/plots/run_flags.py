@@ -25,26 +25,49 @@ IGNORED = (
 IGNORED_BEGINNINGS = ("git_", "commit", "resumed")
 # Found by a run, other in each seed: only whether a run has it counts.
 FOUND = ("meta_start",)
+# How the name of a run directory ends, and what stands for that where runs have other seeds.
+ANY_SEED = re.compile(r"_s\d+(?!\d)")
+SEED = "_s<seed>"
 
 
-def flag_values(run: Run) -> dict[str, str]:
-    """The flags that say what a run does, as text.
+def flag_values(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Of each run the flags that say what it does, as text.
 
-    Where a value names a run directory of the same seed, the seed is left out.
+    Where runs name a run directory, each the one of its own seed, the seed is left out; where all
+    name the same one it stays.
     """
-    seed = re.compile(rf"_s{re.escape(str(run.config.get('seed')))}(?!\d)")
+    all_values = [_flag_values(run) for run in runs]
+    texts = _texts_alike(all_values)
+    for run, values in zip(runs, all_values):
+        own_seed = re.compile(rf"_s{re.escape(str(run.config.get('seed')))}(?!\d)")
+        for name, text in values.items():
+            if len(texts[name, ANY_SEED.sub(SEED, text)]) > 1:
+                values[name] = own_seed.sub(SEED, text)
+    return all_values
+
+
+def _texts_alike(all_values: Sequence[Mapping[str, str]]) -> dict[tuple[str, str], set[str]]:
+    """Of each flag, the texts that differ in seeds alone, by what they have in common."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for values in all_values:
+        for name, text in values.items():
+            found.setdefault((name, ANY_SEED.sub(SEED, text)), set()).add(text)
+    return found
+
+
+def _flag_values(run: Run) -> dict[str, str]:
     values = {}
     for name, value in run.config.items():
         first = name.split(":")[0]
         if first in FOUND:
             values[first] = "True"
         elif first not in IGNORED and not first.startswith(IGNORED_BEGINNINGS):
-            values[name] = seed.sub("_s<seed>", _text(value))
+            values[name] = _text(value)
     return values
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return " ".join(map(_text, value))
     if isinstance(value, float) and value.is_integer():
         return str(int(value)) if abs(value) < 1e15 else f"{value:g}"
@@ -71,8 +94,8 @@ def differing(all_values: Sequence[Mapping[str, str]]) -> list[str]:
 def differing_within_envs(runs: Sequence[Run]) -> list[str]:
     """The flags in which some runs of one env differ, sorted."""
     by_env: dict[str, list[dict[str, str]]] = {}
-    for run in runs:
-        by_env.setdefault(run.env, []).append(flag_values(run))
+    for run, values in zip(runs, flag_values(runs)):
+        by_env.setdefault(run.env, []).append(values)
     names: set[str] = set()
     for all_values in by_env.values():
         names.update(differing(all_values))

@@ -19,6 +19,7 @@ from rl.experiments.plots.columns import STEPS, Run, find_name
 from rl.experiments.plots.monitor import is_monitor, read_monitors
 from rl.experiments.plots.text import listed, warn
 from rl.experiments.plots.text_table import TextTable, parse_table, read_file
+from rl.experiments.rundir import RunDir
 
 PROGRESS = ("progress.txt", "progress.csv")
 
@@ -83,10 +84,20 @@ def _run_files(path: str) -> list[list[Path]]:
     for root in _roots(path):
         for folder, subfolders, names in os.walk(root):
             # What should be a file may be a folder, which is to be refused.
-            chosen = _progress_names([*subfolders, *names])
-            if chosen:
-                found.append([Path(folder, name) for name in chosen])
-    return sorted(found)
+            found.append(_progress_files(Path(folder), [*subfolders, *names]))
+            # A run directory may be a link, which is not walked into.
+            for linked in (Path(folder, name) for name in subfolders):
+                if linked.is_symlink():
+                    found.append(_progress_files(linked, _names_in(linked)))
+    return sorted(filter(None, found))
+
+
+def _names_in(folder: Path) -> list[str]:
+    """What a folder has; nothing where it can't be read, as with those that are walked into."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _roots(path: str) -> list[Path]:
@@ -98,11 +109,12 @@ def _roots(path: str) -> list[Path]:
     return [folder for folder in parent.iterdir() if Path(path).name in folder.name]
 
 
-def _progress_names(names: Sequence[str]) -> list[str]:
+def _progress_files(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Those of a run, of all names in its folder."""
     for name in PROGRESS:
         if name in names:
-            return [name]
-    return sorted(filter(is_monitor, names))
+            return [folder / name]
+    return [folder / name for name in sorted(filter(is_monitor, names))]
 
 
 def _read_run(files: Sequence[Path]) -> Run | None:
@@ -168,10 +180,22 @@ def _read_config(file: Path) -> dict[str, Any]:
     try:
         config = json.loads(read_file(file))
         if isinstance(config, dict):
-            return dict(_flatten(config))
+            return _defaults(file.parent, config) | dict(_flatten(config))
     except (ValueError, RecursionError):
         pass
     raise UserError(f"{file} is not a JSON object")
+
+
+def _defaults(directory: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """Flags that a run of this program lacks, as one from before they were added does; none of
+    runs of other programs."""
+    if not isinstance(config.get("versions"), dict):
+        return {}
+    try:
+        flags = RunDir(directory).load_config(trust=True)  # nothing of it is run
+    except UserError:
+        return {}
+    return {name: value for name, value in flags.items() if name not in config}
 
 
 def _flatten(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

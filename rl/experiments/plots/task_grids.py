@@ -8,6 +8,7 @@ from rl.experiments.plots.columns import Run, is_rate, tasks_of
 from rl.experiments.plots.curves import read_curves
 from rl.experiments.plots.estimates import ESTIMATORS
 from rl.experiments.plots.options import Options
+from rl.experiments.plots.text import listed, warn
 
 
 class TaskGrid(NamedTuple):
@@ -20,11 +21,13 @@ class TaskGrid(NamedTuple):
 
 
 def make_grid(runs: Sequence[Run], value: str, options: Options) -> TaskGrid:
-    """The estimate of every task where all runs have data."""
+    """The estimate of every task where all runs have data; tasks that are blank since some run has
+    none are named on stderr."""
     tasks: list[str] = []
     for run in runs:
         tasks.extend(task for task in tasks_of(run, value) if task not in tasks)
     curves = []
+    blank = []
     for task in tasks:
         x, y = read_curves(runs, options.xaxis, f"{value}/{task}", options.window)
         everywhere = np.isfinite(y).all(axis=0)
@@ -33,6 +36,9 @@ def make_grid(runs: Sequence[Run], value: str, options: Options) -> TaskGrid:
             curves.append((x[everywhere], estimate))
         else:
             curves.append((np.empty(0), np.empty(0)))
+            blank.append(task)
+    if blank:
+        warn(f"blank, having no {value} in some run: {listed(blank)}")
     points = np.unique(np.concatenate([np.empty(0), *(x for x, _ in curves)]))
     z = np.full((len(tasks), len(points)), np.nan)
     for row, (x, estimate) in enumerate(curves):

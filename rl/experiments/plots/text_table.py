@@ -7,6 +7,7 @@ from typing import Iterator, NamedTuple, Sequence
 import numpy as np
 
 from rl.config import UserError
+from rl.experiments.plots.text import warn
 from rl.files import read_text
 
 
@@ -43,7 +44,7 @@ def parse_table(text: str, file: Path) -> TextTable:
     """The table in the text of `file`: comma-separated if its name ends with .csv, else by tabs.
 
     The first line is the header. Rows of another number of cells are left out, such as the last one
-    while it is being written.
+    while it is being written; how many is said on stderr.
 
     Raises:
       UserError: it is not a table.
@@ -52,6 +53,7 @@ def parse_table(text: str, file: Path) -> TextTable:
     header: list[str] = []
     rows: list[list[float]] = []
     restarts = []
+    broken = 0
     try:
         for cells in _split_lines(lines, file.suffix):
             if not header:
@@ -60,10 +62,14 @@ def parse_table(text: str, file: Path) -> TextTable:
                 restarts.append(len(rows))
             elif len(cells) == len(header):
                 rows.append([_number(cell) for cell in cells])
+            else:
+                broken += 1
     except csv.Error:
         raise UserError(f"{file} is not a table of columns") from None
     if not all(name.isprintable() for name in header):
         raise UserError(f"{file} is not a table of columns")
+    if broken:
+        warn(f"{file}: left out {broken} of {broken + len(rows)} rows, which are not whole")
     return TextTable(header, np.array(rows).reshape(-1, max(len(header), 1)), restarts)
 
 

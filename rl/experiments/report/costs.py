@@ -5,7 +5,7 @@ from typing import Callable, Sequence
 import numpy as np
 
 from rl.experiments.comparison.report import NOTHING, number
-from rl.experiments.plots.columns import STEPS, Run, find_name
+from rl.experiments.plots.columns import STAND_INS, STEPS, Run, find_name
 from rl.experiments.plots.groups import Group
 
 TIME = "Time"
@@ -18,7 +18,7 @@ def cost_table(groups: Sequence[Group]) -> list[list[str]]:
     """A header, and a row for each run; seconds of parts such as TimeEnv are sums over rows."""
     runs = [run for group in groups for run in group.runs]
     parts = _columns(runs, (TIME,))
-    parts = [name for name in parts if name != TIME]
+    parts = [name for name in parts if name not in (TIME, *STAND_INS[STEPS])]
     memory = _columns(runs, MEMORY)
     shares = _columns(runs, SHARES)
     header = ["run", "method", "rows", "env steps", "time", "steps/s"]

@@ -97,6 +97,8 @@ def _describe_resume(resumed: Mapping[str, Any]) -> str:
 def _reproduce_meta_test(config: Mapping[str, Any]) -> Reproduction:
     source = str(config["meta_run"])
     argv = ["meta-test", source, "--episodes", str(config["epochs"] * config["num_envs"])]
+    if "meta_checkpoint" in config:
+        argv.extend(_as_arguments("checkpoint", config["meta_checkpoint"]))
     if "meta_start" in config:
         argv.extend(["--start", "best"])
     for name in ("num_envs", "seed", "exp_name"):

@@ -1,11 +1,12 @@
 """What a run of a search is worth, from the rows that it wrote."""
 
 import dataclasses
+import math
 from typing import Optional
 
 import numpy as np
 
-from rl.experiments.comparison.run_scores import Scoring, score_run
+from rl.experiments.comparison.run_scores import Scoring, score_run, task_columns
 from rl.experiments.plots.columns import STEPS, Run, column, find_name, tasks_of
 from rl.experiments.rundir import RunDir
 from rl.experiments.searches.definition import Search
@@ -16,8 +17,8 @@ class Fitness:
     """Of one run.
 
     Attributes:
-      total: of the fitness column. by_task: of each task's own column, in their order; the total
-        alone where there is no such column.
+      total: of the fitness column. by_task: of each task's own column, in their order, nan where a
+        task has no value; the total alone where there is no such column.
     """
 
     total: float
@@ -36,8 +37,10 @@ def fitness_of(run: RunDir, search: Search) -> Optional[Fitness]:
     if score is None:
         return None
     sign = _sign(search)
-    by_task = tuple(sign * value for value in score.by_task.values())
-    return Fitness(sign * score.total, by_task or (sign * score.total,))
+    by_task = []
+    for task in task_columns(read, search.fitness):
+        by_task.append(sign * score.by_task.get(task, math.nan))
+    return Fitness(sign * score.total, tuple(by_task) or (sign * score.total,))
 
 
 def curve_of(run: RunDir, search: Search, epoch_steps: int) -> dict[int, float]:

@@ -2,6 +2,7 @@
 trial."""
 
 import dataclasses
+import math
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
@@ -166,7 +167,10 @@ class SearchPool(Pool):
         trial.fitnesses[seed] = fitness
         if self.search.pruning == "seeds":
             first = list(self.search.seeds).index(seed) * len(fitness.by_task)
-            values = {first + task: value for task, value in enumerate(fitness.by_task)}
+            values = {}
+            for task, value in enumerate(fitness.by_task):
+                if math.isfinite(value):
+                    values[first + task] = value
             trial.given_up = self.searcher.report(trial.number, values) or trial.given_up
 
     def _look_at_curve(self, trial: OpenTrial) -> None:

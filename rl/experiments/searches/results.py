@@ -62,13 +62,15 @@ def read_trials(folder: Path) -> list[dict[str, str]]:
 
 
 def best_command(search: Search, params: Mapping[str, Point], seeds: Sequence[int]) -> str:
-    """The command that trains a configuration by itself; of one that adapts a run, with the first
-    of the seeds."""
+    """The command that trains a configuration by itself; with the first of the seeds alone, if it
+    adapts a run or begins with one of the same seed."""
     flags = search.flags(params)
+    of_seed = filled(flags, seeds[0], Path())
     if META_TEST in flags:
-        flags = filled(flags, seeds[0], Path())
-        source = str(flags.pop(META_TEST))
-        words = ["meta-test", source, *flag_words({**flags, "seed": seeds[0]})]
+        source = str(of_seed.pop(META_TEST))
+        words = ["meta-test", source, *flag_words({**of_seed, "seed": seeds[0]})]
+    elif of_seed != flags:
+        words = flag_words({**of_seed, "seed": seeds[0]})
     else:
         words = flag_words({**flags, "seed": list(seeds)})
     return shlex.join([*program().split(), *words])

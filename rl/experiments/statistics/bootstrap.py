@@ -12,6 +12,7 @@ from rl.experiments.statistics.estimators import Estimator
 from rl.experiments.statistics.intervals import LEVEL, Interval, normal_quantile
 
 UNITS = ("run", "task")
+FEWEST_FOR_BOOTSTRAP = 5  # runs; of fewer, resamples are too much alike
 CHUNK = 2_000_000  # numbers that are resampled at once
 
 

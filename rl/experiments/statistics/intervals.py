@@ -18,16 +18,16 @@ class Interval(NamedTuple):
     high: float
 
 
-def t_quantile(freedom: float) -> float:
-    """Half the width of a LEVEL t interval, in standard errors.
+def t_quantile(freedom: float, level: float = LEVEL) -> float:
+    """Half the width of a t interval, in standard errors.
 
     Args:
-      freedom: degrees of freedom, above 0.
+      freedom: degrees of freedom, above 0. level: how likely the interval is to hold the mean.
     """
     # pylint: disable-next=import-outside-toplevel, no-name-in-module
     from scipy.special import stdtrit  # a fifth of a second, for those who need it
 
-    return float(stdtrit(freedom, (1 + LEVEL) / 2))
+    return float(stdtrit(freedom, (1 + level) / 2))
 
 
 def normal_quantile() -> float:

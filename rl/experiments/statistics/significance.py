@@ -12,6 +12,11 @@ MOST_DIVISIONS = 20_000  # that a permutation test goes through one by one: 8 ru
 ROUNDING = 1e-9  # of a sum; sums in another order are equal
 
 
+def variance(scores: np.ndarray) -> float:
+    """Of runs that scores `(runs,)` are a sample of; of equal ones 0, which rounding would miss."""
+    return float(scores.var(ddof=1)) if np.ptp(scores) else 0.0
+
+
 class WelchTest(NamedTuple):
     """The interval of the difference of means, and the two-sided p value; nan where no run differs
     from the others of its method, but the methods do."""
@@ -32,15 +37,12 @@ def welch(scores: np.ndarray, baseline: np.ndarray) -> WelchTest:
     from scipy.special import stdtr
 
     difference = float(scores.mean() - baseline.mean())
-    variances = []
-    for values in (scores, baseline):
-        # Of equal numbers a variance is not always 0.
-        variances.append(float(values.var(ddof=1)) / len(values) if np.ptp(values) else 0.0)
+    variances = [variance(scores) / len(scores), variance(baseline) / len(baseline)]
     error = math.sqrt(sum(variances))
     if error == 0:
         p = 1.0 if difference == 0 else math.nan
         return WelchTest(Interval(difference, difference), p)
-    shares = [variance / sum(variances) for variance in variances]
+    shares = [part / sum(variances) for part in variances]
     freedom = 1 / (shares[0] ** 2 / (len(scores) - 1) + shares[1] ** 2 / (len(baseline) - 1))
     p = 2 * float(stdtr(freedom, -abs(difference) / error))
     half = t_quantile(freedom) * error
@@ -54,7 +56,8 @@ def permutation_p(
 
     Exact, over all divisions of the runs into two methods, where these are at most MOST_DIVISIONS;
     else from `samples` random ones and the one observed.
-    Of 5 runs against 5 the smallest is 2 / 252.
+    Of 5 runs against 5 the smallest is 2 / 252. It is nan where a score, or their sum, is not
+    finite.
 
     Args:
       scores, baseline: `(runs,)` each.
@@ -62,6 +65,8 @@ def permutation_p(
     pooled = np.concatenate([scores, baseline])
     count = len(scores)
     pooled = pooled - pooled.mean()  # so that a sum is as far from 0 as the means are apart
+    if not np.isfinite(np.abs(pooled).sum()):
+        return math.nan
     observed = abs(pooled[:count].sum())
     least = observed - ROUNDING * np.abs(pooled).sum()
     if math.comb(len(pooled), count) <= MOST_DIVISIONS:

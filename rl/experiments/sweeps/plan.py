@@ -121,7 +121,7 @@ def _adapting_runs(
         if trust:
             argv.append("--trust")
         run = RunDir.of(flags)
-        _refuse_other_start(run, source, asked.start)
+        _refuse_other_start(run, source, asked)
         _refuse_contradiction(run, flags, ("meta_copies",))
         epoch_steps = flags["steps_per_epoch"]
         stage = Stage(run, tuple(argv), flags["epochs"] * epoch_steps, trust, epoch_steps)
@@ -292,17 +292,24 @@ def _refuse_contradiction(run: RunDir, flags: Mapping[str, Any], decided: Sequen
             )
 
 
-def _refuse_other_start(run: RunDir, source: RunDir, start: str) -> None:
+def _refuse_other_start(run: RunDir, source: RunDir, asked: Any) -> None:
     """Raises a UserError if there is a run of `meta-test` that began otherwise: from another run
-    than `source`, or not as `--start` says."""
+    than `source`, or not as `--checkpoint` and `--start` say.
+
+    Args:
+      asked: rl.experiments.commands.meta_test's Config.
+    """
     if not os.path.lexists(run.path / CONFIG):
         return
     config = run.load_config(trust=True)
-    began = "best" if "meta_start" in config else "equal"
-    if place_of(config.get("meta_run", "")) != place_of(source.path) or began != start:
+    start = "best" if "meta_start" in config else "equal"
+    checkpoint = config.get("meta_checkpoint", "last")
+    same_source = place_of(config.get("meta_run", "")) == place_of(source.path)
+    if not same_source or (checkpoint, start) != (asked.checkpoint, asked.start):
         raise UserError(
-            f"{run} was made from {config.get('meta_run')} with --start {began}; the sweep says "
-            f"{source} with --start {start}; give the method or the sweep another name"
+            f"{run} was made from {config.get('meta_run')} with --checkpoint {checkpoint} --start "
+            f"{start}; the sweep says {source} with --checkpoint {asked.checkpoint} --start "
+            f"{asked.start}; give the method or the sweep another name"
         )
 
 

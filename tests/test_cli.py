@@ -233,6 +233,19 @@ def test_eval_any_checkpoint_film_and_export(tmp_path, capsys):
     np.testing.assert_allclose(np.load(tmp_path / "act.npy"), wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_what_eval_played_is_told_and_kept_whatever_cannot_be_written(tmp_path, capsys):
+    run = train(tmp_path, "--env", TOYS + "Matrix")
+    (tmp_path / "file").write_text("")
+    capsys.readouterr()
+    argv = ["eval", str(run), "--trust", "--episodes", "1", "--save"]
+    assert main([*argv, "--video", str(tmp_path / "file" / "folder")]) == 2
+    out, err = capsys.readouterr()
+    assert (
+        json.loads(out)["return_mean"] == json.loads((run / "eval.json").read_text())["return_mean"]
+    )
+    assert err.startswith("main.py: error: ") and err.count("\n") == 1
+
+
 # Bad input ------------------------------------------------------------------
 
 

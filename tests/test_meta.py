@@ -171,10 +171,10 @@ def meta_test(source, folder, *args):
     return folder / "x_meta" / "x_meta_s0"
 
 
-def loaded(run):
+def loaded(run, checkpoint="last"):
     values = RunDir(run).config
     env = envs.make(values["env"], **env_options(values))
-    return load_agent(RunDir(run), "last", env.spec, values)
+    return load_agent(RunDir(run), checkpoint, env.spec, values)
 
 
 @pytest.mark.parametrize("algo", [*SLOW, "sac", "ppo"])
@@ -233,9 +233,10 @@ def test_repeated_stopped_and_resumed_without_the_source(sources, tmp_path, algo
 def test_the_first_checkpoint_is_of_what_was_adopted(sources, tmp_path):
     """So that a run killed at once goes on from the frozen copies, not from random ones."""
     source = sources("ddpg")
-    run = meta_test(source, tmp_path, "--keep", "9")
+    run = meta_test(source, tmp_path, "--keep", "9", "--checkpoint", "best")
+    assert RunDir(run).config["meta_checkpoint"] == "best"
     assert (run / "checkpoints" / "step_000000000.npz").exists()
-    first = loaded(source).algo
+    first = loaded(source, "best").algo
     spec = envs.make("PointMass-ML4", split="test").spec
     zero = load_agent(RunDir(run), "0", spec, RunDir(run).config).algo
     for name in ("actor", "q"):

@@ -172,6 +172,15 @@ def test_tasks_are_averaged_only_where_all_runs_have_data(tmp_path, monkeypatch)
     np.testing.assert_allclose(mesh.get_array(), [[0.5, 1]])
 
 
+def test_a_task_that_some_run_lacks_is_told(tmp_path, monkeypatch, capsys):
+    for seed, task in enumerate(("push", "reach")):
+        run = tmp_path / "a" / f"a_s{seed}"
+        make_run(run, [0, 1], seed=seed, name=f"TestSuccess/{task}")
+    drawn(monkeypatch, tmp_path, tmp_path / "a", "--by_task", "-y", "TestSuccess")
+    told = capsys.readouterr().err
+    assert told == "main.py: warning: blank, having no TestSuccess in some run: push, reach\n"
+
+
 @pytest.mark.parametrize("groups", [2, 12])
 @pytest.mark.parametrize("flags", [1, 9])
 def test_the_table_fits_below_the_panels(tmp_path, monkeypatch, groups, flags, capsys):

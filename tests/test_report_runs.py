@@ -70,6 +70,9 @@ def test_commands_of_other_runs(tmp_path):
     made = reproduce(run._replace(config={"algo": "ddpg"}))
     begin = "python main.py meta-test 'data/y s0' --episodes 10 --start best --num_envs 2 --seed 0"
     assert made.command.startswith(begin)
+    write_config(tmp_path / "x", meta_run="data/y_s0", meta_checkpoint="4000")
+    made = reproduce(run._replace(config={"algo": "ddpg"}))
+    assert "data/y_s0 --episodes 100 --checkpoint 4000 --num_envs 1" in made.command
 
 
 def test_versions_of_the_code(tmp_path):
@@ -105,6 +108,7 @@ def test_what_runs_cost():
         "TimeEnv": np.array([3.0, 4.0]),
         "MemoryMB": np.array([900.0, 800.0]),
         "CPUPercent": np.array([50.0, 100.0]),
+        "Time Steps": np.array([1.0, 2.0]),  # of another library: no seconds
     }
     with_all = Run(Path("a"), {}, columns)
     with_none = Run(Path("b"), {}, {"Epoch": np.array([1.0])})

@@ -138,6 +138,13 @@ def test_a_space_of_every_kind_is_checked():
     )
 
 
+def test_the_command_of_a_trial_that_begins_with_a_run_of_its_seed():
+    common = {"algo": "ddpg", "env": "Pendulum", "start_from": "data/a/a_s{seed}"}
+    search = make_search(common=common, seeds=(3, 4))
+    command = best_command(search, {"pi_lr": 1e-3, "gamma": 0.9}, (3, 4))
+    assert command.endswith("--start_from=data/a/a_s3 --pi_lr=0.001 --gamma=0.9 --seed=3")
+
+
 def test_pruning_by_seeds_is_for_several():
     assert make_search().pruning == "none"
     assert make_search(seeds=(0, 1)).pruning == "seeds"
@@ -257,6 +264,14 @@ def test_the_fitness_of_a_run(run, score, maximise, total, by_task):
     fitness = fitness_of(run, search)
     assert fitness.total == pytest.approx(total)
     assert fitness.by_task == pytest.approx(by_task)
+
+
+def test_tasks_without_a_value_keep_their_place(tmp_path):
+    names = ["TotalEnvInteracts", "AverageEpRet", "EpRet/a", "EpRet/b"]
+    rows = [names, ["1000", "1", "1", "1"], ["2000", "5", "nan", "5"]]
+    (tmp_path / "progress.txt").write_text("".join("\t".join(row) + "\n" for row in rows))
+    fitness = fitness_of(RunDir(tmp_path), make_search(fitness="AverageEpRet", score="last"))
+    np.testing.assert_equal(fitness.by_task, (np.nan, 5))
 
 
 def test_the_curve_of_a_run(run, tmp_path):

@@ -7,11 +7,13 @@ import math
 import signal
 import sqlite3
 
+import numpy as np
 import pytest
 
 from rl.config import UserError
 from rl.experiments.rundir import RunDir
 from rl.experiments.searches.definition import check_values
+from rl.experiments.searches.fitness import Fitness
 from rl.experiments.searches.pool import SearchPool
 from rl.experiments.searches.spaces import Choice, Uniform
 from rl.signals import STOPPED
@@ -286,6 +288,22 @@ def test_tasks_count_as_seeds_do(tmp_path, launcher):
     launcher.tasks = ("reach", "push")
     _, _, rows = work(grid_search(seeds=range(3)), tmp_path, launcher)
     assert rows == [("complete", 3), *[("pruned", 2)] * 4]
+
+
+def test_a_task_without_a_value_is_compared_with_no_other(tmp_path, launcher, monkeypatch):
+    """Of five tasks, each easier than the next, trials after the first have no value of the easiest
+    and are better in all others."""
+    tasks = np.array([1, 0.8, 0.6, 0.4, 0.2])
+    later = np.array([np.nan, *(tasks[1:] + 0.08)])
+
+    def read(run, search):
+        del search
+        is_first = run.name.startswith("trial_0_")
+        return Fitness(0.6, tuple(tasks if is_first else later))
+
+    monkeypatch.setattr("rl.experiments.searches.pool.fitness_of", read)
+    _, _, rows = work(grid_search(seeds=range(3)), tmp_path, launcher)
+    assert rows == [("complete", 3)] * 5
 
 
 def test_runs_whose_curve_is_low_are_stopped(tmp_path, launcher, monkeypatch):

@@ -197,6 +197,8 @@ def test_exact_permutation_test():
     # of {0, 1, 2, 3} into pairs, sums 1, 2, 3, 3, 4, 5: those of 1 and 5 are as far apart
     found = significance.permutation_p(np.array([0.0, 1]), np.array([2.0, 3]), rng())
     assert found == pytest.approx(2 / 6)
+    for odd in (math.nan, 1e308):
+        assert math.isnan(significance.permutation_p(np.full(5, odd), -np.full(5, odd), rng()))
 
 
 def test_sampled_permutation_test(monkeypatch):

@@ -253,8 +253,10 @@ def test_a_source_of_others_runs_no_code_unless_trusted(sweep_folder, tmp_path):
 
 
 def test_a_meta_test_that_began_otherwise_is_refused(sweep_folder):
-    with pytest.raises(UserError, match="with --start best; the sweep says .* --start equal"):
+    with pytest.raises(UserError, match="--start best; the sweep says .* --start equal"):
         plan_meta(sweep_folder, start="equal")
+    with pytest.raises(UserError, match="with --checkpoint last .* with --checkpoint best"):
+        plan_meta(sweep_folder, checkpoint="best")
     with pytest.raises(UserError, match="made with --gamma 0.99, and the sweep says 0.5"):
         plan_meta(sweep_folder, gamma=0.5)
 

@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import difflib
 import math
+import re
 import sys
 import typing
 from pathlib import Path
@@ -22,6 +23,7 @@ MASKS = "masks.npz"
 MOST = 2**31 - 1  # a whole number above it is a slip, and would overflow in NumPy, or in an env
 DEBUG = "--debug"
 LONGEST = 1000  # characters of a text
+NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")  # numbers
 TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
@@ -102,6 +104,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, command: str = "", **kwargs: Any) -> None:
         super().__init__(allow_abbrev=False, prog=f"{program()} {command}".rstrip(), **kwargs)
+        # argparse's own knows no exponents, and takes -1e1 for a flag.
+        self._negative_number_matcher = NEGATIVE
         text = "where an env fails, show its traceback below the one line"
         self.add_argument(DEBUG, action="store_true", help=text)
 

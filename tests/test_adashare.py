@@ -71,8 +71,8 @@ def test_samples_are_soft_and_become_hard_with_the_temperature():
 
 
 def policies(**values):
-    toy = Regression((0, 1), **ADASHARE, **SHORT, hidden_sizes=(4, 4, 4, 4), **values)
-    return toy.watch
+    flags_given = {**ADASHARE, **SHORT, "hidden_sizes": (4, 4, 4, 4), **values}
+    return Regression((0, 1), **flags_given).watch
 
 
 def test_the_losses_for_sparsity_and_sharing():
@@ -124,14 +124,33 @@ def test_sparsity_pushes_towards_skipping():
 
 def test_the_schedule():
     config = build(flags.AdaShare, SHORT | {"curriculum": 1, "temperature_decay": 0.5})
-    stages = [stage_of(updates, 3, config) for updates in range(0, 220, 20)]
+    stages = [stage_of(20 * turn, max(0, turn - 2), 3, config) for turn in range(11)]
     assert [stage.turn for stage in stages] == [WEIGHTS] * 2 + [WEIGHTS, STRUCTURE] * 4 + [WEIGHTS]
     learned = [stage.learned for stage in stages]
     assert learned == [0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 3]
     assert [stage.temperature for stage in stages[2::2]] == [5.0, 2.5, 1.25, 0.625, 0.0]
     assert all(stage.temperature == 0 for stage in stages[:2])
     at_once = build(flags.AdaShare, SHORT | {"curriculum": 0})
-    assert stage_of(40, 3, at_once).learned == 3
+    assert stage_of(40, 0, 3, at_once).learned == 3
+
+
+def test_turns_of_which_each_is_a_burst():
+    """Longer than a turn need be, and the last of the warm-up ends in the midst of one."""
+    watch = policies(warmup_updates=30, policy_updates=1000)
+    turns = []
+    for _ in range(5):
+        watch.after(20)
+        turns.append(int(watch.turn))
+    assert turns == [WEIGHTS, WEIGHTS, STRUCTURE, WEIGHTS, STRUCTURE]
+    state = watch.state()
+    assert (state["turns_ended"], state["updates_of_turn"]) == (3, 0)
+    watch.after(7)
+    other = policies(warmup_updates=30, policy_updates=1000)
+    other.load_state(watch.state())
+    for _ in range(2):
+        assert other.state() == watch.state()
+        watch.after(7)
+        other.after(7)
 
 
 def test_weights_and_logits_learn_in_turns():

@@ -1,6 +1,7 @@
 """The public API: what docs/api.md shows, one's own envs and algorithms, and acting."""
 
 import json
+import multiprocessing
 import os
 import re
 import subprocess
@@ -176,6 +177,7 @@ def test_all_that_is_there_by_name():
         ({"algo": "dqn"}, "unknown algo"),
         ({"env": "Pendulum-v99"}, "unknown env"),
         ({"env": 3}, "must be a Gymnasium env"),
+        ({"env": "PointMass-MT4", "network": "meta_splitting"}, "is made from a run"),
         ({"env": dict}, "must make a Gymnasium env"),
     ],
 )
@@ -186,6 +188,13 @@ def test_flags_are_checked_as_the_front_door_does(tmp_path, given, words):
 
 
 # One's own envs -----------------------------------------------------------------
+
+
+def test_refused_runs_leave_no_workers(tmp_path):
+    flags = {"env_backend": "async", "num_envs": 2, "network": "film", "data_dir": str(tmp_path)}
+    with pytest.raises(UserError, match="--network film is for several tasks"):
+        rl.train("ppo", "Pendulum", **flags)
+    assert not multiprocessing.active_children()
 
 
 def test_an_env_that_is_there_is_the_only_one(tmp_path):
@@ -376,6 +385,8 @@ def test_actions_of_one_env_and_of_several():
     assert agent_of(4).act([[0.5, 0.0], [0.0, 0.0]]).tolist() == [1.0]  # as the env gives it
     assert agent_of(4).act(np.zeros((3, 2, 2))).shape == (3, 1)
     assert agent_of(1).act([0.5]).shape == (1,) and agent_of(1).act([[0.5]]).shape == (1, 1)
+    assert agent_of(obs_shape=(1, 2)).act([[0.25, 0.0]]).tolist() == [0.5]
+    assert agent_of(obs_shape=(1, 2)).act(np.zeros((3, 1, 2))).shape == (3, 1)
     assert agent_of(6, 6, act_shape=(2, 3)).act(np.zeros(6)).shape == (2, 3)
     for wrong in ([0.0], [[0.0]], [], np.zeros((2, 3))):
         with pytest.raises(UserError, match="has 2 numbers"):

@@ -204,7 +204,7 @@ def test_a_rollout_of_images():
         rollout.store(obs=obs, obs2=obs + 1, act=np.ones((2, 1)), rew=[step] * 2)
     data = {name: rollout.flat(rollout.data[name]) for name in ("obs", "act")}
     data |= {"adv": np.arange(8.0), "log_prob": np.zeros(8)}
-    batches = rollout.minibatches(data, 2, 4, np.random.default_rng(0))
+    batches = rollout.batches(data, rollout.minibatch_order(2, 4, np.random.default_rng(0)))
     assert batches.obs.shape == (4, 4, 2, 3, 4)
     assert batches.obs.dtype == np.uint8
     assert batches.adv.dtype == np.float32

@@ -111,6 +111,25 @@ def test_keeps_the_newest_and_the_best(tmp_path):
     )  # the oldest kept checkpoint has 35, of which 25 to 35 count
 
 
+def test_the_best_is_there_before_a_checkpoint_says_so(tmp_path, monkeypatch):
+    """Killed in between, the run goes on from before it, and finds it once more."""
+    checkpoints, buffer = make(tmp_path)
+    checkpoints.save(1, {"best": 1}, buffer, best=True)
+
+    def die(path, write):
+        raise KeyboardInterrupt(path, write)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rl.training.checkpoint.write_atomically", die)
+        with pytest.raises(KeyboardInterrupt):
+            checkpoints.save(2, {"best": 2}, buffer, best=True)
+    assert checkpoints.steps() == [1]
+    assert load_tree(tmp_path / "checkpoints" / "best.npz")["best"] == 2
+    checkpoints.save(2, {"best": 2}, buffer, best=True)
+    folder = tmp_path / "checkpoints"
+    assert (folder / "best.npz").read_bytes() == checkpoints.path(2).read_bytes()
+
+
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "segment"])
 def test_a_torn_checkpoint_is_passed_over(tmp_path, damage, capsys):
     checkpoints, buffer = make(tmp_path)

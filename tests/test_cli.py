@@ -159,6 +159,15 @@ def test_extended_run_equals_a_long_one(tmp_path, extra):
     assert json.loads((short / "config.json").read_text())["epochs"] == 4
 
 
+def test_envs_that_wear_are_new_in_every_test(tmp_path):
+    """So that tests of a resumed run are those of one in one go."""
+    args = ("--env", TOYS + "Worn", "--reset_at_checkpoint", "--update_after", "1000000")
+    long = train(tmp_path / "long", *args, "--epochs", "4")
+    short = train(tmp_path / "short", *args, "--epochs", "2")
+    assert main(["resume", str(short), "--epochs", "4", "--trust"]) == 0
+    assert rows(long) == rows(short)
+
+
 def test_an_extended_run_follows_the_longer_schedule(tmp_path):
     """The rate falls from 1e-3 to half of it: over 2 epochs first, then, in the middle of it, over
     4."""
@@ -231,6 +240,13 @@ def test_eval_any_checkpoint_film_and_export(tmp_path, capsys):
     low, high = np.array([-1, -2, 0, -3, 1, -1]), np.array([1, 4, 1, 3, 2, 0])
     wanted = ((low + high) / 2 + (high - low) / 2 * np.tanh(hidden)).reshape(5, 2, 3)
     np.testing.assert_allclose(np.load(tmp_path / "act.npy"), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_eval_films_the_first_of_several_tasks(tmp_path):
+    run = train(tmp_path, "--env", "PointMass-MT4", "--update_after", "1000000")
+    film = ["--video", str(tmp_path / "v"), "--format", "gif"]
+    assert main(["eval", str(run), "--episodes", "1", *film]) == 0
+    assert b"GIF8" in next((tmp_path / "v").iterdir()).read_bytes()[:12]
 
 
 def test_what_eval_played_is_told_and_kept_whatever_cannot_be_written(tmp_path, capsys):

@@ -11,6 +11,7 @@ import pytest
 from rl import envs
 from rl.__main__ import main
 from rl.config import UserError
+from rl.envs.closing import close_in_time
 from tests.helpers import column, rows, train
 
 TOYS = "tests.toy_envs:"
@@ -230,6 +231,27 @@ def test_an_env_that_cannot_repeat_itself_is_found_out():
     obs = env.step(np.zeros((1, 1), np.float32)).obs
     with pytest.raises(UserError, match="--reset_at_checkpoint"):
         env.load_state(env.state(), obs)
+
+
+def test_an_env_whose_rewards_are_others_is_found_out():
+    """Though its observations are the same."""
+    env = envs.make(TOYS + "HiddenGoal")
+    env.reset(0)
+    env.step(np.zeros((1, 1), np.float32))
+    with pytest.raises(UserError, match="--reset_at_checkpoint"):
+        env.load_state(env.state(), np.zeros((1, 1), np.float32))
+
+
+def test_success_is_one_truth():
+    env = envs.make(TOYS + "TellsTwo")
+    env.reset(0)
+    with pytest.raises(UserError, match="TellsTwo-v0: step raised ValueError"):
+        env.step(np.zeros((1, 1), np.float32))
+
+
+def test_an_env_that_fails_to_close_is_told_of_in_a_line(capsys):
+    close_in_time(lambda: [][0])
+    assert capsys.readouterr().err == "an env did not close: list index out of range\n"
 
 
 def test_rebuild_depends_on_the_seed_alone():

@@ -113,6 +113,19 @@ def test_errors_of_overwritten_transitions_are_dropped(num_tasks):
         np.testing.assert_allclose(tree.tree[1], 11, atol=1e-5)
 
 
+def test_new_transitions_have_the_largest_priority_of_their_task():
+    feed = make_feed(2, replay="prioritised", replay_size=4, per_alpha=1.0, batch_size=8)
+    for number in range(2):
+        store(feed, number, [0.0] * 2)
+    drawn, batches, _ = feed.draw(1, 1, 10)
+    feed.keep(drawn, np.array([3.0, 500.0])[:, None] + 0 * batches.obs[..., 0])
+    feed.learn()
+    store(feed, 2, [0.0] * 2)
+    feed.draw(1, 1, 10)
+    for tree, largest in zip(feed.replay.trees, (3, 500)):
+        np.testing.assert_allclose(tree.leaves[:3], largest, rtol=1e-5)
+
+
 def test_errors_that_all_come_too_late_change_no_priority():
     feed = make_feed(replay="prioritised", replay_size=4, per_alpha=1.0)
     for number in range(4):

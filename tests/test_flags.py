@@ -33,6 +33,9 @@ from rl.training import LOOPS
         (flags.network.LAYOUTS, LAYOUTS),
         (flags.critic.LOSSES, VALUE_LOSSES),
         (flags.splitting.CRITERIA, {"lagged": LaggedEvidence, **CRITERIA}),
+        (flags.splitting.BY_UPDATES, [n for n, made in CRITERIA.items() if not made.by_block]),
+        (flags.splitting.OF_HALVES, [n for n, made in CRITERIA.items() if made.halves]),
+        (flags.gradients.CRITIC_ONLY, [n for n, made in GRADIENTS.items() if made.critic_only]),
     ],
 )
 def test_names_are_those_of_the_parts(names, table):
@@ -49,6 +52,14 @@ def test_an_algorithm_has_the_flags_it_is_listed_with(name):
     listed = flags.ALGORITHMS[name]
     assert listed.config is ALGOS[name].flags
     assert listed.loop is LOOPS[ALGOS[name].loop].flags
+
+
+@pytest.mark.parametrize("network", ["modular", "mtan", "splitting_moore"])
+def test_networks_that_need_a_hidden_layer(network):
+    for sizes in ({"hidden_sizes": ()}, {"hidden_sizes": (), "actor_sizes": (8,)}):
+        with pytest.raises(UserError, match=f"--network {network} needs a hidden layer"):
+            check_network(Config(network=network, **sizes), num_tasks=2)
+    check_network(Config(network="film", hidden_sizes=()), num_tasks=2)
 
 
 def test_images_are_for_networks_that_take_them(monkeypatch):

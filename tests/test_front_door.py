@@ -9,6 +9,7 @@ import pytest
 
 from rl import config
 from rl.__main__ import COMMANDS, main
+from rl.config import UserError
 from rl.experiments import memory
 from rl.experiments.commands.training_flags import COMMON, parse
 from rl.flags import ALGORITHMS, GRADIENTS, NETWORKS, conditions, sections
@@ -236,6 +237,18 @@ def conditions_and_hints():
         ("--algo sac --env MT10 --learn_alpha false --weight_tasks", "--learn_alpha true"),
         ("--algo sac --env MT10 --learn_alpha false --shared_alpha", "--learn_alpha true"),
         ("--algo td3 --env Pendulum --target_noise 0 --noise_clip 1", "another --target_noise"),
+        ("--algo ppo --env Pendulum --std shared", "an env of several tasks to be shared"),
+        ("--algo ppo --env MT10 --network multi_head --std split", "that splits to be split"),
+        ("--env MT10 --network splitting_moore --split_start shared", "can share output layers"),
+        (
+            "--env MT10 --network sparse_splitting --split_weights --split_criterion lagged",
+            "to be conflict with --split_weights",
+        ),
+        ("--env MT10 --network piggyback --backbone x --task_onehot true", "than piggyback"),
+        (
+            "--env Pendulum --hidden_sizes 8 --actor_sizes 8 --critic_sizes 8",
+            "--actor_sizes or --critic_sizes to be missing",
+        ),
     ],
 )
 def test_flags_without_effect_are_refused(capsys, argv, need):
@@ -289,6 +302,39 @@ def test_a_run_that_fits_is_not_refused(monkeypatch, capsys):
     sizes["SC_PHYS_PAGES"] = 10
     assert "at least 1" in refused(capsys, *argv)
     assert "--rollout_steps" in refused(capsys, *argv[:-1], "1")
+
+
+def test_the_sizes_of_actor_and_critics_count(monkeypatch, capsys):
+    sizes = {"SC_PAGE_SIZE": 2**20, "SC_PHYS_PAGES": 1024}
+    monkeypatch.setattr(memory.os, "sysconf", sizes.get)
+    huge = ("--critic_sizes", "9000", "9000")
+    assert "by --hidden_sizes" in refused(capsys, "--env", "Pendulum", *huge, "--epochs", "1")
+
+
+def test_workers_of_metaworld_are_as_many_as_cores(monkeypatch):
+    """400 envs of 20 MB and two workers of 60 MB, in 10 GiB; 400 workers would need 24 GB more."""
+    sizes = {"SC_PAGE_SIZE": 2**20, "SC_PHYS_PAGES": 10 * 1024}
+    monkeypatch.setattr(memory.os, "sysconf", sizes.get)
+    monkeypatch.setattr(memory.os, "cpu_count", lambda: 2)
+    values = {"env": "MT50", "split": "train", "visit": "all", "num_envs": 8}
+    memory.check_envs(values | {"env_backend": "async", "num_workers": 0})
+    with pytest.raises(UserError, match="by --num_workers"):
+        memory.check_envs(values | {"env_backend": "async", "num_workers": 400})
+
+
+def test_a_replay_for_which_there_is_no_memory(monkeypatch, capsys, tmp_path):
+    def fail(*args, **options):
+        raise MemoryError("Unable to allocate 63.3 GiB", args, options)
+
+    monkeypatch.setattr("rl.training.feed.ReplayBuffer", fail)
+    line = refused(capsys, *command("--data_dir", tmp_path))
+    assert "--replay_size 1000000" in line and "Unable to allocate 63.3 GiB" in line
+
+
+@pytest.mark.parametrize("number", ["-1e1", "-10.", "-.5E+1", "-3"])
+def test_negative_numbers_in_every_form(number):
+    values = parse(["--algo", "sac", "--env", "Pendulum", "--target_entropy", number])
+    assert values["target_entropy"] == float(number)
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,12 @@ def test_uncertainty_finds_its_optimum():
     np.testing.assert_allclose(weights, 3 / losses / np.sum(1 / losses), rtol=1e-2)
 
 
+def test_uncertainty_of_a_loss_that_is_0():
+    balancer, weights = settled("uncertainty", np.array([0.0, 1.0]), 5000)
+    assert np.isfinite(balancer.log_variance).all()
+    np.testing.assert_allclose(weights, [2, 0], atol=1e-5)
+
+
 def test_dwa_by_hand():
     call = compiled(make("dwa", 2, dwa_window=2))
     for losses in ([1, 1], [3, 1], [1, 1], [1, 1]):  # means (2, 1), then (1, 1)

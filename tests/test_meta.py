@@ -313,6 +313,7 @@ def test_the_best_start(sources, tmp_path, monkeypatch, algo):
         (("--epochs", "3"), "--epochs is not for meta-test"),
         (("--hidden_sizes", "8"), "--hidden_sizes is not for meta-test"),
         (("--actor_sizes", "8"), "--actor_sizes is not for meta-test"),
+        (("--critic_embedding", "4"), "--critic_embedding is not for meta-test"),
         (("--critic_sizes", "8"), "--critic_sizes is not for meta-test"),
         (
             ("--episodes", "5", "--num_envs", "2"),

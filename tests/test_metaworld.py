@@ -354,7 +354,7 @@ class TestWorkers:
             Workers([functools.partial(make_one, 0, "Nothing-v0", None, 1, {})], 1, flat_spec(1, 1))
 
     def test_a_death_is_reported(self):
-        with pytest.raises(RuntimeError, match="died, exit code 3"):
+        with pytest.raises(UserError, match="died, exit code 3"):
             Workers([functools.partial(os._exit, 3)] * 2, 2, flat_spec(1, 1))
 
     def test_an_error_ends_all(self):

@@ -151,15 +151,6 @@ def test_other_tasks_follow_tasks_of_a_run(shared_heads):
     np.testing.assert_allclose(other(inputs()[:2]), wanted, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "sizes, compose, words",
-    [((), "chain", "modular needs a slot"), ((4, 5), "sum", "adds modules of one size, got 4 5")],
-)
-def test_sizes_that_make_no_structure(sizes, compose, words):
-    with pytest.raises(UserError, match=words):
-        make(sizes=sizes, compose=compose)
-
-
 # Annealing ---------------------------------------------------------------------
 
 
@@ -616,7 +607,7 @@ def test_what_meta_test_refuses(source, tmp_path, capsys, args, words):
         (("--network", "modular", "--modules", "0"), "--modules"),
         (
             ("--network", "modular", "--compose", "sum", "--hidden_sizes", "8", "4"),
-            "--compose sum adds modules of one size, got 8 4",
+            "the modules of --compose sum are one or more, all of the same size, got 8 4",
         ),
     ],
 )

@@ -69,6 +69,21 @@ def test_scores_by_hand():
     assert (toy.splitter.scores(bank, moments) == -np.inf).all()
 
 
+def test_measurements_that_are_too_small_are_no_reason_to_leave():
+    """Inputs of 1e-26, as some of Meta-World's, have gradients whose product squared is 0."""
+    toy = WeightToy([1, 1], split_min_blocks=2, split_z=1.0, split_memory=1.0)
+    bank, moments = toy.net.regions[2][1], toy.splitter.moments[-1]
+    for _ in range(3):
+        moments.update(tf.constant([[-1e-25], [-1.0]]))
+        moments.end_block()
+    score = toy.splitter.scores(bank, moments)
+    np.testing.assert_allclose(score, [[-np.inf], [np.sqrt(3)]], rtol=1e-5)
+
+
+def test_a_single_task_shares_all():
+    assert WeightToy([1]).splitter.sharing == 1 == Toy([1]).splitter.sharing
+
+
 def test_the_highest_scores_leave_one_task_of_each_weight():
     toy = WeightToy([1, 1, -1], splits_per_check=3, split_private=0.02)  # room for 2 weights of 113
     scores = np.full((3, 113), -np.inf)

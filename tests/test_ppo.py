@@ -245,7 +245,7 @@ def test_rollout_keeps_steps_together(num_tasks):
     np.testing.assert_array_equal(rollout.stacked(flat[..., 0]), rollout.data["rew"])
     algo = make_ppo(num_tasks)
     data, _ = algo.prepare(rollout)
-    batches = rollout.minibatches(data, 3, 5, np.random.default_rng(0))
+    batches = rollout.batches(data, rollout.minibatch_order(3, 5, np.random.default_rng(0)))
     count = 24 // (num_tasks or 1) // 5
     assert batches.obs.shape == (3 * count, *lead, 5, 3)
     np.testing.assert_array_equal(batches.obs[..., 0], batches.act[..., 0])

@@ -161,7 +161,9 @@ def test_the_first_minibatch_is_of_the_policy_that_acted(tmp_path):
         and loop.rollout.data["time"][0].tolist() == [2] * 4
     )
     data, _ = loop.algo.prepare(loop.rollout)
-    batches = loop.rollout.minibatches(data, 1, 12, np.random.default_rng(0))
+    batches = loop.rollout.batches(
+        data, loop.rollout.minibatch_order(1, 12, np.random.default_rng(0))
+    )
     batch = map_fields(lambda field: tf.constant(field[0]), batches)
     assert batch.memory.shape == (2, 8)
     _, info = loop.algo.pi_loss(batch)
@@ -196,7 +198,7 @@ def test_minibatches_are_of_whole_sequences(num_tasks):
     flat = rollout.flat(rollout.data["obs"])
     np.testing.assert_array_equal(rollout.stacked(flat[..., 0]), rollout.data["rew"])
     data = {"obs": flat, "act": flat, "log_prob": flat[..., 0], "adv": flat[..., 0]}
-    batches = rollout.minibatches(data, 5, 6, np.random.default_rng(0))
+    batches = rollout.batches(data, rollout.minibatch_order(5, 6, np.random.default_rng(0)))
     lead = (5 * 8 // (num_tasks or 1) // 2, *spec.batch_dims)
     sequences = batches.obs[..., 0].reshape(*lead, 2, 3)
     np.testing.assert_array_equal(

@@ -307,6 +307,23 @@ def test_saliency_is_found_within_a_burst():
     np.testing.assert_array_equal(kept(at_once.watch), kept(stepwise.watch))
 
 
+def test_saliency_of_what_learns_in_every_second_update():
+    """As td3's actor does: a burst of 8, of which 2, 4, ... 8 step it; the last 4 are judged."""
+    flags = {"tickets": "saliency", "warmup_updates": 8, "saliency_updates": 4}
+    toy = Regression([0, 0, 1], **SPARSE | flags)
+    judged = []
+    for number in range(1, 8, 2):
+        before = [saliency.numpy() for saliency in toy.watch.saliency]
+        obs, ret = make_samples(toy)
+        toy.opt.minimise(lambda obs=obs, ret=ret: toy.loss(obs, ret), FULL._replace(number=number))
+        moved = [np.any(now != old) for now, old in zip(toy.watch.saliency, before)]
+        judged.append(all(moved))
+        assert all(moved) or not any(moved)
+    assert judged == [False, False, True, True]
+    toy.opt.after(8)
+    assert toy.watch.report()["phase"] == "joint"
+
+
 def test_tasks_learn_side_by_side():
     """Through all phases, in one trace; what is known of them goes into the state."""
     toy = Regression([0, 0, 1], **SPARSE | {"density": 0.5})
@@ -372,5 +389,5 @@ def test_what_makes_no_sense_is_refused(tmp_path, capsys, flags, words):
 
 @pytest.mark.parametrize("network", ["sparse_sharing", "piggyback"])
 def test_there_is_a_layer_to_mask(network):
-    with pytest.raises(UserError, match=f"{network} masks hidden layers, and there is none"):
+    with pytest.raises(UserError, match=f"--network {network} needs a hidden layer"):
         make_net(network=network, hidden_sizes=())

@@ -19,6 +19,7 @@ from rl.splitting.criteria import cosines, distances
 from rl.splitting.evidence import make_evidence
 from rl.splitting.maps import copies_of, load_maps, nearer_to_second, sharing_score
 from rl.splitting.moments import BlockMoments, Moments, PairMeans, Stat
+from rl.splitting.split_watch import SplitWatch
 from tests.helpers import command, options, refused, rows, train, train_killed
 from tests.helpers_algos import splitters_of, task_batches
 from tests.helpers_splitting import (
@@ -712,6 +713,24 @@ def test_runs_resume_exactly(tmp_path, algo, flags, eager):
     part = train_in_two(tmp_path, (*args, *eager), algo)
     again = train(tmp_path / "again", *args, "--split_map", part, "--epochs", "2", algo=algo)
     assert "PiSharing" not in (again / "progress.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    "criterion, wanted",
+    [
+        ("lagged", ["block 24", "block 48", "block 72", "check 72", "block 96"]),
+        ("v2", [f"block {n}" for n in range(8, 57, 8)] + ["check 56"]),
+    ],
+)
+def test_checks_are_made_where_blocks_end(criterion, wanted):
+    """In bursts of 8 with blocks of 20 or more: of updates, for criteria that count these."""
+    watch = SplitWatch(Config(split_criterion=criterion, split_block=20, split_every=50), 2)
+    told = []
+    watch.end_block = lambda: told.append(f"block {watch.updates}")
+    watch.check = lambda: told.append(f"check {watch.updates}")
+    for _ in range(12):
+        watch.after(8)
+    assert told[: len(wanted)] == wanted
 
 
 @pytest.mark.slow

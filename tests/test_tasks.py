@@ -15,7 +15,7 @@ from rl.config import UserError
 from rl.experiments.build import make_torsos
 from rl.experiments.eval import check_split
 from rl.experiments.eval import make_env as eval_env
-from rl.flags.torsos import is_adapted
+from rl.flags import torsos
 from rl.gradients import GRADIENTS
 from rl.gradients.optimizer import Config as OptimizerConfig
 from rl.networks import NETWORKS
@@ -35,7 +35,8 @@ from tests.helpers_algos import make_spec, one, task_batches
 
 ENV = ("--env", "PointMass-MT4")
 # What is made from another run has tests of its own.
-MADE = [name for name in sorted(NETWORKS) if name != "piggyback" and not is_adapted(name)]
+ADAPTED = {flags.adapted for flags in torsos.NETWORKS.values()}
+MADE = sorted(set(NETWORKS) - ADAPTED - {"piggyback"})
 COMBINATIONS = [("--network", name) for name in MADE]
 COMBINATIONS += [("--gradient", name) for name in sorted(GRADIENTS)]
 SOME = [("sac", "multi_head", "pcgrad"), ("ppo", "film", "gradvac"), ("td3", "paco", "famo")]
@@ -193,6 +194,21 @@ def test_columns_by_task(tmp_path):
         (("--network", "multi_head"), "--network multi_head is for several tasks"),
         (("--gradient", "pcgrad"), "--gradient pcgrad is for several tasks"),
         (("--algo", "sac", "--weight_tasks"), "--weight_tasks is for several tasks"),
+        (
+            (*ENV, "--algo", "ppo", "--critic", "linear", "--gradient", "gradnorm"),
+            "--gradient gradnorm weighs critics alone",
+        ),
+        (
+            (*ENV, "--algo", "ppo", "--share_torso", "--gradient", "dwa"),
+            "--gradient dwa weighs critics alone",
+        ),
+        ((*ENV, "--network", "moore", "--experts", "9", "--hidden_sizes", "8"), "--experts 9: "),
+        (("--algo", "ppo", "--env", "CartPole", "--std", "state"), "CartPole-v1 has choices"),
+        ((*ENV, "--network", "splitting", "--split_memory", "0.1"), "--split_memory must be"),
+        (
+            (*ENV, "--network", "splitting", "--split_criterion", "v1", "--split_alpha", "1"),
+            "--split_alpha must be",
+        ),
         ((*ENV, "--steps_per_epoch", "210"), "tasks times --num_envs .4 . 1., such as 212"),
     ],
 )

@@ -96,7 +96,7 @@ def test_minibatches_have_as_much_of_each_task():
     rollout, rows = stored(absent=(1,))
     data, _ = PPO.prepare(Scores(), rollout)
     assert rollout.steps_per_task == 30  # three envs, two visits each at least, but four tasks
-    batches = rollout.minibatches(data, 3, 8, np.random.default_rng(0))
+    batches = rollout.batches(data, rollout.minibatch_order(3, 8, np.random.default_rng(0)))
     assert batches.obs.shape == (9, TASKS, 8, 3)
     assert rollout.presence(9).tolist() == [[1, 0, 1, 1]] * 9
     number = batches.obs[..., 0].astype(int).reshape(3, 3, TASKS, 8)

@@ -152,6 +152,38 @@ class Unrepeatable(Toy):
         return np.array([random.SystemRandom().uniform(-1, 1)], np.float32)
 
 
+class HiddenGoal(Toy):
+    """Observes nothing; rewards are from a generator that no seed reaches."""
+
+    def obs(self):
+        return np.zeros(1, np.float32)
+
+    def _step(self, action):
+        return random.SystemRandom().uniform(-1, 1), False
+
+
+class Worn(Toy):
+    """Pays less with each episode that it has played, as envs do whose reset leaves something."""
+
+    def __init__(self, render_mode=None):
+        super().__init__(render_mode)
+        self.episodes = 0
+
+    def reset(self, *, seed=None, options=None):
+        self.episodes += 1
+        return super().reset(seed=seed)
+
+    def _step(self, action):
+        return 1 / self.episodes, False
+
+
+class TellsTwo(Toy):
+    """Tells of two successes."""
+
+    def step(self, action):
+        return *super().step(action)[:4], {"success": np.ones(2)}
+
+
 class ArrayReward(Toy):
     """Rewards of shape (1,), but of the second step of an episode."""
 
@@ -259,6 +291,7 @@ LIMITS = {
     Endless: 50,
     Stuck: 10,
     Unrepeatable: 30,
+    Worn: 50,
     Discrete: 20,
     ArrayReward: 3,
     TwoRewards: 3,

@@ -52,8 +52,8 @@ class PrioritisedReplay(ReplayBuffer):
     """Draws transition i with probability p_i^alpha / sum, and weighs it by (N P(i))^-beta / the
     batch's largest.
 
-    p is the absolute TD error of the last update with it; a new transition has the largest p so
-    far.
+    p is the absolute TD error of the last update with it; a new transition has the largest p of its
+    task so far.
 
     Args:
       alpha: 0 is uniform, 1 fully by priority.
@@ -66,7 +66,7 @@ class PrioritisedReplay(ReplayBuffer):
         self.beta0 = beta0
         self.beta = beta0
         self.trees = [SumTree(self.capacity) for _ in range(self.num_tasks)]
-        self.largest = 1.0  # p^alpha of a new transition
+        self.largest = np.ones(self.num_tasks)  # p^alpha of a new transition
         self.known = 0  # how many transitions have had a priority
 
     def _draw(
@@ -90,8 +90,8 @@ class PrioritisedReplay(ReplayBuffer):
         """Gives the transitions stored since the last draw the largest priority."""
         first = max(self.known, self.total - self.capacity)
         new = np.arange(first, self.total) % self.capacity
-        for tree in self.trees:
-            tree.set(new, np.full(len(new), self.largest))
+        for tree, largest in zip(self.trees, self.largest):
+            tree.set(new, np.full(len(new), largest))
         self.known = self.total
 
     def progress(self, done: float) -> None:
@@ -105,21 +105,21 @@ class PrioritisedReplay(ReplayBuffer):
         since are passed over: their rows belong to others now.
         """
         priority = (np.asarray(error, float) + 1e-6) ** self.alpha
-        self.largest = max(self.largest, float(priority.max()))
         is_stored = number >= self.total - self.capacity
         for task, tree in enumerate(self.trees):
             of_task = (slice(None), task) if self.batch_dims else slice(None)
+            self.largest[task] = max(self.largest[task], priority[of_task].max())
             there = is_stored[of_task]
             tree.set(number[of_task][there] % self.capacity, priority[of_task][there])
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint needs besides the rows."""
         leaves = [tree.leaves[: len(self)].copy() for tree in self.trees]
-        return {"leaves": leaves, "largest": self.largest, "known": self.known}
+        return {"leaves": leaves, "largest": self.largest.copy(), "known": self.known}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes back to `state`."""
-        self.largest = state["largest"]
+        self.largest = state["largest"].copy()
         self.known = state["known"]
         for tree, leaves in zip(self.trees, state["leaves"]):
             tree.set(np.arange(len(leaves)), leaves)

@@ -89,12 +89,6 @@ class Rollout:
         order = np.moveaxis(order.reshape(epochs, *self.dims, count, size), -2, 1)
         return order.reshape(-1, *self.dims, size)
 
-    def minibatches(
-        self, data: Fields, epochs: int, size: int, rng: np.random.Generator
-    ) -> RolloutBatch:
-        """The minibatches themselves, fields `(epochs * minibatches, *batch_dims, size, ...)`."""
-        return self.batches(data, self.minibatch_order(epochs, size, rng))
-
     def batches(self, data: Fields, order: np.ndarray) -> RolloutBatch:
         """The steps of `data` at places in `flat`, `(minibatches, *batch_dims, size)`."""
         return RolloutBatch(**{name: pick(rows, order) for name, rows in data.items()})

@@ -2,11 +2,10 @@
 we use.
 
 https://github.com/sail-sg/envpool; install it with the extra `fast`. Only the ids it has, in their
-own
-dynamics: near Gymnasium's, not bit for bit. The state of an episode can't be saved.
+own dynamics: near Gymnasium's, not bit for bit. The state of an episode can't be saved.
 """
 
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -36,10 +35,10 @@ class EnvPool:
         self.make = lambda seed: envpool.make(name, env_type="gymnasium", seed=seed, **options)
         self.env: Any = None
 
-    def reset(self, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(self, seed: Optional[int]) -> tuple[np.ndarray, dict[str, Any]]:
         """Starts over: EnvPool takes seeds only when it makes envs."""
         self.close()
-        self.env = self.make(seed % 2**31)
+        self.env = self.make((seed or 0) % 2**31)
         return self.env.reset()
 
     def step(self, act: np.ndarray) -> tuple[Any, ...]:

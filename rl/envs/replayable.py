@@ -21,6 +21,7 @@ class Replayable(gym.Wrapper):
         self.index = index
         self._start: dict[str, Any] = {}
         self._actions: list[np.ndarray] = []
+        self._rewards: list[Any] = []
         self._options: Optional[dict[str, Any]] = None
 
     def set_options(self, options: Optional[Sequence[dict[str, Any]]]) -> None:
@@ -31,31 +32,39 @@ class Replayable(gym.Wrapper):
         self._start = {"seed": seed} if seed is not None else {"rng": self._generator.state}
         self._start["options"] = options or self._options
         self._actions = []
+        self._rewards = []
         return self.env.reset(seed=seed, options=self._start["options"])
 
     def step(self, action: Any) -> Any:
         self._actions.append(np.array(action))
-        return self.env.step(action)
+        result = self.env.step(action)
+        self._rewards.append(result[1])
+        return result
 
     def episode_state(self) -> dict[str, Any]:
-        """How the episode began (a seed or a generator state, options) and its actions, `(steps,
-        ...)`."""
+        """How the episode began (a seed or a generator state, options), its actions, `(steps,
+        ...)`, and rewards, `(steps,)`, by which one tells whether it is repeated."""
         shape = (0, *self.action_space.shape) if self.action_space.shape else (0,)
         actions = (
             np.stack(self._actions) if self._actions else np.zeros(shape, self.action_space.dtype)
         )
-        return {**self._start, "actions": actions}
+        rewards = np.array(self._rewards, float).reshape(-1)
+        return {**self._start, "actions": actions, "rewards": rewards}
 
-    def replay_episode(self, states: list[dict[str, Any]]) -> np.ndarray:
-        """Rebuilds the episode in `states[index]`; returns the observation it ends with."""
+    def replay_episode(self, states: list[dict[str, Any]]) -> tuple[np.ndarray, bool]:
+        """Rebuilds the episode in `states[index]`. Returns the observation it ends with, and whether
+        its rewards are those of then and no step ended it."""
         state = states[self.index]
         if "rng" in state:
             self._generator.state = state["rng"]
         self._options = state.get("options")
         obs, _ = self.reset(seed=state.get("seed"))
+        ended = False
         for action in state["actions"]:
-            obs, *_ = self.step(action)
-        return obs
+            obs, _, terminated, truncated, _ = self.step(action)
+            ended = ended or terminated or truncated
+        rewards = self.episode_state()["rewards"]
+        return obs, not ended and np.array_equal(rewards, state["rewards"], equal_nan=True)
 
     @property
     def _generator(self) -> Any:

@@ -60,7 +60,8 @@ def with_flat_numbers(env: gym.Env) -> gym.Env:
 def _rounded_inward(bound: np.ndarray, inside: float) -> np.ndarray:
     """A bound in float32; where rounding would leave the space, the next number towards `inside`,
     an infinity."""
-    rounded = bound.astype(np.float32)
+    with np.errstate(over="ignore"):
+        rounded = bound.astype(np.float32)
     leaves = rounded < bound if inside > 0 else rounded > bound
     return np.where(leaves, np.nextafter(rounded, np.float32(inside)), rounded)
 

@@ -64,7 +64,7 @@ class SyncEnvs:
                     first_or_next[i] = self._begin(env)
             next_obs = stacked(self.env_id, "reset", first_or_next, self.obs_shape)
         if any(success is not None for success in told):
-            info["success"] = np.array([bool(success) for success in told])
+            info["success"] = np.array(told, bool)  # None is False
         rew = np.array([number(self.env_id, value) for value in rew])
         return next_obs, rew, np.array(terminated), np.array(truncated), info
 
@@ -96,6 +96,7 @@ class SyncEnvs:
         close_in_time(functools.partial(self.call, "close"))
 
 
-def _success(info: dict[str, Any]) -> Any:
+def _success(info: dict[str, Any]) -> Optional[bool]:
     """What an env's info tells of its success, under either name; None if it tells nothing."""
-    return info.get("success", info.get("is_success"))
+    told = info.get("success", info.get("is_success"))
+    return None if told is None else bool(told)

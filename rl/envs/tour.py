@@ -61,8 +61,8 @@ class Tour:
         """What rebuilds the episode, and with it the rest of the tour."""
         return {"seed": self.seed, "number": self.number, "episode": self.env.episode_state()}
 
-    def replay_episode(self, states: list[dict[str, Any]]) -> np.ndarray:
-        """Rebuilds the episode in `states[index]`; returns the observation it ends with."""
+    def replay_episode(self, states: list[dict[str, Any]]) -> tuple[np.ndarray, bool]:
+        """Rebuilds the episode in `states[index]`; returns what Replayable's does."""
         state = states[self.index]
         self.seed = state["seed"]
         self.number = state["number"]

@@ -81,13 +81,15 @@ class Vector:
         return list(self.env.call("episode_state"))
 
     def load_state(self, state: list[dict[str, Any]], obs: np.ndarray) -> None:
-        """Rebuilds the episodes of `state`, which must end with `obs` exactly.
+        """Rebuilds the episodes of `state`, which must have the rewards of then, and end with `obs`
+        exactly.
 
         Raises:
-          UserError: they end elsewhere, so the env isn't deterministic.
+          UserError: they don't, so the env isn't deterministic.
         """
-        rebuilt = np.stack(self.env.call("replay_episode", state))
-        if not np.array_equal(self._flat(rebuilt), obs, equal_nan=True):
+        last_obs, repeated = zip(*self.env.call("replay_episode", state))
+        rebuilt = self._flat(np.stack(last_obs))
+        if not (all(repeated) and np.array_equal(rebuilt, obs, equal_nan=True)):
             raise UserError(
                 f"{self.spec.env_id} did not repeat itself, so the run cannot be resumed exactly; "
                 "train it with --reset_at_checkpoint"

@@ -35,8 +35,8 @@ class Workers:
       spec: of each env.
 
     Raises:
-      UserError: an env raised it, or broke its contract. RuntimeError: another exception in a
-        worker, with its traceback, or a worker's death. Either ends the workers.
+      UserError: an env raised it, or broke its contract, or a worker died. RuntimeError: another
+        exception in a worker, with its traceback. Either ends the workers.
     """
 
     def __init__(
@@ -141,7 +141,9 @@ def _answer(pipe: Any, process: Any) -> Any:
         return pipe.recv()
     except (EOFError, ConnectionError):
         process.join(10)
-        return RuntimeError(f"a worker process of the envs died, exit code {process.exitcode}")
+        return UserError(
+            f"a worker process of the envs died, exit code {process.exitcode}; is memory short?"
+        )
 
 
 def _serve(

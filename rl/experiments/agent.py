@@ -87,6 +87,8 @@ class Agent:
         field = self.spec.obs
         array = np.asarray(obs, field.dtype)
         size = field.size
+        if array.shape == (self.spec.obs_shape or field.shape):
+            return array.reshape(1, *field.shape), True
         is_flat_batch = array.ndim > 1 and array.shape[-1] == size  # (1, size) is a batch of one
         if array.size == size and not is_flat_batch:
             return array.reshape(1, *field.shape), True

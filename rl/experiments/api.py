@@ -13,6 +13,7 @@ from rl.experiments.environments import env_options
 from rl.experiments.rundir import RunDir, flags_of
 from rl.flags import presets
 from rl.flags.conditions import refuse_idle
+from rl.flags.torsos import refuse_adapted
 
 # An env, or a function that makes one, such as its class.
 EnvSource = Union[gym.Env, Callable[[], gym.Env]]
@@ -47,6 +48,7 @@ def train(algo: str = "ddpg", env: AnyEnv = "HalfCheetah", **flags: Any) -> RunD
         if name not in known:
             refuse_unknown(known, name)
     refuse_idle(set(flags), known)
+    refuse_adapted(known["network"])
     return run.train(values, made)
 
 

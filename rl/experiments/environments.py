@@ -1,10 +1,11 @@
 """From the values of flags to envs to train and test in; made before TensorFlow is imported."""
 
+import contextlib
 import dataclasses
 import functools
 import json
 import os
-from typing import Any, Mapping, NamedTuple, Optional
+from typing import Any, Iterator, Mapping, NamedTuple, Optional
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from rl.files import expanded
 from rl.flags import ALGORITHMS, NETWORKS, metaworld, network
 from rl.flags import on_policy as on_policy_flags
 from rl.flags import optimizer, ppo, sections, training
-from rl.flags.network import check_network
+from rl.flags.gradients import CRITIC_ONLY
+from rl.flags.network import check_network, check_sizes
 from rl.flags.optimizer import check_parameters
 from rl.flags.ppo import check_batch, check_critic
 from rl.flags.splitting import OF_HALVES
@@ -30,6 +32,22 @@ class Envs(NamedTuple):
 
     train: VectorEnv
     test: Optional[VectorEnv]
+
+    def close(self) -> None:
+        """Ends all of them."""
+        self.train.close()
+        if self.test:
+            self.test.close()
+
+
+@contextlib.contextmanager
+def closed_on_error(envs_made: Envs) -> Iterator[None]:
+    """Ends envs if what is to use them fails."""
+    try:
+        yield
+    except BaseException:
+        envs_made.close()
+        raise
 
 
 def env_options(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,15 +110,16 @@ def make_envs(values: Mapping[str, Any], env: Optional[PythonEnv] = None) -> Env
         save_memory=frame.save_memory,
         **options,
     )
-    check_fit(values, train.spec)
-    if on_policy:
-        total_steps = values["epochs"] * values["steps_per_epoch"]
-        check_rollouts(values["rollout_steps"], train.num_envs, total_steps)
-    memory.check(values, train.spec, train.num_envs)
-    count = min(frame.num_test_episodes, 1 if train.spec.tasks else 10)
-    test = make(count, **options) if count else None
-    if test and frame.early_stop == "solved":
-        check_solvable(test)
+    with closed_on_error(Envs(train, None)):
+        check_fit(values, train.spec)
+        if on_policy:
+            total_steps = values["epochs"] * values["steps_per_epoch"]
+            check_rollouts(values["rollout_steps"], train.num_envs, total_steps)
+        memory.check(values, train.spec, train.num_envs)
+        count = min(frame.num_test_episodes, 1 if train.spec.tasks else 10)
+        test = make(count, **options) if count else None
+        if test and frame.early_stop == "solved":
+            check_solvable(test)
     return Envs(train, test)
 
 
@@ -177,10 +196,21 @@ def check_fit(values: Mapping[str, Any], spec: EnvSpec) -> None:
             f"{spec.env_id}: {values['algo']} needs continuous actions; {known} can choose among "
             "discrete ones"
         )
-    check_network(build(network.Config, values), spec.num_tasks, spec.obs.shape)
+    networks = build(network.Config, values)
+    check_network(networks, spec.num_tasks, spec.obs.shape)
+    if values.get("compose") == "sum":
+        check_sizes(networks, "modules of --compose sum")
+    if spec.choices and (values.get("std", "free") != "free" or values.get("log_std")):
+        raise UserError(f"--std, --log_std: {spec.env_id} has choices, which have no std")
     if spec.num_tasks is None and values["gradient"] != "sum":
         raise UserError(
             f"--gradient {values['gradient']} is for several tasks, and this env has one"
+        )
+    has_critic = values.get("critic") != "linear" and not values.get("share_torso")
+    if values["gradient"] in CRITIC_ONLY and not has_critic:
+        raise UserError(
+            f"--gradient {values['gradient']} weighs critics alone, and with --critic linear or "
+            "--share_torso no network is one"
         )
     check_parameters(build(optimizer.Config, values), sections(values)["optimiser"]())
     if values["network"] == "sparse_sharing" and values["weight_decay"]:

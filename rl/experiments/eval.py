@@ -148,8 +148,8 @@ def _frames(
     # process.
     env = envs.make(env_id, render_mode="rgb_array", backend="async", **options)
     obs = env.reset(seed)
-    start = np.ones(1, bool)
-    memory = policy.initial_memory(1)
+    start = np.ones(env.num_envs, bool)  # of several tasks, of which the first is filmed
+    memory = policy.initial_memory(env.num_envs)
     frames = [env.render()]
     while True:
         act, memory = policy.act(obs, memory, start, rng)

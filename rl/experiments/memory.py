@@ -1,7 +1,7 @@
 """How much memory a run will need at least, so that absurd sizes are refused before they hurt."""
 
 import os
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 import gymnasium as gym
 
@@ -16,7 +16,8 @@ META_WORLD_ENV = 20e6
 MUJOCO_ENV = 4e6
 OTHER_ENV = 1e5
 WORKER = 60e6  # bytes of a worker process
-NETWORKS = 6  # an actor, two critics, and their targets
+ACTORS = 2  # with the target
+CRITICS = 4  # two, with their targets
 COPIES = 4  # of a weight: itself, its gradient, and two slots of the optimiser
 BURSTS = 3  # copies of a burst's batches: as drawn, normalised, and handed over
 
@@ -27,13 +28,18 @@ def check_envs(values: Mapping[str, Any]) -> None:
     count = values["num_envs"] * (tasks if values["visit"] == "all" else 1)
     needs = {"--num_envs": count * _env_size(values["env"])}
     if values["env_backend"] == "async":
-        needs["--num_workers"] = min(count, values["num_workers"] or count) * WORKER
+        usual = os.cpu_count() or 1 if _is_metaworld(values["env"]) else count
+        needs["--num_workers"] = min(count, values["num_workers"] or usual) * WORKER
     _refuse(needs)
 
 
+def _is_metaworld(env_id: str) -> bool:
+    return bool(envs.tasks_of(env_id, "train")) and not env_id.startswith("PointMass")
+
+
 def _env_size(env_id: str) -> float:
-    if envs.tasks_of(env_id, "train"):
-        return OTHER_ENV if env_id.startswith("PointMass") else META_WORLD_ENV
+    if _is_metaworld(env_id):
+        return META_WORLD_ENV
     spec = gym.registry.get(env_id.rpartition(":")[2])
     return MUJOCO_ENV if spec and "mujoco" in str(spec.entry_point) else OTHER_ENV
 
@@ -61,10 +67,16 @@ def check(values: Mapping[str, Any], spec: EnvSpec, num_envs: int) -> None:
 
 
 def _networks(values: Mapping[str, Any], spec: EnvSpec) -> float:
-    sizes = [spec.obs.size + spec.act.size, *values["hidden_sizes"], spec.act.size]
+    actor = values["actor_sizes"] or values["hidden_sizes"]
+    critic = values["critic_sizes"] or values["hidden_sizes"]
+    return ACTORS * _network(actor, values, spec) + CRITICS * _network(critic, values, spec)
+
+
+def _network(hidden: Sequence[int], values: Mapping[str, Any], spec: EnvSpec) -> float:
+    sizes = [spec.obs.size + spec.act.size, *hidden, spec.act.size]
     weights = sum(fan_in * fan_out for fan_in, fan_out in zip(sizes, sizes[1:]))
     activations = values["batch_size"] * (spec.num_tasks or 1) * sum(sizes)
-    return FLOAT * (NETWORKS * COPIES * weights + 2 * activations)
+    return FLOAT * (COPIES * weights + activations / 3)
 
 
 def _refuse(needs: Mapping[str, float]) -> None:

@@ -8,12 +8,13 @@ from rl.config import UserError
 from rl.envs import PythonEnv, resolve
 from rl.experiments import deferred
 from rl.experiments.advice import advice
-from rl.experiments.environments import make_envs
+from rl.experiments.environments import closed_on_error, make_envs
 from rl.experiments.provenance import difference, provenance
 from rl.experiments.rundir import RunDir, changed_flags, flags_of, name_of
 from rl.experiments.tracking import make_tracker
 from rl.flags import NETWORKS
 from rl.flags.binding import CHANGEABLE, SCHEDULE
+from rl.flags.conditions import refuse_idle
 from rl.flags.owners import others
 from rl.logging import Tracker
 from rl.logging.resources import available_cores
@@ -26,6 +27,7 @@ SAME_AS_SOURCE = (
     "hidden_sizes",
     "actor_sizes",
     "critic_sizes",
+    "activation",
     "critic_loss",
     "atoms",
     "v_min",
@@ -79,20 +81,21 @@ def train(
     envs = make_envs(flags, env)
     with run.locked(flags["overwrite"]):
         print(f"run directory: {run}", flush=True)
-        loop = deferred.load("rl.experiments.build").make_loop(flags, run.path, envs)
-        if source is not None:
-            deferred.load("rl.experiments.start").take_over(loop, source)
-        if backbone is not None:
-            deferred.load("rl.experiments.backbone").adopt_backbone(loop, backbone)
-        run.clear()
-        notes = _attach_tracker(loop, tracker)
-        notes |= prepare(loop)
-        if source is not None or backbone is not None:
-            # `resume` goes on from here, whatever becomes of the other run
-            loop.session.save(loop)
-        _write_difference(run, "code.diff")
-        config = flags | notes | provenance()
-        run.write_config(config)
+        with closed_on_error(envs):
+            loop = deferred.load("rl.experiments.build").make_loop(flags, run.path, envs)
+            if source is not None:
+                deferred.load("rl.experiments.start").take_over(loop, source)
+            if backbone is not None:
+                deferred.load("rl.experiments.backbone").adopt_backbone(loop, backbone)
+            run.clear()
+            notes = _attach_tracker(loop, tracker)
+            notes |= prepare(loop)
+            if source is not None or backbone is not None:
+                # `resume` goes on from here, whatever becomes of the other run
+                loop.session.save(loop)
+            _write_difference(run, "code.diff")
+            config = flags | notes | provenance()
+            run.write_config(config)
         _train(loop, run, config, env)
     return run
 
@@ -121,21 +124,22 @@ def resume(
         flags = flags_of(values)
         tracker = make_tracker(flags, run.name, values.get("track_id", ""))
         envs = make_envs(flags, env)
-        loop = deferred.load("rl.experiments.build").make_loop(flags, run.path, envs)
-        done = run.step
-        if set(changes) & set(SCHEDULE):
-            values["schedule_from"] = done
-        note = {"step": done, "changes": dict(changes), **provenance()}
-        values["resumes"] = [*values.get("resumes", []), note]
-        loop.session.schedule_from = values.get("schedule_from", 0)
-        loop.session.changed = changed_flags(values)
-        _refuse_finished(loop, run.path, done)
-        training.restore(loop)  # where that is refused, the config stays as it was
-        _refuse_stopped(loop, run.path)
-        values.pop("stopped_early", None)
-        values |= _attach_tracker(loop, tracker)
-        _write_difference(run, f"code_{len(values['resumes'])}.diff")
-        run.write_config(values)
+        with closed_on_error(envs):
+            loop = deferred.load("rl.experiments.build").make_loop(flags, run.path, envs)
+            done = run.step
+            if set(changes) & set(SCHEDULE):
+                values["schedule_from"] = done
+            note = {"step": done, "changes": dict(changes), **provenance()}
+            values["resumes"] = [*values.get("resumes", []), note]
+            loop.session.schedule_from = values.get("schedule_from", 0)
+            loop.session.changed = changed_flags(values)
+            _refuse_finished(loop, run.path, done)
+            training.restore(loop)  # where that is refused, the config stays as it was
+            _refuse_stopped(loop, run.path)
+            values.pop("stopped_early", None)
+            values |= _attach_tracker(loop, tracker)
+            _write_difference(run, f"code_{len(values['resumes'])}.diff")
+            run.write_config(values)
         _train(loop, run, values, env, restored=True)
     return run
 
@@ -217,7 +221,8 @@ def _load_config(run: RunDir, trust: bool, env: Optional[PythonEnv]) -> dict[str
 
 
 def _check_changes(changes: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Raises a UserError naming the first of the flags in `changes` that can't be changed."""
+    """Raises a UserError naming the first of the flags in `changes` that can't be changed, or has
+    no effect."""
     for name in sorted(changes):
         if name not in config:
             owners = others(config)
@@ -225,6 +230,7 @@ def _check_changes(changes: Mapping[str, Any], config: Mapping[str, Any]) -> Non
         if name not in CHANGEABLE:
             known = ", ".join(CHANGEABLE)
             raise UserError(f"--{name} stays as it is when a run goes on; what may change: {known}")
+    refuse_idle(set(changes), {**config, **changes})
 
 
 def _refuse_finished(loop: Any, directory: Path, done: int) -> None:
@@ -279,11 +285,11 @@ def _train(
     session = loop.session
     try:
         training.run(loop, run.name, restored)
+        if session.early_stop.reason and loop.step < session.total_steps:
+            run.write_config({**config, "stopped_early": _early_end(loop)})
+            print(f"stopped early, {_early_end(loop)}")
     finally:
         session.close(loop)
-    if session.early_stop.reason and loop.step < session.total_steps:
-        run.write_config({**config, "stopped_early": _early_end(loop)})
-        print(f"stopped early, {_early_end(loop)}")
     is_single = env is not None and env.is_single
     history = session.logger.history()
     line = advice(history, session.flags, loop.env.num_envs, available_cores(), is_single)

@@ -239,12 +239,14 @@ class RunDir:
         """
         missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
         self.path.mkdir(parents=True, exist_ok=True)
+        is_ours = False
         try:
             with lock.locked(self.path):
+                is_ours = True
                 self.refuse_existing(overwrite)
                 yield
         except BaseException:
-            if missing and set(os.listdir(self.path)) == {lock.NAME}:
+            if is_ours and missing and set(os.listdir(self.path)) == {lock.NAME}:
                 remove(self.path / lock.NAME)
                 with contextlib.suppress(OSError):  # something else came into one meanwhile
                     for path in missing:

@@ -3,6 +3,8 @@
 from typing import Any, Callable, Mapping, NamedTuple
 
 from rl.config import UserError
+from rl.flags.splitting import BY_UPDATES
+from rl.flags.torsos import NETWORKS
 
 Values = Mapping[str, Any]
 
@@ -44,7 +46,13 @@ def _splits(values: Values) -> bool:
 
 
 def _splits_by_blocks(values: Values) -> bool:
-    return _splits(values) and values["split_criterion"] not in ("v1", "v2")
+    return _splits(values) and values["split_criterion"] not in BY_UPDATES
+
+
+def _has_criterion(values: Values) -> bool:
+    return _splits(values) and (
+        not values.get("split_weights") or values["split_criterion"] == "conflict"
+    )
 
 
 def _is_on_metaworld(values: Values) -> bool:
@@ -61,16 +69,34 @@ def _has_tasks(values: Values) -> bool:
     return any(is_task_set(values["env"]) for is_task_set in TASK_SETS)
 
 
+def _has_std(values: Values) -> bool:
+    if values["std"] == "split":
+        return _has_tasks(values) and NETWORKS[values["network"]].splits
+    return values["std"] != "shared" or _has_tasks(values)
+
+
+def _has_shared_start(values: Values) -> bool:
+    is_free = not values["split_map"] and not values.get("split_weights")
+    return is_free and values["network"] != "splitting_moore"  # whose tasks have output layers
+
+
 METAWORLD = Need("an env of Meta-World", _is_on_metaworld)
 TEST_TASKS = Need("an ML set, which has test tasks", _has_test_tasks)
 SEVERAL_TASKS = Need("an env of several tasks", _has_tasks)
 GYMNASIUM = Need("an env of Gymnasium", lambda values: not _has_tasks(values))
+ONEHOT = Need(
+    "an env of several tasks, and another network than piggyback",
+    lambda values: _has_tasks(values) and values["network"] != "piggyback",
+)
+STD = Need("an env of several tasks to be shared, and a network that splits to be split", _has_std)
 TEMPERATURES = Need(
     "an env of several tasks and --learn_alpha true",
     lambda values: _has_tasks(values) and values["learn_alpha"],
 )
 SPLITS = Need("no --split_map, with which nothing splits", _splits)
 BLOCKS = Need("another --split_criterion than v1 or v2, and no --split_map", _splits_by_blocks)
+
+CRITERION = Need("no --split_map, and to be conflict with --split_weights", _has_criterion)
 
 NO_STRUCTURE = Need(
     "no --structure, which is trained as it is", lambda values: not values.get("structure")
@@ -98,7 +124,12 @@ NEEDS = {
     "lr_factor": _is("lr_schedule", "plateau"),
     "lr_patience": _is("lr_schedule", "plateau"),
     "gradient_stats": SEVERAL_TASKS,
-    "task_onehot": SEVERAL_TASKS,
+    "task_onehot": ONEHOT,
+    "std": STD,
+    "hidden_sizes": Need(
+        "--actor_sizes or --critic_sizes to be missing",
+        lambda values: not (values["actor_sizes"] and values["critic_sizes"]),
+    ),
     "critic_embedding": SEVERAL_TASKS,
     "vf_coef": _is("critic", "network"),
     "shared_alpha": TEMPERATURES,
@@ -123,10 +154,10 @@ NEEDS = {
     "sparsity": NO_STRUCTURE,
     "sharing": NO_STRUCTURE,
     "split_start": Need(
-        "neither --split_map nor --split_weights",
-        lambda values: not values["split_map"] and not values.get("split_weights"),
+        "neither --split_map nor --split_weights, and a network that can share output layers",
+        _has_shared_start,
     ),
-    "split_criterion": SPLITS,
+    "split_criterion": CRITERION,
     "split_every": SPLITS,
     "splits_per_check": SPLITS,
     "split_min_sharing": SPLITS,
@@ -136,7 +167,7 @@ NEEDS = {
     "split_min_blocks": BLOCKS,
     "split_memory": BLOCKS,
     "split_z": BLOCKS,
-    "split_warmup": _regions_split_by("v1", "v2"),
+    "split_warmup": _regions_split_by(*BY_UPDATES),
     "split_lag": _regions_split_by("lagged"),
     "split_kappa": _regions_split_by("gain"),
     "split_cosine": _regions_split_by("conflict"),

@@ -53,6 +53,8 @@ class DWA:
     dwa_window: int = flag(1000, "updates over which losses are averaged", low=1)
 
 
+# Those that are sound only for losses that are never negative, as critics' are.
+CRITIC_ONLY = ("gradnorm", "famo", "uncertainty", "dwa")
 # name -> dataclass of the method's own flags; the methods are rl.gradients'
 GRADIENTS: dict[str, type] = {
     "sum": NoFlags,

@@ -31,7 +31,8 @@ class Config:
     initializer: str = flag("glorot_uniform", "of the kernels", choices=INITIALIZERS)
     precision: str = flag(
         "float32",
-        "of the inputs of matrix products in updates; all else stays float32",
+        "of the inputs of matrix products in updates, and where networks of several tasks act; all "
+        "else stays float32",
         choices=("float32", "bfloat16"),
     )
     task_onehot: bool = flag(
@@ -63,9 +64,13 @@ def check_network(
 
 
 def check_layers(config: Config) -> None:
-    """Raises a UserError if hidden layers are to be blocks and the network has none, or if those
-    that are to have one size haven't."""
+    """Raises a UserError if hidden layers are to be blocks and the network has none, if it needs
+    one and has none, or if those that are to have one size haven't."""
     flags = NETWORKS[config.network]
+    if flags.hidden:
+        for name, sizes in sizes_of(config).items():
+            if not sizes:
+                raise UserError(f"--{name}: --network {config.network} needs a hidden layer")
     if config.layers != "dense":
         if not flags.blocks:
             known = ", ".join(name for name, other in NETWORKS.items() if other.blocks)
@@ -77,11 +82,16 @@ def check_layers(config: Config) -> None:
         check_sizes(config, f"hidden layers of --network {config.network}")
 
 
+def sizes_of(config: Config) -> dict[str, tuple[int, ...]]:
+    """The hidden sizes, of actor and critics too, by the flag that names them."""
+    names = ("hidden_sizes", "actor_sizes", "critic_sizes")
+    return {name: getattr(config, name) or config.hidden_sizes for name in names}
+
+
 def check_sizes(config: Config, what: str) -> None:
     """Raises a UserError unless the hidden sizes, of actor and critics too, are each one or more
     and all the same; `what` has them, in words."""
-    for name in ("hidden_sizes", "actor_sizes", "critic_sizes"):
-        sizes = getattr(config, name) or config.hidden_sizes
+    for name, sizes in sizes_of(config).items():
         if len(set(sizes)) != 1:
             raise UserError(
                 f"--{name}: the {what} are one or more, all of the same size, got "

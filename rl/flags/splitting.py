@@ -7,6 +7,8 @@ from rl.flags.changing import Changing
 
 # Those of rl.splitting, by name.
 CRITERIA = ("lagged", "gain", "conflict", "halfbatch", "v1", "v1_region", "v2")
+# Those to which every update is a piece of evidence; to the others blocks of updates are.
+BY_UPDATES = ("v1", "v2")
 # Those that compare the halves of batches.
 OF_HALVES = ("gain", "conflict", "halfbatch", "v1_region")
 DEFAULT_CAPACITY = 16  # most copies of a region, where --split_capacity says nothing
@@ -27,7 +29,7 @@ class Config(Changing):
         8, "blocks that a region's statistics must hold before it splits (not v1, v2)", low=2
     )
     split_memory: float = flag(
-        0.98, "decay of gradient statistics with each block (not v1, v2)", low=0, high=1
+        0.98, "decay of gradient statistics with each block (not v1, v2)", low=0.5, high=1
     )
     split_lag: float = flag(
         0.96,
@@ -51,7 +53,8 @@ class Config(Changing):
     split_reset: bool = flag(True, "start a region's statistics over when it has split")
     split_decay: float = flag(
         0.999,
-        "decay of gradient statistics with each update (v1, v2, and what reports show)",
+        "decay with each update of v1's and v2's statistics, and of the inner products by which "
+        "lagged weighs gains, moments are scaled at a split, and reports show cosines",
         low=0,
         high=1,
     )
@@ -63,7 +66,7 @@ class Config(Changing):
         0.41, "gain: gradients split whose cosine is under this", low=0, high=1
     )
     split_alpha: float = flag(
-        0.05, "v1: size of the test of each pair at each check", above=0, high=1
+        0.05, "v1: size of the test of each pair at each check", above=0, high=0.999
     )
     split_variance: float = flag(0.0, "v1: variance of a gradient component; 0: measure it", low=0)
     split_cap: bool = flag(True, "v1: count no more samples than the average remembers")

@@ -106,7 +106,12 @@ class AdaShare(Changing):
     """AdaShare's flags."""
 
     warmup_updates: int = flag(5000, "updates in which all tasks execute all blocks", low=0)
-    turn_updates: int = flag(500, "updates in which weights learn, then logits", low=1)
+    turn_updates: int = flag(
+        500,
+        "least updates in which weights learn, then logits; each turn ends with a burst of updates, "
+        "with ppo those of a rollout",
+        low=1,
+    )
     policy_updates: int = flag(
         50_000, "updates after which the blocks that tasks execute are settled", low=0
     )
@@ -307,7 +312,7 @@ class NetworkFlags:
       images: whether it takes observations that are images, of rank 3; else they are flat.
       tasks: whether it is for several tasks, else for one.
       blocks: whether its hidden layers may be residual blocks.
-      one_size: whether its hidden layers are one or more, all of the same size.
+      hidden: whether it needs a hidden layer. one_size: whether all of them have one size.
       adapted: name of the network that `meta-test` makes of it for other tasks; "": none.
     """
 
@@ -315,6 +320,7 @@ class NetworkFlags:
     images: bool = False
     tasks: bool = True
     blocks: bool = False
+    hidden: bool = False
     one_size: bool = False
     adapted: str = ""
 
@@ -335,34 +341,35 @@ NETWORKS: dict[str, NetworkFlags] = {
     "trunk": NetworkFlags(Trunk, blocks=True),
     "independent": NetworkFlags(Independent, blocks=True),
     "film": NetworkFlags(FiLM),
-    "soft_modules": NetworkFlags(SoftModules),
+    "soft_modules": NetworkFlags(SoftModules, hidden=True),
     "paco": NetworkFlags(PaCo),
-    "moore": NetworkFlags(MOORE),
+    "moore": NetworkFlags(MOORE, hidden=True),
     "care": NetworkFlags(CARE),
     "splitting": NetworkFlags(Splitting, blocks=True, adapted="meta_splitting"),
     "sparse_splitting": NetworkFlags(SparseSplitting),
     "splitting_film": NetworkFlags(SplittingFiLM),
-    "splitting_soft_modules": NetworkFlags(SplittingSoftModules),
-    "splitting_moore": NetworkFlags(SplittingMOORE),
+    "splitting_soft_modules": NetworkFlags(SplittingSoftModules, hidden=True),
+    "splitting_moore": NetworkFlags(SplittingMOORE, hidden=True),
     "splitting_care": NetworkFlags(SplittingCARE),
     "meta_splitting": NetworkFlags(MetaSplitting),
     "routing": NetworkFlags(Routing),
     "adashare": NetworkFlags(AdaShare, one_size=True),
-    "learned_branching": NetworkFlags(LearnedBranching),
-    "modular": NetworkFlags(Modular, adapted="meta_modular"),
-    "meta_modular": NetworkFlags(Modular),
+    "learned_branching": NetworkFlags(LearnedBranching, hidden=True),
+    "modular": NetworkFlags(Modular, hidden=True, adapted="meta_modular"),
+    "meta_modular": NetworkFlags(Modular, hidden=True),
     "soft_order": NetworkFlags(SoftOrder, one_size=True, adapted="meta_soft_order"),
     "meta_soft_order": NetworkFlags(SoftOrder, one_size=True),
-    "cross_stitch": NetworkFlags(CrossStitch),
-    "mtan": NetworkFlags(MTAN),
-    "sparse_sharing": NetworkFlags(SparseSharing),
-    "piggyback": NetworkFlags(Piggyback),
+    "cross_stitch": NetworkFlags(CrossStitch, hidden=True),
+    "mtan": NetworkFlags(MTAN, hidden=True),
+    "sparse_sharing": NetworkFlags(SparseSharing, hidden=True),
+    "piggyback": NetworkFlags(Piggyback, hidden=True),
 }
 
 
-def is_adapted(name: str) -> bool:
-    """Whether a network is only made by `meta-test`, from one that has learned."""
-    return any(flags.adapted == name for flags in NETWORKS.values())
+def refuse_adapted(name: str) -> None:
+    """Raises a UserError if a network is only made by `meta-test`, from one that has learned."""
+    if any(flags.adapted == name for flags in NETWORKS.values()):
+        raise UserError(f"--network {name} is made from a run: main.py meta-test DIR")
 
 
 def register(name: str, config: type = NoFlags, images: bool = False, tasks: bool = True) -> None:

@@ -39,7 +39,9 @@ class Uncertainty(Balancer):
 
     def weights(self, losses: Any, gram: Any, share: Any, seed: Any) -> tf.Tensor:
         weights = self.num_tasks * tf.nn.softmax(-self.log_variance)
-        self.adam.minimise(1 - tf.exp(-self.log_variance) * tf.nn.relu(losses))
+        # exp(-s) L as one exponential, which bounds s where a loss is 0.
+        log_loss = tf.math.log(tf.nn.relu(losses) + SMALL)
+        self.adam.minimise(1 - tf.exp(log_loss - self.log_variance))
         return weights
 
 

@@ -14,7 +14,7 @@ ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
     "relu": (tf.nn.relu, lambda x: np.maximum(x, 0)),
     "tanh": (tf.tanh, np.tanh),
     "elu": (tf.nn.elu, lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
-    "silu": (tf.nn.silu, lambda x: x / (1 + np.exp(-x))),
+    "silu": (tf.nn.silu, lambda x: x / (1 + np.exp(np.minimum(-x, 88)))),
 }
 # name -> the gain of all layers but the last
 INITIALIZERS = {

@@ -47,13 +47,13 @@ class Stage(NamedTuple):
     turn: int
 
 
-def stage_of(updates: int, blocks: int, config: Config) -> Stage:
-    """The schedule after so many updates of a network with so many blocks."""
+def stage_of(updates: int, turns_ended: int, blocks: int, config: Config) -> Stage:
+    """The schedule after so many updates, and turns, of a network with so many blocks."""
     if updates < config.warmup_updates:
         return Stage(0, 0.0, WEIGHTS)
     if updates >= config.policy_updates:
         return Stage(blocks, 0.0, WEIGHTS)
-    turns, logits_turn = divmod((updates - config.warmup_updates) // config.turn_updates, 2)
+    turns, logits_turn = divmod(turns_ended, 2)  # of both, and whether weights have had theirs
     learned = blocks
     if config.curriculum:
         learned = min(blocks, turns // config.curriculum + 1)
@@ -62,7 +62,11 @@ def stage_of(updates: int, blocks: int, config: Config) -> Stage:
 
 
 class BlockPolicies(Drawing):
-    """What blocks the tasks of a group execute; see Watch."""
+    """What blocks the tasks of a group execute; see Watch.
+
+    Attributes:
+      turns_ended: of weights and of logits. updates_of_turn: of the one under way.
+    """
 
     columns = {"Executed": "mean"}
 
@@ -78,6 +82,8 @@ class BlockPolicies(Drawing):
         self.depth_weights = tf.constant((self.blocks - depth) / self.blocks)
         self.executed = np.ones((self.torso.num_tasks, self.blocks), bool)
         self.executed_is_given = bool(config.structure)
+        self.turns_ended = 0
+        self.updates_of_turn = 0
         if config.structure:
             self._use_structure(name)
         self._enter(self._stage())
@@ -92,7 +98,7 @@ class BlockPolicies(Drawing):
     def _stage(self) -> Stage:
         if self.executed_is_given:
             return Stage(self.blocks, 0.0, WEIGHTS)
-        return stage_of(self.updates, self.blocks, self.config)
+        return stage_of(self.updates, self.turns_ended, self.blocks, self.config)
 
     def _enter(self, stage: Stage) -> None:
         learned = np.arange(self.blocks) >= self.blocks - stage.learned
@@ -111,7 +117,12 @@ class BlockPolicies(Drawing):
         return likeliest | ~np.array(self.bank.learned)
 
     def after(self, count: int) -> None:
+        warmup_left = max(0, self.config.warmup_updates - self.updates)
         super().after(count)
+        self.updates_of_turn += max(0, count - warmup_left)
+        if self.updates_of_turn >= self.config.turn_updates:
+            self.turns_ended += 1
+            self.updates_of_turn = 0
         self._enter(self._stage())
 
     def penalty(self, losses: tf.Tensor, present: Any = None) -> tf.Tensor:
@@ -147,6 +158,12 @@ class BlockPolicies(Drawing):
             "events": self.events,
         }
 
+    def state(self) -> dict[str, Any]:
+        turns = {"turns_ended": self.turns_ended, "updates_of_turn": self.updates_of_turn}
+        return super().state() | turns
+
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)
+        self.turns_ended = state["turns_ended"]
+        self.updates_of_turn = state["updates_of_turn"]
         self.executed = self._find_executed()

@@ -213,8 +213,8 @@ class Bouncer(Watch):
 
         Args:
           difference: `(num_tasks,)`, mean losses by the proposals less those by what tasks use.
-          magnitude: the same shape, the mean size of the latter. present: bool, whose losses they
-            are.
+          magnitude: the same shape, the mean size of the losses of these updates: of what tasks
+            used in them. present: bool, whose losses they are.
         """
         memory = np.where(self.size > 0, MEMORY, 0.0)
         size = memory * self.size + (1 - memory) * magnitude

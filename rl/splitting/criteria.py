@@ -65,7 +65,7 @@ class V1(Criterion):
         return Verdict(score, distance.mean)
 
     def threshold(self) -> float:
-        return NormalDist().inv_cdf(1 - self.config.split_alpha)
+        return -NormalDist().inv_cdf(self.config.split_alpha)
 
 
 class V2(Criterion):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rl.flags.splitting import Config
 from rl.gradients.per_task import Products
-from rl.splitting.moments import BlockMoments, Moments, Stat
+from rl.splitting.moments import LEAST_SQUARE, BlockMoments, Moments, Stat
 
 
 class Verdict(NamedTuple):
@@ -70,11 +70,12 @@ class Criterion:
         raise NotImplementedError
 
     def z_of_mean(self, stat: Stat) -> np.ndarray:
-        """A mean over its standard error."""
+        """A mean over its standard error; 0 where measurements are too small to tell."""
         count = stat.over(self.decay)
         variance = np.maximum(stat.square - stat.mean**2, 0)
         variance = variance * count / np.maximum(count - 1, 1)
-        return np.sqrt(count) * ratio(stat.mean, np.sqrt(variance))
+        z = np.sqrt(count) * ratio(stat.mean, np.sqrt(variance))
+        return np.where(stat.square >= LEAST_SQUARE, z, 0.0)
 
     def threshold(self) -> float:
         """The least score that splits."""

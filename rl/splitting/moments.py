@@ -5,6 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+# A mean square below it has lost digits, or all: nothing is to be concluded from the mean.
+LEAST_SQUARE = float(np.finfo(np.float32).tiny)
+
 
 class Stat(NamedTuple):
     """A measurement so far: mean, mean square, how many were averaged, of one shape."""

@@ -18,7 +18,7 @@ from rl.flags.splitting import Config
 from rl.networks.banks import WeightBank, part_weights
 from rl.splitting.blocks import Slots, regions_of
 from rl.splitting.criterion import ratio
-from rl.splitting.moments import BlockMoments, PairMeans
+from rl.splitting.moments import LEAST_SQUARE, BlockMoments, PairMeans
 from rl.splitting.split_watch import SplitWatch
 from rl.splitting.watch import presence
 
@@ -91,7 +91,10 @@ class Overlay(SplitWatch):
         return np.concatenate(masks, axis=1)
 
     def score(self) -> float:
-        """The fraction, of all weights of all tasks, that a task shares with another."""
+        """The fraction, of all weights of all tasks, that a task shares with another; 1 of a single
+        task, which has nobody to part from."""
+        if self.num_tasks == 1:
+            return 1.0
         common = ~self.private
         return float((common & (common.sum(axis=0) > 1)).mean())
 
@@ -130,6 +133,7 @@ class Overlay(SplitWatch):
         score = -np.sqrt(count) * ratio(stat.mean, np.sqrt(stat.square))
         may = np.array(bank.shared())
         may &= stat.count >= self.config.split_min_blocks
+        may &= stat.square >= LEAST_SQUARE
         may &= score > self.config.split_z
         return np.where(may, score, -np.inf).reshape(self.num_tasks, -1)
 

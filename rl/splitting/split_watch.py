@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from rl.flags.splitting import BY_UPDATES
 from rl.gradients.statistics import cosines
 from rl.splitting.watch import Watch
 
@@ -15,7 +16,7 @@ class SplitWatch(Watch):
     Attributes:
       halves: whether gradients of the halves of batches are needed. events: every split so far, as
         JSON values.
-      sharing: the sharing score; kept, since every burst of updates logs it.
+      least_block: updates that a block has at least. sharing: the sharing score; kept, since every burst of updates logs it.
     """
 
     columns = {"Sharing": "mean"}
@@ -26,18 +27,24 @@ class SplitWatch(Watch):
         self.events: list[dict[str, Any]] = []
         self.updates = 0
         self.updates_of_block = 0
+        self.least_block = 1 if config.split_criterion in BY_UPDATES else config.split_block
         self.sharing = 1.0
 
     def after(self, count: int) -> None:
         """To be told of a burst of `count` more updates. Where it fills a block of updates that
-        ends; where a check for splits is due it is made, and splits follow."""
-        every = self.config.split_every
-        before = self.updates
+        ends; if a check for splits is due by then it is made, and splits follow.
+
+        No check is within a block: of one that had begun before a split, a part would be evidence
+        on the copy of before.
+        """
         self.updates += count
         self.updates_of_block += count
-        if self.updates_of_block >= self.config.split_block:
-            self.updates_of_block = 0
-            self.end_block()
+        if self.updates_of_block < self.least_block:
+            return
+        before = self.updates - self.updates_of_block
+        self.updates_of_block = 0
+        self.end_block()
+        every = self.config.split_every
         if self.updates // every > before // every:
             self.check()
 

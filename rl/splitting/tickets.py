@@ -30,12 +30,14 @@ from rl.gradients.conditional import step_if
 from rl.gradients.per_task import TaskGradients, banks_of
 from rl.networks.groups import Group
 from rl.networks.masks import MaskBank
+from rl.spec import Update
 from rl.splitting.blocks import Slots
 from rl.splitting.mask_watch import MaskWatch
 
 FLOOR = 0.05  # of a layer's weights
 WARMUP = 0  # the first phase; rounds are numbered from 1
 NEVER = 2**30  # updates; more than a burst has
+UNKNOWN = -1  # where an update has a number
 
 
 class Tickets(MaskWatch):
@@ -46,8 +48,8 @@ class Tickets(MaskWatch):
 
     Attributes:
       phase: WARMUP, then the number of the round; `joint` in the end.
-      warmup_left: updates until the warm-up ends, int32 `()`, counted down within bursts; NEVER
-        after it.
+      warmup_left: updates until the warm-up ends where a burst begins, int32 `()`; NEVER after it.
+      burst_start: number of the first update of a burst, int32 `()`; UNKNOWN before it.
       first: theta_w, of the variables of `trained`; empty before and after rounds.
       saliency: sums of |w g_t|, of each masked kernel `(*lead, num_tasks, in, out)`.
     """
@@ -72,6 +74,7 @@ class Tickets(MaskWatch):
                 zeros = tf.zeros(bank.mask.shape)
                 self.saliency.append(tf.Variable(zeros, trainable=False))
         self.warmup_left = tf.Variable(NEVER, trainable=False)
+        self.burst_start = tf.Variable(UNKNOWN, trainable=False)
         self.joint = 1 + (config.rounds if config.tickets == "imp" else 0)
         self.phase = WARMUP
         self.updates_of_phase = 0
@@ -87,7 +90,16 @@ class Tickets(MaskWatch):
         """Works out what follows from the phase, and from the masks."""
         left = self.config.warmup_updates - self.updates_of_phase
         self.warmup_left.assign(left if self.phase == WARMUP else NEVER)
+        self.burst_start.assign(UNKNOWN)
         self.density_now = self.density()
+
+    def begin(self, update: Update) -> None:
+        # The last updates of the warm-up may begin within a burst; and of td3's actor only some
+        # numbers come.
+        is_first = self.burst_start == UNKNOWN
+        self.burst_start.assign(tf.where(is_first, update.number, self.burst_start))
+        left = self.warmup_left - (update.number - self.burst_start)
+        self.is_judged = left <= self.config.saliency_updates
 
     def observe(self, tasks: TaskGradients, name: str, present: Any = None) -> None:
         """Adds up |w g_t|; what a task without samples adds is 0."""
@@ -103,9 +115,7 @@ class Tickets(MaskWatch):
                 product = bank.expand(full=True) * gradients[id(bank)]
                 saliency.assign_add(tf.abs(product))
 
-        # Counted here, since the last updates of the warm-up may begin within a burst.
-        step_if(self.warmup_left <= self.config.saliency_updates, judge)
-        self.warmup_left.assign_sub(1)
+        step_if(self.is_judged, judge)
 
     def after(self, count: int) -> None:
         super().after(count)

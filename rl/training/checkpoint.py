@@ -73,11 +73,14 @@ class Checkpoints:
         self.saved = replay.total
         self.totals[step] = replay.total
         totals = {str(number): total for number, total in self.totals.items()}
-        path = self.path(step)
-        save_tree(path, {**state, "saved_step": step, "totals": totals})
+        saved = {**state, "saved_step": step, "totals": totals}
         if best:
-            content = read_bytes(path)
-            write_atomically(self.directory / BEST, lambda file: file.write(content))
+            # First, since the state says already that it is the best.
+            save_tree(self.directory / BEST, saved)
+            content = read_bytes(self.directory / BEST)
+            write_atomically(self.path(step), lambda file: file.write(content))
+        else:
+            save_tree(self.path(step), saved)
         self._prune(replay.capacity)
 
     def _prune(self, capacity: int) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from rl.buffers.prioritised import PrioritisedReplay
 from rl.buffers.replay import ReplayBuffer
 from rl.buffers.visited import VisitedReplay
+from rl.config import UserError
 from rl.envs.interface import VectorEnv
 from rl.flags.replay import Config
 from rl.spec import Batch, Step, Update
@@ -41,7 +42,10 @@ class Feed:
         elif config.replay == "prioritised":
             kind = PrioritisedReplay
             options |= {"alpha": config.per_alpha, "beta0": config.per_beta}
-        return kind(spec, config.replay_size, **options)
+        try:
+            return kind(spec, config.replay_size, **options)
+        except MemoryError as error:
+            raise UserError(f"--replay_size {config.replay_size}: {error}") from None
 
     def store(self, obs: np.ndarray, act: np.ndarray, step: Step, end: np.ndarray) -> None:
         """Adds the transitions from `obs` by `act` to a Step; `end` where it ended an episode."""

@@ -184,6 +184,8 @@ class Session:
         policy = EnvPolicy(loop.policy_to_test(), env, self.normaliser)
         episodes = self.config.num_test_episodes
         seed = self.seed_for(Stream.TEST_ENVS, self.logger.epoch)
+        if self.config.reset_at_checkpoint:
+            env.rebuild(seed)  # such an env's episodes depend on those that it played before
         title = f"the test after env step {loop.step}"
         with self.timer("test"):
             played = evaluate(
@@ -235,9 +237,10 @@ class Session:
 
     def _save(self, loop: "Loop", best: bool) -> None:
         with self.timer("checkpoint"):
-            self.checkpoints.save(loop.step, self.state(loop), loop.replay, best)
-            self.logger.saved()
+            # Before the checkpoint: with that a run may be finished, and is not written again.
             if splits := self.algo.splits():
                 write_json(self.directory / SPLITS, splits)
             if masks := self.algo.masks():
                 save_tree(self.directory / MASKS, masks)
+            self.checkpoints.save(loop.step, self.state(loop), loop.replay, best)
+            self.logger.saved()

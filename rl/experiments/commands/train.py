@@ -9,7 +9,7 @@ from rl.experiments.commands.ending import tell_end
 from rl.experiments.commands.training_flags import parse
 from rl.experiments.launch import launch
 from rl.experiments.run import train
-from rl.flags.torsos import is_adapted
+from rl.flags.torsos import refuse_adapted
 
 
 def main(argv: Sequence[str]) -> int:
@@ -17,8 +17,7 @@ def main(argv: Sequence[str]) -> int:
     make_current_folder_importable()
     values = parse(argv)
     seeds = values.pop("seed")
-    if is_adapted(values["network"]):
-        raise UserError(f"--network {values['network']} is made from a run: main.py meta-test DIR")
+    refuse_adapted(values["network"])
     if len(seeds) == 1:
         return tell_end(train(values | {"seed": seeds[0]}))
     if len(set(seeds)) < len(seeds):

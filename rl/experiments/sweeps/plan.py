@@ -26,7 +26,7 @@ from rl.experiments.sweeps.runs import Stage, SweepRun
 from rl.experiments.sweeps.sources import place_of, with_sources
 from rl.files import read_text, write_json
 from rl.flags.binding import FREE
-from rl.flags.torsos import is_adapted
+from rl.flags.torsos import refuse_adapted
 
 FILE = "sweep.json"
 
@@ -215,8 +215,7 @@ def checked_flags(values: Mapping[str, Value], seed: int, place: str) -> dict[st
     """
     try:
         flags = parse([*flag_words(values), f"--seed={seed}"])
-        if is_adapted(flags["network"]):
-            raise UserError(f"--network {flags['network']} is made from a run, by meta-test")
+        refuse_adapted(flags["network"])
         return flags | {"env": resolve(flags["env"]), "seed": seed}
     except UserError as error:
         raise UserError(f"{place}: {error}") from None

@@ -19,7 +19,6 @@ from typing import Any, Sequence
 import numpy as np
 import tensorflow as tf
 
-from rl.config import UserError
 from rl.flags import torsos as flags
 from rl.networks.banks import picked
 from rl.networks.stacks import StackNet
@@ -30,9 +29,6 @@ class Modular(StackNet):
 
     Attributes:
       chosen: int32 `(num_tasks,)` for each slot, the module that each task uses.
-
-    Raises:
-      UserError: there is no slot, or modules of several sizes whose outputs are to be added.
     """
 
     config: flags.Modular
@@ -44,7 +40,6 @@ class Modular(StackNet):
 
     def make(self, fan_in: int) -> None:
         *hidden, out = self.sizes
-        self._check(hidden)
         fan_ins = (fan_in, *hidden)
         if self.config.compose == "sum":
             fan_ins = (fan_in,) * len(hidden) + (hidden[-1],)
@@ -61,13 +56,6 @@ class Modular(StackNet):
         chosen = self.state((self.num_tasks,), "chosen", "int32")
         self.chosen.append(chosen)
         return self.layer(fan_in, units, copies=self.config.modules, copy=chosen, gain=gain)
-
-    def _check(self, hidden: Sequence[int]) -> None:
-        if not hidden:
-            raise UserError("--hidden_sizes: modular needs a slot, which is a hidden layer")
-        if self.config.compose == "sum" and len(set(hidden)) != 1:
-            sizes = " ".join(map(str, hidden))
-            raise UserError(f"--hidden_sizes: --compose sum adds modules of one size, got {sizes}")
 
     @property
     def slots(self) -> list[list[Any]]:

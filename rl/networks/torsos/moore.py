@@ -17,6 +17,7 @@ import math
 
 import tensorflow as tf
 
+from rl.config import UserError
 from rl.flags import torsos as flags
 from rl.networks.stacks import StackNet, mixed
 
@@ -29,6 +30,11 @@ class MOORE(StackNet):
 
     def make(self, fan_in: int) -> None:
         experts = self.config.experts
+        if experts > self.sizes[-2]:
+            raise UserError(
+                f"--experts {experts}: features of {self.sizes[-2]} units, those of the last hidden "
+                "layer, are orthogonal of no more experts"
+            )
         self.expert_layers = self.make_stack(fan_in, self.sizes[:-1], lead=(experts,))
         self.task = self.code(experts, 1 / math.sqrt(experts))
         self.head = self.layer(

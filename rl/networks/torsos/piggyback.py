@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rl.config import UserError
 from rl.flags import torsos as flags
 from rl.networks.banks import numbers_in
 from rl.networks.layers import InitialKernels, Torso
@@ -49,9 +48,6 @@ class Piggyback(StackNet):
       frozen: of each hidden layer kernel `([members,] 1, in, out)` and bias `([members,] 1, out)`,
         random until `adopt`.
       masked: the scores for their kernels.
-
-    Raises:
-      UserError: no hidden layer.
     """
 
     config: flags.Piggyback
@@ -62,8 +58,6 @@ class Piggyback(StackNet):
 
     def make(self, fan_in: int) -> None:
         *hidden, out = self.sizes
-        if not hidden:
-            raise UserError("--hidden_sizes: piggyback masks hidden layers, and there is none")
         self.frozen: list[list[Any]] = []
         self.masked: list[ScoreBank] = []
         for width, units in zip((fan_in, *hidden), hidden):

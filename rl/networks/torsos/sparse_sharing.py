@@ -16,7 +16,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from rl.config import UserError
 from rl.flags import torsos as flags
 from rl.networks.banks import numbers_in
 from rl.networks.masks import MaskBank, packed
@@ -29,17 +28,12 @@ class SparseSharing(StackNet):
     Attributes:
       private: bool `()`, whether tasks use hidden layers of their own.
       masked: the hidden layers' kernels. Biases have no mask.
-
-    Raises:
-      UserError: no hidden layer.
     """
 
     config: flags.SparseSharing
 
     def make(self, fan_in: int) -> None:
         *hidden, out = self.sizes
-        if not hidden:
-            raise UserError("--hidden_sizes: sparse_sharing masks hidden layers, and there is none")
         own = self.num_tasks if self.config.tickets == "imp" else 0
         self.private = self.state((), "private", "bool")
         self.masked: list[MaskBank] = []

@@ -643,7 +643,7 @@ def test_ray_is_an_extra(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)  # importing it fails
     monkeypatch.delitem(sys.modules, "rl.experiments.sweeps.ray_launcher", raising=False)
     argv = ("sweep", "--env", "Pendulum", "--launcher", "ray", "--data_dir", tmp_path)
-    assert "--launcher ray needs ray: pip install 'rl[cluster]'" in refused(capsys, *argv)
+    assert "--launcher ray needs ray: pip install '.[cluster]'" in refused(capsys, *argv)
     assert not list(tmp_path.iterdir())
 
 

@@ -108,7 +108,7 @@ def test_a_failure_is_told_once_and_ends_no_run(tmp_path, package, capsys, broke
 def test_a_package_that_is_not_there(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "trackio", None)
     argv = ("--env", "Pendulum", "--data_dir", tmp_path, "--track", "trackio")
-    assert 'pip install "rl[track]"' in refused(capsys, *argv)
+    assert 'pip install ".[track]"' in refused(capsys, *argv)
     monkeypatch.setitem(sys.modules, "trackio", types.ModuleType("trackio"))  # of a mere folder
     assert "there is no such package" in refused(capsys, *argv)
     assert not list(tmp_path.iterdir())

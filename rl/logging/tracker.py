@@ -7,7 +7,7 @@ from typing import Any, Callable, Mapping
 
 from rl.config import UserError
 
-INSTALL = 'pip install "rl[track]" brings it'
+INSTALL = 'pip install ".[track]", in the folder of this package, brings it'
 
 
 class Tracker:

@@ -198,7 +198,7 @@ def import_study() -> tuple[ModuleType, ModuleType]:
         # pylint: disable-next=import-outside-toplevel
         from rl.experiments.searches import storage, study
     except ModuleNotFoundError as error:
-        raise UserError(f"search needs {error.name}: pip install 'rl[search]'") from None
+        raise UserError(f"search needs {error.name}: pip install '.[search]'") from None
     return storage, study
 
 

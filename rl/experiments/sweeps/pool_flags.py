@@ -84,7 +84,7 @@ def make_launcher(args: argparse.Namespace) -> Launcher:
         # pylint: disable-next=import-outside-toplevel
         from rl.experiments.sweeps.ray_launcher import RayLauncher
     except ModuleNotFoundError as error:
-        raise UserError(f"--launcher ray needs {error.name}: pip install 'rl[cluster]'") from None
+        raise UserError(f"--launcher ray needs {error.name}: pip install '.[cluster]'") from None
     cpus = args.cpus_per_run or 1
     return RayLauncher(args.ray_address or "", args.threads or cpus, cpus, args.gpus_per_run or 0.0)
 

@@ -139,29 +139,16 @@ def test_what_may_be_edited(run):
 
 
 def test_a_directory_that_another_process_locked_first_stays(tmp_path, monkeypatch):
-    """Both found that there was none."""
+    """Though there was none when this one looked."""
     run = RunDir(tmp_path / "x" / "x_s0")
-    made = []
-
-    def late(path):
-        path.mkdir(parents=True, exist_ok=True)
-        made.append(locked(path))
-        made[0].__enter__()  # pylint: disable=unnecessary-dunder-call
-
-    mkdir = type(run.path).mkdir
-
-    def race(path, **options):
-        mkdir(path, **options)
-        if not made:
-            late(path)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(run.path), "mkdir", race)
-        with pytest.raises(UserError, match="is using"):
-            with run.locked(overwrite=False):
-                pass
-    assert (run.path / "lock").exists()
-    made[0].__exit__(None, None, None)
+    run.path.mkdir(parents=True)
+    with locked(run.path):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(run.path), "exists", lambda path: False)
+            with pytest.raises(UserError, match="is using"):
+                with run.locked(overwrite=False):
+                    pass
+        assert (run.path / "lock").exists()
 
 
 def test_how_far_a_run_is(run, tmp_path):

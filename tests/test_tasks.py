@@ -194,16 +194,7 @@ def test_columns_by_task(tmp_path):
         (("--network", "multi_head"), "--network multi_head is for several tasks"),
         (("--gradient", "pcgrad"), "--gradient pcgrad is for several tasks"),
         (("--algo", "sac", "--weight_tasks"), "--weight_tasks is for several tasks"),
-        (
-            (*ENV, "--algo", "ppo", "--critic", "linear", "--gradient", "gradnorm"),
-            "--gradient gradnorm weighs critics alone",
-        ),
-        (
-            (*ENV, "--algo", "ppo", "--share_torso", "--gradient", "dwa"),
-            "--gradient dwa weighs critics alone",
-        ),
         ((*ENV, "--network", "moore", "--experts", "9", "--hidden_sizes", "8"), "--experts 9: "),
-        (("--algo", "ppo", "--env", "CartPole", "--std", "state"), "CartPole-v1 has choices"),
         ((*ENV, "--network", "splitting", "--split_memory", "0.1"), "--split_memory must be"),
         (
             (*ENV, "--network", "splitting", "--split_criterion", "v1", "--split_alpha", "1"),
@@ -311,3 +302,15 @@ def test_task_weights_follow_the_temperatures():
         raw, _ = getattr(plain, loss)(batch, update.seed)
         np.testing.assert_allclose(weighted, raw * np.array([4 / 3, 4 / 3, 1 / 3]), rtol=1e-4)
         np.testing.assert_allclose(next(iter(info.values())), raw, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        ((*ENV, "--critic", "linear", "--gradient", "gradnorm"), "gradnorm weighs critics alone"),
+        ((*ENV, "--share_torso", "--gradient", "dwa"), "dwa weighs critics alone"),
+        (("--env", "CartPole", "--std", "state"), "CartPole-v1 has choices"),
+    ],
+)
+def test_what_makes_no_sense_for_ppo_is_refused(tmp_path, capsys, args, words):
+    assert words in refused(capsys, *command("--data_dir", tmp_path, *args, algo="ppo"))

@@ -291,6 +291,8 @@ LIMITS = {
     Endless: 50,
     Stuck: 10,
     Unrepeatable: 30,
+    HiddenGoal: 30,
+    TellsTwo: 10,
     Worn: 50,
     Discrete: 20,
     ArrayReward: 3,

@@ -48,7 +48,7 @@ class Replayable(gym.Wrapper):
         actions = (
             np.stack(self._actions) if self._actions else np.zeros(shape, self.action_space.dtype)
         )
-        rewards = np.array(self._rewards, float).reshape(-1)
+        rewards = np.array([float(np.reshape(reward, ())) for reward in self._rewards])
         return {**self._start, "actions": actions, "rewards": rewards}
 
     def replay_episode(self, states: list[dict[str, Any]]) -> tuple[np.ndarray, bool]:

@@ -126,10 +126,6 @@ NEEDS = {
     "gradient_stats": SEVERAL_TASKS,
     "task_onehot": ONEHOT,
     "std": STD,
-    "hidden_sizes": Need(
-        "--actor_sizes or --critic_sizes to be missing",
-        lambda values: not (values["actor_sizes"] and values["critic_sizes"]),
-    ),
     "critic_embedding": SEVERAL_TASKS,
     "vf_coef": _is("critic", "network"),
     "shared_alpha": TEMPERATURES,

@@ -52,8 +52,8 @@ class Replayable(gym.Wrapper):
         return {**self._start, "actions": actions, "rewards": rewards}
 
     def replay_episode(self, states: list[dict[str, Any]]) -> tuple[np.ndarray, bool]:
-        """Rebuilds the episode in `states[index]`. Returns the observation it ends with, and whether
-        its rewards are those of then and no step ended it."""
+        """Rebuilds the episode in `states[index]`. Returns the observation it ends with, and
+        whether its rewards are those of then and no step ended it."""
         state = states[self.index]
         if "rng" in state:
             self._generator.state = state["rng"]

@@ -16,7 +16,8 @@ class SplitWatch(Watch):
     Attributes:
       halves: whether gradients of the halves of batches are needed. events: every split so far, as
         JSON values.
-      least_block: updates that a block has at least. sharing: the sharing score; kept, since every burst of updates logs it.
+      least_block: updates that a block has at least.
+      sharing: the sharing score; kept, since every burst of updates logs it.
     """
 
     columns = {"Sharing": "mean"}

@@ -32,8 +32,8 @@ class MOORE(StackNet):
         experts = self.config.experts
         if experts > self.sizes[-2]:
             raise UserError(
-                f"--experts {experts}: features of {self.sizes[-2]} units, those of the last hidden "
-                "layer, are orthogonal of no more experts"
+                f"--experts {experts}: no more features can be orthogonal than the "
+                f"{self.sizes[-2]} units of the last hidden layer"
             )
         self.expert_layers = self.make_stack(fan_in, self.sizes[:-1], lead=(experts,))
         self.task = self.code(experts, 1 / math.sqrt(experts))

@@ -108,8 +108,8 @@ class AdaShare(Changing):
     warmup_updates: int = flag(5000, "updates in which all tasks execute all blocks", low=0)
     turn_updates: int = flag(
         500,
-        "least updates in which weights learn, then logits; each turn ends with a burst of updates, "
-        "with ppo those of a rollout",
+        "least updates in which weights learn, then logits; each turn ends with a burst of "
+        "updates, with ppo those of a rollout",
         low=1,
     )
     policy_updates: int = flag(

@@ -52,8 +52,8 @@ class RunScore(NamedTuple):
 
     Attributes:
       total: its score. by_task: those of its tasks; none where it has no column for each task.
-      steps: env steps at the last row that counts, of "best" too. episodes: that the score is made of, at a guess
-        where the run doesn't say how many a test has.
+      steps: env steps at the last row that counts, of "best" too. episodes: that the score is made
+        of, at a guess where the run doesn't say how many a test has.
       asked: of an evaluation, what decided it: the flags of eval.
     """
 

@@ -95,6 +95,9 @@ def _run(argv: list[str]) -> int:
 def process() -> int:
     """The whole process: `main`, and an end without a traceback whenever a signal asks for it."""
     signals.handle(signals.leave)
+    # pylint: disable=consider-using-with
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # None where it is closed
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
     return main()
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import sys
 
 from rl import networks
-from rl.__main__ import main
+from rl.__main__ import process
 from rl.config import flag
 from rl.networks.stacks import StackNet
 
@@ -27,4 +27,4 @@ class Mine(StackNet):
 
 networks.register("mine", Mine, MineFlags)
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process())

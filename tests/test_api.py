@@ -190,6 +190,25 @@ def test_flags_are_checked_as_the_front_door_does(tmp_path, given, words):
 # One's own envs -----------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({"num_envs": 0}, "num_envs must be at least 1"),
+        ({"max_eplen": 5}, "no option max_eplen; the closest are max_ep_len"),
+        ({"backend": "asinc"}, "backend must be one of sync, async, envpool"),
+    ],
+)
+def test_options_of_make_env_are_checked(given, words):
+    for env in ("Pendulum", toy_envs.Target):
+        with pytest.raises(UserError, match=words):
+            rl.make_env(env, **given)
+
+
+def test_the_name_of_an_algorithm_is_a_text():
+    with pytest.raises(UserError, match="algo must be a text, got None"):
+        rl.train(None, "Pendulum")
+
+
 def test_refused_runs_leave_no_workers(tmp_path):
     flags = {"env_backend": "async", "num_envs": 2, "network": "film", "data_dir": str(tmp_path)}
     with pytest.raises(UserError, match="--network film is for several tasks"):

@@ -300,6 +300,11 @@ def test_a_run_that_fits_is_not_refused(monkeypatch, capsys):
     assert "--rollout_steps" in refused(capsys, *argv[:-1], "1")
 
 
+def test_a_closed_output_is_nobodys_fault():
+    argv = f"{sys.executable} main.py --help >&- 2>&-"
+    assert subprocess.run(["sh", "-c", argv], cwd=ROOT, check=False).returncode == 0
+
+
 def test_the_sizes_of_actor_and_critics_count(monkeypatch, capsys):
     sizes = {"SC_PAGE_SIZE": 2**20, "SC_PHYS_PAGES": 1024}
     monkeypatch.setattr(memory.os, "sysconf", sizes.get)

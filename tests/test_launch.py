@@ -27,6 +27,13 @@ def test_none_begins_after_one_that_failed(capfd):
     assert "usage" not in capfd.readouterr().out
 
 
+def test_modules_of_the_current_folder_are_not_taken_for_others(tmp_path, monkeypatch):
+    for name in ("rl", "queue"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    assert launch([HELP]) == [0]
+
+
 class Sleeper:
     """In place of `_start`: the command's words are the seconds that a process sleeps."""
 

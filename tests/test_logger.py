@@ -149,6 +149,13 @@ def test_plain_lines_without_a_terminal():
     assert "\x1b" not in out.getvalue()
 
 
+def test_a_row_without_new_steps_has_no_speed():
+    """As of a test that a signal cut short."""
+    out = io.StringIO()
+    Terminal("run", 100, 50, ("LossQ",), file=out).epoch(50, {"LossQ": 0.25})
+    assert out.getvalue().splitlines()[-1] == "run: 50/100 steps, LossQ 0.25"
+
+
 def test_progress_within_an_epoch_without_a_terminal(monkeypatch):
     """A line after 5 seconds, and then one every minute."""
     now = [100.0]

@@ -70,6 +70,9 @@ def test_commands_of_other_runs(tmp_path):
     made = reproduce(run._replace(config={"algo": "ddpg"}))
     begin = "python main.py meta-test 'data/y s0' --episodes 10 --start best --num_envs 2 --seed 0"
     assert made.command.startswith(begin)
+    write_config(tmp_path / "x", env="python Follow")
+    made = reproduce(run._replace(config={"algo": "ddpg"}))
+    assert made == ("", "its env was handed over by Python code")
     write_config(tmp_path / "x", meta_run="data/y_s0", meta_checkpoint="4000")
     made = reproduce(run._replace(config={"algo": "ddpg"}))
     assert "data/y_s0 --episodes 100 --checkpoint 4000 --num_envs 1" in made.command

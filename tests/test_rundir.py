@@ -138,6 +138,11 @@ def test_what_may_be_edited(run):
 # What it says of the run --------------------------------------------------------
 
 
+def test_the_newest_rows(run):
+    found = RunDir(run)
+    assert found.newest_rows(1)["Epoch"] == [2] and found.newest_rows(9) == found.rows
+
+
 def test_a_directory_that_another_process_locked_first_stays(tmp_path, monkeypatch):
     """Though there was none when this one looked."""
     run = RunDir(tmp_path / "x" / "x_s0")

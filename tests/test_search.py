@@ -5,6 +5,7 @@ import dataclasses
 import math
 import subprocess
 import sys
+from pathlib import Path
 from typing import Optional
 
 import numpy as np
@@ -132,17 +133,17 @@ def test_a_space_of_every_kind_is_checked():
     check_values(search)
     params = {"pi_lr": 1e-3, "hidden_sizes": "32,32", "obs_norm": "true"}
     assert search.values(params) == {"pi_lr": 1e-3, "hidden_sizes": [32, 32], "obs_norm": True}
-    assert best_command(search, params, (0, 1)).endswith(
+    assert best_command(search, params, (0, 1), Path("data/x")).endswith(
         "--algo=ddpg --env=Pendulum --epochs=2 --steps_per_epoch=50 --pi_lr=0.001 "
         "--hidden_sizes 32 32 --obs_norm=true --seed 0 1"
     )
 
 
 def test_the_command_of_a_trial_that_begins_with_a_run_of_its_seed():
-    common = {"algo": "ddpg", "env": "Pendulum", "start_from": "data/a/a_s{seed}"}
+    common = {"algo": "ddpg", "env": "Pendulum", "start_from": "{sweep}/../a/a_s{seed}"}
     search = make_search(common=common, seeds=(3, 4))
-    command = best_command(search, {"pi_lr": 1e-3, "gamma": 0.9}, (3, 4))
-    assert command.endswith("--start_from=data/a/a_s3 --pi_lr=0.001 --gamma=0.9 --seed=3")
+    command = best_command(search, {"pi_lr": 1e-3, "gamma": 0.9}, (3, 4), Path("data/x"))
+    assert command.endswith("--start_from=data/x/../a/a_s3 --pi_lr=0.001 --gamma=0.9 --seed=3")
 
 
 def test_pruning_by_seeds_is_for_several():

@@ -224,6 +224,20 @@ def test_a_storage_that_cannot_be_opened():
 # Pool ------------------------------------------------------------------------------
 
 SPACE = {"gamma": Uniform(0.5, 0.9, points=5)}
+
+
+def test_a_server_that_is_gone_is_told_in_a_line():
+    class Gone(Exception):
+        __module__ = "grpc._channel"
+
+        def code(self):
+            return "StatusCode.UNAVAILABLE"
+
+    with pytest.raises(UserError, match="its server gives StatusCode.UNAVAILABLE"):
+        with storing.storage_errors():
+            raise Gone
+
+
 # What the run of a configuration scores, by its trial.
 GOOD_FIRST = [0.9, 0.1, 0.2, 0.3, 0.4]
 

@@ -190,6 +190,7 @@ def test_flags_beside_a_file():
 
 def test_some_methods_of_a_file():
     assert list(from_file("--methods b").methods) == ["b"]
+    assert list(from_file("--methods b a").methods) == ["a", "b"]  # one may begin with another
 
 
 @pytest.mark.parametrize(
@@ -352,6 +353,10 @@ def test_progress(tmp_path):
     assert (progress.last_return, progress.speed, progress.seconds_left) == (-3.5, 10, 5)
     assert (progress.memory, progress.is_running) == (2e8, False)
     assert clock(3723.4) == "1:02:03"
+    longer = "TotalEnvInteracts\tTime\n100\t5\n300\t10\n"  # it was resumed with more epochs
+    (run.stages[0].run.path / "progress.txt").write_text(longer)
+    progress = read_progress(run)
+    assert (progress.total, progress.speed, progress.seconds_left) == (300, 40, 0)
     (run.stages[0].run.path / "progress.txt").write_text("TotalEnvInteracts\nnan\n")
     assert read_progress(run).steps == 0
 

@@ -67,7 +67,7 @@ class PythonEnv:
             raise UserError(f"env must make a Gymnasium env, and it made {probe!r}")
         self.name = PREFIX + type(probe.unwrapped).__name__
         self.limit = _limit(probe)
-        self.fps = probe.metadata.get("render_fps", 30)
+        self.fps = (probe.metadata or {}).get("render_fps", 30)
         self.spec = spec_of(self.name, with_flat_numbers(probe))
         close_in_time(probe.close)
 

@@ -6,6 +6,7 @@ from typing import Any, Callable, Optional, Union
 import gymnasium as gym
 
 from rl import envs
+from rl.config import UserError, closest
 from rl.envs import PythonEnv
 from rl.experiments import deferred, run
 from rl.experiments.commands.training_flags import refuse_unknown
@@ -14,11 +15,26 @@ from rl.experiments.rundir import RunDir, flags_of
 from rl.flags import presets
 from rl.flags.conditions import refuse_idle
 from rl.flags.torsos import refuse_adapted
+from rl.flags.training import BACKENDS
 
 # An env, or a function that makes one, such as its class.
 EnvSource = Union[gym.Env, Callable[[], gym.Env]]
 AnyEnv = Union[str, EnvSource]  # a text is an id
 AnyPath = Union[str, os.PathLike[str]]
+# What `make_env` takes for every env, though some have no use for it.
+ENV_OPTIONS = (
+    "backend",
+    "env_kwargs",
+    "goals",
+    "max_ep_len",
+    "num_workers",
+    "render_mode",
+    "reward",
+    "save_memory",
+    "seed",
+    "split",
+    "visit",
+)
 
 
 def train(algo: str = "ddpg", env: AnyEnv = "HalfCheetah", **flags: Any) -> RunDir:
@@ -40,6 +56,8 @@ def train(algo: str = "ddpg", env: AnyEnv = "HalfCheetah", **flags: Any) -> RunD
     made = None if isinstance(env, str) else PythonEnv(env)
     flags = {name: _plain(value) for name, value in flags.items()}
     preset = flags.pop("preset", presets.NONE)
+    if not isinstance(algo, str):
+        raise UserError(f"algo must be a text, got {algo!r}")
     presets.check_algo(preset, algo)
     values = {**presets.preset_flags(preset), **flags, "algo": algo}
     values["env"] = env if made is None else made.name
@@ -109,8 +127,19 @@ def make_env(env: AnyEnv, num_envs: int = 1, **options: Any) -> Any:
       env: as in `train`. options: such as `backend="async", max_ep_len=100`; see `rl.envs.make`.
 
     Raises:
-      UserError: there is no such env, or it has a space that is not supported.
+      UserError: there is no such env, it has a space that is not supported, or there is no such
+        option or backend.
     """
+    if num_envs < 1:
+        raise UserError(f"num_envs must be at least 1, got {num_envs}")
+    backend = options.get("backend", "sync")
+    if backend not in BACKENDS:
+        raise UserError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
+    of_family = isinstance(env, str) and any(family.knows(env) for family in envs.FAMILIES)
+    unknown = [] if of_family else sorted(set(options) - set(ENV_OPTIONS))
+    if unknown:
+        near = closest(unknown[0], ENV_OPTIONS)
+        raise UserError(f"make_env has no option {unknown[0]}; the closest are {near}")
     if isinstance(env, str):
         return envs.make(env, num_envs, **options)
     return PythonEnv(env).make(num_envs, **options)

@@ -52,7 +52,15 @@ def launch(argvs: Sequence[Sequence[str]], jobs: int = 1) -> list[int]:
 
 def _start(argv: Sequence[str]) -> "subprocess.Popen[bytes]":
     """Starts a command."""
-    return subprocess.Popen([sys.executable, "-m", "rl", *argv], env=environment())
+    return subprocess.Popen([*python("rl"), *argv], env=environment())
+
+
+def python(module: str) -> list[str]:
+    """What runs a module as `python -m` does, but without the current folder in front, whose files
+    may have the names of modules."""
+    prelude = 'import runpy, sys; sys.path = [path for path in sys.path if path != ""]'
+    run = f"runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    return [sys.executable, "-c", f"{prelude}; {run}"]
 
 
 def environment() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Where a run's code came from: package versions, the commit, and what differs from it."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -10,7 +11,6 @@ from typing import Any, Optional
 
 PACKAGES = (
     "tensorflow",
-    "tensorflow-probability",
     "keras",
     "numpy",
     "gymnasium",
@@ -28,7 +28,10 @@ def provenance() -> dict[str, Any]:
     installed from one, and ends in "-dirty" where files differ from the commit; the digest tells
     such copies apart.
     """
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    versions = {}
+    for name in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # another build of it
+            versions[name] = importlib.metadata.version(name)
     return {"versions": versions, "git_commit": commit(), "code": digest()}
 
 

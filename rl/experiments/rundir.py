@@ -9,7 +9,7 @@ import re
 import shlex
 import shutil
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Union
+from typing import Any, Iterator, Mapping, Optional, Union
 
 from rl import lock
 from rl.config import MASKS, SPLITS, UserError, build, program
@@ -147,11 +147,20 @@ class RunDir:
         Raises:
           UserError: it is no table.
         """
+        return self._rows()
+
+    def newest_rows(self, count: int) -> dict[str, list[float]]:
+        """The same of the last `count` rows alone, which takes little time of a long run."""
+        return self._rows(count)
+
+    def _rows(self, count: Optional[int] = None) -> dict[str, list[float]]:
         file = self.path / "progress.txt"
         try:
             text = read_text(file)
-            complete = text[: text.rfind("\n") + 1]
-            header, *lines = [line.split("\t") for line in complete.splitlines()] or [[]]
+            complete = text[: text.rfind("\n") + 1].splitlines()
+            if count is not None:
+                complete = [*complete[:1], *complete[1:][-count:]]
+            header, *lines = [line.split("\t") for line in complete] or [[]]
             values = [[float(cell) for cell in line] for line in lines]
         except FileNotFoundError:
             return {}

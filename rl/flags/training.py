@@ -8,6 +8,9 @@ from rl.config import flag
 ORDERS = ("all", "cycle", "random", "random_other", "shuffle")
 
 
+BACKENDS = ("sync", "async", "envpool")
+
+
 @dataclasses.dataclass(frozen=True)
 class Config:
     """What the frame of a run needs to know."""
@@ -21,7 +24,7 @@ class Config:
         "sync",
         "envs in this process, in worker processes, or in EnvPool's threads (implies "
         "reset_at_checkpoint)",
-        choices=("sync", "async", "envpool"),
+        choices=BACKENDS,
     )
     num_workers: int = flag(
         0, "worker processes of async; 0: one per env, for Meta-World one per core", low=0

@@ -110,9 +110,11 @@ class Terminal:
         self._when = time.perf_counter()
 
     def _progress(self, step: int) -> str:
+        done = f"{self.name}: {step}/{self.total} steps"
         speed = self._speed(step)
-        left = (self.total - step) / speed if speed else float("nan")
-        return f"{self.name}: {step}/{self.total} steps, {speed:.0f} steps/s, {left:.0f} s left"
+        if not speed:  # a row of steps that were there already
+            return done
+        return f"{done}, {speed:.0f} steps/s, {(self.total - step) / speed:.0f} s left"
 
     def _print(self, line: str) -> None:
         print(line, file=self.console.file, flush=True)

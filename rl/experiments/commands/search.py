@@ -306,4 +306,4 @@ def report(search: Search, searcher: "Searcher", folder: Path) -> None:
         return
     shown = describe(best.params)
     print(f"best: {trial_name(best.number)}, {search.fitness} {best.value:.5g}, {shown}")
-    print(f"  {best_command(search, best.params, search.seeds)}")
+    print(f"  {best_command(search, best.params, search.seeds, folder)}")

@@ -5,6 +5,7 @@ import shlex
 from typing import Any, Mapping, NamedTuple
 
 from rl.config import UserError, program
+from rl.envs import python_env
 from rl.experiments.plots.columns import Run
 from rl.experiments.rundir import RunDir, name_of
 from rl.flags import sections
@@ -30,6 +31,8 @@ def reproduce(run: Run) -> Reproduction:
         config = RunDir(run.directory).load_config(trust=True)  # nothing of it is run
     except UserError as error:
         return Reproduction("", f"this version has no command for it: {error}")
+    if python_env.knows(config["env"]):
+        return Reproduction("", "its env was handed over by Python code")
     if "meta_run" in config:
         return _reproduce_meta_test(config)
     notes = [_describe_resume(resumed) for resumed in config.get("resumes", [])]

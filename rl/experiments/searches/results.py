@@ -61,11 +61,13 @@ def read_trials(folder: Path) -> list[dict[str, str]]:
     return rows
 
 
-def best_command(search: Search, params: Mapping[str, Point], seeds: Sequence[int]) -> str:
+def best_command(
+    search: Search, params: Mapping[str, Point], seeds: Sequence[int], folder: Path
+) -> str:
     """The command that trains a configuration by itself; with the first of the seeds alone, if it
-    adapts a run or begins with one of the same seed."""
+    adapts a run or begins with one of the same seed. `folder` is the search's."""
     flags = search.flags(params)
-    of_seed = filled(flags, seeds[0], Path())
+    of_seed = filled(flags, seeds[0], folder)
     if META_TEST in flags:
         source = str(of_seed.pop(META_TEST))
         words = ["meta-test", source, *flag_words({**of_seed, "seed": seeds[0]})]

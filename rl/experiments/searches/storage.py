@@ -61,3 +61,8 @@ def storage_errors() -> Iterator[None]:
     except StorageInternalError as error:
         first = str(error.__cause__ or error).partition("\n")[0]
         raise UserError(f"the storage fails: {first}; what was saved is sound") from error
+    except Exception as error:
+        if not type(error).__module__.startswith("grpc"):
+            raise
+        code = getattr(error, "code", lambda: "no answer")()
+        raise UserError(f"the storage fails: its server gives {code}") from error

@@ -51,12 +51,12 @@ def _value(flag: str, texts: Sequence[str], is_list: bool) -> Value:
 
 
 def _existing(sweep: Sweep, methods: Sequence[str]) -> Sequence[str]:
-    """`methods`, or all. Raises a UserError if the sweep has none of that name."""
+    """`methods`, or all, in the file's order. Raises a UserError if the sweep has none of that name."""
     for method in methods:
         if method not in sweep.methods:
             near = closest(method, sweep.methods)
             raise UserError(f"--methods: the file has no {method!r}; the closest are {near}")
-    return methods or list(sweep.methods)
+    return [method for method in sweep.methods if method in methods or not methods]
 
 
 def _with_flags(

@@ -4,11 +4,10 @@ cluster, has the same few methods, and nothing else of a sweep changes."""
 import dataclasses
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Mapping, Optional, Protocol
 
-from rl.experiments.launch import environment, exit_code
+from rl.experiments.launch import environment, exit_code, python
 from rl.files import open_plain
 
 ATTENDED = "rl.attended"
@@ -126,7 +125,7 @@ def start_attended(
     """
     with open(open_log(command.log), "ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", module, str(reading_end), *command.argv],
+            [*python(module), str(reading_end), *command.argv],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -54,14 +54,14 @@ def read_progress(run: SweepRun) -> Progress:
             last_return = _last_return(rows)
             speed = _speed(rows)
             memory = (rows.get("MemoryMB") or [math.nan])[-1] * MB
-    total = sum(stage.steps for stage in run.stages)
+    total = max(steps, sum(stage.steps for stage in run.stages))  # it may have been lengthened
     return Progress(steps, total, last_return, speed, memory, _is_running(at_work.run))
 
 
 def _rows(run: RunDir) -> dict[str, list[float]]:
-    """The columns of a run's rows; none where they can't be read."""
+    """The columns of a run's newest rows; none where they can't be read."""
     try:
-        return run.rows
+        return run.newest_rows(2)
     except (UserError, OSError):
         return {}
 
@@ -75,7 +75,7 @@ def _last_return(rows: dict[str, list[float]]) -> float:
 
 def _speed(rows: dict[str, list[float]]) -> float:
     """Env steps per second between the last two rows, or until the first."""
-    steps = [0.0, *rows.get("TotalEnvInteracts", [])]
+    steps = [0.0, *rows.get("TotalEnvInteracts", [])]  # of two rows, the 0 is never used
     seconds = [0.0, *rows.get("Time", [])]
     if len(steps) < 2 or len(seconds) != len(steps) or seconds[-1] <= seconds[-2]:
         return math.nan

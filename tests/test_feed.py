@@ -43,6 +43,28 @@ def returns_of(batches, number, task=()):
     return found[0]
 
 
+def test_losses_see_normalised_observations():
+    """Of mean 2 and standard deviation 2: obs2 is 1 above obs, and so a half."""
+    feed = make_feed(norm=NormConfig(obs_norm=True), replay_size=4, batch_size=8)
+    seen = feed.session.normaliser.seen
+    seen.mean = np.full(3, 2.0)
+    seen.var = np.full(3, 4.0)
+    for number in range(4):
+        store(feed, number, [0.0])
+    _, batches, _ = feed.draw(1, 1, 10)
+    assert set(np.unique(batches.obs)) <= {-1, -0.5, 0, 0.5}
+    np.testing.assert_allclose(batches.obs2, batches.obs + 0.5, rtol=1e-6)
+
+
+def test_importance_weights_correct_ever_more_of_the_bias():
+    feed = make_feed(replay="prioritised", per_beta=0.4)
+    store(feed, 0, [0.0])
+    for updates, beta in ((0, 0.4), (5, 0.7), (10, 1.0)):
+        feed.updates = updates
+        feed.draw(1, 1, 10)
+        assert feed.replay.beta == pytest.approx(beta)
+
+
 # A trajectory's rewards; with a scale of 2 they count as 10 (clipped), -10 (clipped), 2 and 3.
 REWS = (100.0, -50.0, 4.0, 6.0)
 RETURNS = {0: 10 - 10 / 2 + 2 / 4, 1: -10 + 2 / 2 + 3 / 4, 2: 2 + 3 / 2, 3: 3}

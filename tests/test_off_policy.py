@@ -10,6 +10,7 @@ import pytest
 from rl import envs, training
 from rl.algos.ddpg import DDPG
 from rl.config import UserError
+from rl.files import load_tree
 from rl.training.evaluate import evaluate
 from rl.training.off_policy import Config
 from tests.helpers import records
@@ -231,3 +232,30 @@ def test_learns_the_target_env(tmp_path):
     training.run(loop)
     rows = records(tmp_path)
     assert rows[-1]["AverageTestEpRet"] > -0.3  # ten steps of squared error; about -6.7 at random
+
+
+@pytest.mark.parametrize("save_freq, best_steps", [(1, [100, 200, 200, 400]), (2, [200, 400])])
+def test_the_best_checkpoint_is_of_the_highest_test_return(
+    tmp_path, monkeypatch, save_freq, best_steps
+):
+    """Also of a run that goes on from a checkpoint: returns are 1, 5, 3 and 6."""
+    returns = iter([1.0, 5.0, 3.0, 6.0])
+
+    def play(*args, **options):
+        del args, options
+        return {"EpRet": np.full(10, next(returns)), "EpLen": np.ones(10)}
+
+    monkeypatch.setattr("rl.training.session.evaluate", play)
+    found = []
+    for epochs in (2, 4):
+        frame = {"save_freq": save_freq}
+        loop = make_off_policy(tmp_path, Fake(), epochs=epochs, frame=frame)
+        save = loop.session.checkpoints.save
+
+        def save_and_look(*args, save=save, **options):
+            save(*args, **options)
+            found.append(load_tree(tmp_path / "checkpoints" / "best.npz")["loop"]["step"])
+
+        monkeypatch.setattr(loop.session.checkpoints, "save", save_and_look)
+        training.run(loop)
+    assert found == best_steps

@@ -128,11 +128,13 @@ def test_alpha_zero_is_uniform():
 def test_priorities_survive_a_checkpoint():
     buffer, rng = prioritised(count=20), np.random.default_rng(0)
     buffer.sample(1, 4, rng)
-    buffer.learn(np.arange(16)[None], rng.random((1, 16)))
+    buffer.learn(np.arange(16)[None], 5 * rng.random((1, 16)))
     copy = PrioritisedReplay(flat_spec(2, 1), 16)
     copy.put_rows(4, buffer.rows(4, 20))
     copy.total = 20
     copy.load_state(buffer.state())
+    for replay in (buffer, copy):  # with the largest priority, which isn't 1
+        replay.store(**transition(20, 1))
     draws = [replay.sample(3, 8, np.random.default_rng(1)) for replay in (buffer, copy)]
     (batch, rows), (copied_batch, copied_rows) = draws
     np.testing.assert_array_equal(rows, copied_rows)

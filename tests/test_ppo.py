@@ -188,6 +188,13 @@ def test_losses_have_one_value_per_task():
     np.testing.assert_allclose(values, singles, rtol=1e-4, atol=1e-6)
 
 
+def test_the_loss_weighs_entropy_and_values():
+    algo = make_ppo(ent_coef=0.1, vf_coef=0.25)
+    total, info = algo.loss(make_batch(algo))
+    wanted = info["LossPi"] - 0.1 * info["Entropy"] + 0.25 * info["LossV"]
+    np.testing.assert_allclose(total, wanted, rtol=1e-5)
+
+
 def test_target_kl_ends_the_update():
     algo = make_ppo(target_kl=0.01, lr=0.1)
     batch = make_batch(algo)

@@ -287,6 +287,30 @@ def test_conflict_needs_a_negative_product():
     assert score[0, 1] == pytest.approx(-mean[0, 1] * np.sqrt(99)) and score[0, 2] == -np.inf
 
 
+def with_noise(values):
+    """Stats of 100 measurements of variance 1 around `values`."""
+    stats = settled(values, 100)
+    return {name: stat._replace(square=stat.mean**2 + 1) for name, stat in stats.items()}
+
+
+def test_conflict_needs_a_cosine_below_the_threshold():
+    """The cosine of the two is -0.3."""
+    gradients_ = np.array([[1.0, 0.0], [-0.3, np.sqrt(1 - 0.09)]])
+    for threshold, splits in ((0.1, True), (0.5, False)):
+        criterion, values = measured("conflict", gradients_, split_cosine=threshold)
+        score = criterion.judge(with_noise(values), np.array([2.0])).score[0, 0, 1]
+        assert np.isfinite(score) == splits
+
+
+def test_gain_by_hand():
+    """Lengths 1 and a cosine of 0.2: the inner product less kappa is -0.21 and 0.1."""
+    gradients_ = np.array([[1.0, 0.0], [0.2, np.sqrt(1 - 0.04)]])
+    for kappa in (0.41, 0.1):
+        criterion, values = measured("gain", gradients_, split_kappa=kappa, split_memory=1.0)
+        score = criterion.judge(with_noise(values), np.array([2.0])).score[0, 0, 1]
+        assert score == pytest.approx((kappa - 0.2) * np.sqrt(99), rel=1e-4)
+
+
 def test_halfbatch_is_unbiased():
     """The mean gap is |m_i - m_j|^2 though gradients are mostly noise; the distance of whole
     gradients is not."""

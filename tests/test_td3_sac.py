@@ -56,6 +56,22 @@ def test_target_noise_is_clipped_in_units():
     act = algo.smoothed_action(batch.obs2, update.seed).numpy()
     assert np.abs(np.abs(act).max(0) - 0.25).max() < 1e-6
     assert np.abs(act.mean(0)).max() < 0.02
+    set_weights(algo.actor_targ, *(0 * w for w in algo.actor_targ.get_weights()))
+    algo.actor_targ.torso.biases[-1].assign([np.arctanh(0.9)] * 2)
+    act = algo.smoothed_action(batch.obs2, update.seed).numpy()
+    assert act.max() == 1 and act.min() == pytest.approx(0.65)
+
+
+@pytest.mark.parametrize("algorithm", [TD3, SAC])
+def test_importance_weights_scale_each_error(algorithm):
+    """Where only the first transition counts the loss is half of what it has alone."""
+    algo = linear(algorithm, **({"target_noise": 0.0} if algorithm is TD3 else {"alpha": 1e-9}))
+    if algorithm is SAC:
+        set_weights(algo.actor, [[0, 0]], [0.5, -20])  # a std of 2e-9
+    first = map_fields(lambda field: field[:1], HAND)
+    alone, _ = algo.q_loss(first, FULL.seed)
+    weighted, _ = algo.q_loss(HAND._replace(weight=np.array([1, 0], np.float32)), FULL.seed)
+    np.testing.assert_allclose(weighted, alone / 2, rtol=1e-4)
 
 
 def test_td3_equals_ddpg_step_for_step():
@@ -80,10 +96,13 @@ def test_policy_delay():
     algo, moved = make_algo(TD3, policy_delay=3), []
     batches, updates = make_batches(7)
     for i in range(7):
-        before = algo.actor.get_weights()[0]
+        nets = (algo.actor, algo.actor_targ, algo.q_targ)
+        before = [net.get_weights()[0] for net in nets]
         at_i = lambda field, i=i: field[i : i + 1]
         info = algo.update(map_fields(at_i, batches), map_fields(at_i, updates), 1)
-        moved.append(np.abs(algo.actor.get_weights()[0] - before).max() > 0)
+        have_moved = [(net.get_weights()[0] != old).any() for net, old in zip(nets, before)]
+        assert len(set(have_moved)) == 1
+        moved.append(have_moved[0])
         assert len(info["LossPi"]) == moved[-1]
     assert moved == [False, False, True, False, False, True, False]
 

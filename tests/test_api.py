@@ -340,18 +340,9 @@ class Still(DDPG):
         self.policy = StillPolicy(self.actor, self.spec, std=0.0)
 
 
-@pytest.fixture(name="still")
-def fixture_still():
-    """An algorithm and a family of envs, known during a test."""
+def test_a_family_and_an_algorithm_from_outside(tmp_path):
     envs.register(Family())
     algos.register("still", Still, defaults={"start_steps": 0})
-    yield "still"
-    envs.FAMILIES.pop()
-    flags.run.ALGOS.remove("still")
-    del algos.ALGOS["still"], flags.ALGORITHMS["still"]
-
-
-def test_a_family_and_an_algorithm_from_outside(still, tmp_path):
     run = rl.train("still", "Toy-Target", data_dir=str(tmp_path), **QUICK)
     assert run.status == "finished" and run.config["env"] == "Toy-Target"
     assert run.config["start_steps"] == 0

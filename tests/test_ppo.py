@@ -10,6 +10,8 @@ from rl.algos.ppo import PPO
 from rl.buffers.rollout import Rollout
 from rl.config import UserError
 from rl.spec import RolloutBatch, map_fields
+from rl.training.schedule import Config as ScheduleConfig
+from rl.training.schedule import Schedule
 from tests.helpers import command, records, refused
 from tests.helpers_algos import DISCRETE, act, make_algo, make_spec, make_updates, one
 from tests.helpers_buffers import advantages
@@ -331,3 +333,20 @@ def test_learns_to_choose(tmp_path):
 def test_flags_that_make_no_sense(tmp_path, capsys, argv, words):
     assert words in refused(capsys, *command("--data_dir", tmp_path, *argv, algo="ppo"))
     assert not list(tmp_path.iterdir())
+
+
+def test_the_rate_falls_over_all_rollouts(tmp_path):
+    """Two rollouts of 50 steps, each 2 passes in 2 minibatches."""
+    algo = make_ppo(spec=envs.make(TOYS + "Ones").spec)
+    loop = make_on_policy(tmp_path, algo, "Ones", limit=50, epochs=1)
+    loop.session.schedule = Schedule(ScheduleConfig(lr_schedule="linear", lr_end=0.0))
+    rates = []
+
+    def update(batches, updates, count):
+        del batches
+        rates.extend(updates.lr)
+        return {name: np.zeros(count, np.float32) for name in ("LossPi", "LossV", "KL")}
+
+    algo.update = update
+    training.run(loop)
+    np.testing.assert_allclose(rates, np.linspace(1, 0, 8), rtol=1e-6)

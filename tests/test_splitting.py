@@ -772,7 +772,7 @@ def test_splits_survive_a_kill(tmp_path, algo, every, killed_after, network):
     run = train_killed(tmp_path, *args, algo=algo, count=killed_after, delay=delay)
     early = json.loads((run / "splits.json").read_text())["networks"]
     assert main(["resume", str(run)]) == 0
-    assert rows(run) == rows(whole)
+    assert rows(run) == rows(whole), f"killed {delay} s after row {killed_after}"
     assert (run / "splits.json").read_bytes() == (whole / "splits.json").read_bytes()
     for name, late in json.loads((run / "splits.json").read_text())["networks"].items():
         assert 1 < len(early[name]["events"]) < len(late["events"]) - 1, name

@@ -166,11 +166,10 @@ def test_runs_resumes_and_evaluates(tmp_path, algo, network, gradient, capsys):
 def test_every_combination_survives_a_kill(tmp_path, combination, algo):
     args = (*ENV, *combination, "--epochs", "12", "--steps_per_epoch", "2000", *options(algo))
     whole = train(tmp_path / "whole", *args, algo=algo)
-    run = train_killed(
-        tmp_path, *args, algo=algo, count=3, delay=np.random.default_rng().uniform(0, 0.5)
-    )
+    delay = np.random.default_rng().uniform(0, 0.5)
+    run = train_killed(tmp_path, *args, algo=algo, count=3, delay=delay)
     assert main(["resume", str(run)]) == 0
-    assert rows(run) == rows(whole)
+    assert rows(run) == rows(whole), f"killed {delay} s after the third row"
 
 
 def test_columns_by_task(tmp_path):

@@ -51,7 +51,8 @@ def _value(flag: str, texts: Sequence[str], is_list: bool) -> Value:
 
 
 def _existing(sweep: Sweep, methods: Sequence[str]) -> Sequence[str]:
-    """`methods`, or all, in the file's order. Raises a UserError if the sweep has none of that name."""
+    """`methods`, or all, in the file's order. Raises a UserError if the sweep has none of that
+    name."""
     for method in methods:
         if method not in sweep.methods:
             near = closest(method, sweep.methods)

@@ -9,6 +9,7 @@ flag.
 import argparse
 import dataclasses
 import difflib
+import functools
 import math
 import re
 import sys
@@ -285,12 +286,17 @@ def build(config: type, values: Mapping[str, Any]) -> Any:
 def override(config: type, defaults: Mapping[str, Any]) -> type:
     """The dataclass `config` with other `defaults` for some of its flags; names it doesn't have are
     ignored."""
-    types = typing.get_type_hints(config)
-    new = []
-    for field in dataclasses.fields(config):
-        if field.name in defaults:
-            changed = flag(defaults[field.name], **field.metadata)
-            new.append((field.name, types[field.name], changed))
-    if not new:
+    names = [field.name for field in dataclasses.fields(config) if field.name in defaults]
+    if not names:
         return config
+    return _overridden(config, tuple((name, defaults[name]) for name in names))
+
+
+@functools.cache  # for the configs of many runs: making a class takes a millisecond
+def _overridden(config: type, defaults: tuple[tuple[str, Any], ...]) -> type:
+    types = typing.get_type_hints(config)
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    new = []
+    for name, default in defaults:
+        new.append((name, types[name], flag(default, **fields[name].metadata)))
     return dataclasses.make_dataclass(config.__name__, new, bases=(config,), frozen=True)

@@ -106,15 +106,10 @@ class BlockPolicies(Drawing):
             torso.gates.temperature.assign(stage.temperature)
             torso.gates.learned.assign(learned)
         self.turn.assign(stage.turn)
-        executed = self._find_executed()
+        executed = self.torso.executed()
         if (executed != self.executed).any():
             self.events.append({"updates": self.updates, "executed": executed.tolist()})
         self.executed = executed
-
-    def _find_executed(self) -> np.ndarray:
-        """Bool `(num_tasks, blocks)`: what each task would execute now."""
-        likeliest = np.array(self.bank.likeliest())[..., 0] > 0
-        return likeliest | ~np.array(self.bank.learned)
 
     def after(self, count: int) -> None:
         warmup_left = max(0, self.config.warmup_updates - self.updates)
@@ -166,4 +161,4 @@ class BlockPolicies(Drawing):
         super().load_state(state)
         self.turns_ended = state["turns_ended"]
         self.updates_of_turn = state["updates_of_turn"]
-        self.executed = self._find_executed()
+        self.executed = self.torso.executed()

@@ -25,11 +25,10 @@ from rl.experiments.statistics.intervals import (
     logit_t_interval,
     t_interval,
 )
-from rl.experiments.statistics.power import runs_needed
+from rl.experiments.statistics.power import ALPHA, runs_needed
 from rl.experiments.statistics.significance import holm, permutation_p, variance, welch
 
 FEWEST_FOR_BCA = 8
-SIGNIFICANT = 0.05
 KINDS = ("t", "bootstrap")
 
 
@@ -82,7 +81,7 @@ class Difference:
     @property
     def significant(self) -> bool:
         """Whether the methods differ, by Welch's test after Holm's correction."""
-        return self.holm_p < SIGNIFICANT
+        return self.holm_p < ALPHA
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,7 +208,7 @@ def _difference(
     p = permutation_p(method.totals, baseline.totals, options.rng())
     variances = [variance(method.totals), variance(baseline.totals)]
     # The level is what Holm's correction asks of the smallest p value.
-    needed = runs_needed(value, math.sqrt(sum(variances) / 2), SIGNIFICANT / tests)
+    needed = runs_needed(value, math.sqrt(sum(variances) / 2), ALPHA / tests)
     return Difference(mean, test.p, p, math.nan, improvement, needed)
 
 

@@ -47,8 +47,9 @@ def label_runs(
     pooled = bool(legend) or count
     groups: dict[tuple[str, str, Path], Group] = {}
     for name, runs in _by_name(found, legend).items():
-        flags = [] if pooled else differing_within_envs(runs)
-        for number, (run, values) in enumerate(zip(runs, flag_values(runs))):
+        all_values = flag_values(runs)
+        flags = [] if pooled else differing_within_envs(runs, all_values)
+        for number, (run, values) in enumerate(zip(runs, all_values)):
             label = f"{name}-{number}" if count else _with_flags(name, values, flags)
             env = run.env or default_env
             folder = Path() if pooled else folder_of(run)

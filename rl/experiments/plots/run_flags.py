@@ -91,10 +91,13 @@ def differing(all_values: Sequence[Mapping[str, str]]) -> list[str]:
     return found
 
 
-def differing_within_envs(runs: Sequence[Run]) -> list[str]:
-    """The flags in which some runs of one env differ, sorted."""
+def differing_within_envs(
+    runs: Sequence[Run], values_of_runs: Sequence[dict[str, str]]
+) -> list[str]:
+    """The flags in which some runs of one env differ, sorted; of what `flag_values` has of the
+    runs."""
     by_env: dict[str, list[dict[str, str]]] = {}
-    for run, values in zip(runs, flag_values(runs)):
+    for run, values in zip(runs, values_of_runs):
         by_env.setdefault(run.env, []).append(values)
     names: set[str] = set()
     for all_values in by_env.values():

@@ -5,7 +5,7 @@ import math
 from rl.experiments.statistics.intervals import t_quantile
 
 POWER = 0.8
-ALPHA = 0.05
+ALPHA = 0.05  # the level of tests
 MOST_RUNS = 1000
 
 

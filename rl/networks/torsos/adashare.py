@@ -69,9 +69,12 @@ class AdaShare(StackNet):
         count = sum(map(numbers_in, self.regions))
         if float(self.gates.temperature) > 0:
             return count
-        executed = np.array(self.gates.likeliest())[..., 0] > 0
-        executed |= ~np.array(self.gates.learned)
-        for block in np.flatnonzero(~executed.any(axis=0)):
+        for block in np.flatnonzero(~self.executed().any(axis=0)):
             layers = self.regions[1 + 2 * block : 3 + 2 * block]  # after the first layer
             count -= sum(map(numbers_in, layers))
         return count
+
+    def executed(self) -> np.ndarray:
+        """Bool `(num_tasks, blocks)`: what each task would execute now, by what is likeliest."""
+        likeliest = np.array(self.gates.likeliest())[..., 0] > 0
+        return likeliest | ~np.array(self.gates.learned)
